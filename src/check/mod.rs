@@ -1,0 +1,257 @@
+//! Findings: one file per family of codes, each a table of rows; a row is the rule and all its words.
+//!
+//! A finding speaks only from what is known. Which of several fitting codes is reported is decided here and in the
+//! families (the reference manual, "One cause, one finding"), never by the screens.
+
+mod context;
+mod ledger;
+
+pub use context::{Context, IdentityContext, PodContext};
+pub use ledger::{Identity, Ledger, PodCounts};
+
+use crate::{
+    ident::{Arn, Ref, Text},
+    identity::Signature,
+};
+
+/// Worst first, as `--fail-on` orders them; `Unknown` stands outside the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    Blocker,
+    WrongId,
+    Degraded,
+    SecHigh,
+    SecMed,
+    SecLow,
+    Hygiene,
+    Unknown,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Blocker => "blocker",
+            Severity::WrongId => "wrong-id",
+            Severity::Degraded => "degraded",
+            Severity::SecHigh => "sec-high",
+            Severity::SecMed => "sec-med",
+            Severity::SecLow => "sec-low",
+            Severity::Hygiene => "hygiene",
+            Severity::Unknown => "unknown",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Confidence {
+    /// Follows from documented semantics or from source code.
+    Certain,
+    /// Strong, but another cause can produce the same data.
+    Likely,
+    /// Needs logs, exec, CloudTrail or a probe.
+    Runtime,
+}
+
+impl Confidence {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Confidence::Certain => "certain",
+            Confidence::Likely => "likely",
+            Confidence::Runtime => "runtime",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SubjectKind {
+    ServiceAccount,
+    Pod,
+    Container,
+    Association,
+    Role,
+    OidcProvider,
+    Node,
+    Cluster,
+    Workload,
+    Namespace,
+    AccessEntry,
+    ConfigMap,
+}
+
+impl SubjectKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SubjectKind::ServiceAccount => "ServiceAccount",
+            SubjectKind::Pod => "Pod",
+            SubjectKind::Container => "Container",
+            SubjectKind::Association => "Association",
+            SubjectKind::Role => "Role",
+            SubjectKind::OidcProvider => "OidcProvider",
+            SubjectKind::Node => "Node",
+            SubjectKind::Cluster => "Cluster",
+            SubjectKind::Workload => "Workload",
+            SubjectKind::Namespace => "Namespace",
+            SubjectKind::AccessEntry => "AccessEntry",
+            SubjectKind::ConfigMap => "ConfigMap",
+        }
+    }
+}
+
+/// Node roll-up, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Health {
+    Degraded,
+    Missing,
+    Unknown,
+    Progressing,
+    Healthy,
+}
+
+impl Health {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Degraded => "degraded",
+            Health::Missing => "missing",
+            Health::Unknown => "unknown",
+            Health::Progressing => "progressing",
+            Health::Healthy => "healthy",
+        }
+    }
+}
+
+/// One code: the rule and everything that is ever said about it.
+pub struct Row {
+    /// `TRUST-SUB-03`. Codes are ours to keep: never renumbered, never reused.
+    pub code: &'static str,
+    /// `trust-subject-whitespace`: a kebab sentence without the verb.
+    pub name: &'static str,
+    /// The heading of its page: `stray whitespace in the subject`.
+    pub title: &'static str,
+    /// What it has unless the rule says otherwise per finding (composite severities).
+    pub severity: Severity,
+    pub confidence: Confidence,
+    pub subject: SubjectKind,
+    /// A fragment that follows a count: "ServiceAccounts have a space in the subject their role trusts".
+    pub fragment: &'static str,
+    /// What must be so for it to be reported, in a sentence or two; also what it needs to be seen.
+    pub detect: &'static str,
+    /// What repairs it, in a sentence or two.
+    pub repair: &'static str,
+    /// Error texts that workloads print because of it.
+    pub signatures: &'static [Signature],
+    /// Ids of fixes (`FX-…`) that may be offered.
+    pub fixes: &'static [&'static str],
+    /// The page or source that the rule follows from.
+    pub reference: &'static str,
+    pub rule: Rule,
+}
+
+/// Which unit a rule looks at. A rule pushes at most the findings of its own code.
+#[derive(Clone, Copy)]
+pub enum Rule {
+    /// Once for every ServiceAccount that exists or is named.
+    Identity(fn(&IdentityContext<'_>, &mut Acc)),
+    /// Once for every pod that has not run to its end.
+    Pod(fn(&PodContext<'_>, &mut Acc)),
+    /// Once for every unit of the other kinds; the rule looks only at its own kind.
+    Unit(fn(&Context<'_>, &Ref, &mut Acc)),
+}
+
+/// One thing wrong at one node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    pub code: &'static str,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    pub subject: Subject,
+    /// A sentence about this subject, without full stop.
+    pub message: String,
+    pub signature: Option<Signature>,
+    pub evidence: Vec<Evidence>,
+    pub fixes: Vec<Fix>,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subject {
+    pub kind: SubjectKind,
+    pub namespace: Option<Text>,
+    pub name: Text,
+    /// TRUST and ANN findings: the role. Associations: the role. Providers and roles: their own.
+    pub arn: Option<Arn>,
+    pub container: Option<Text>,
+    /// `Deployment`, …: workloads only.
+    pub workload_kind: Option<&'static str>,
+    /// The node of the graph it hangs at.
+    pub at: Ref,
+}
+
+/// The field, the value seen, the value needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// E.g. `role ARN Statement[0].Condition.StringEquals[oidc…:sub]`.
+    pub place: String,
+    pub found: String,
+    pub needed: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Applicability {
+    /// May be applied without thought: reversible, no restart.
+    Safe,
+    /// Changes who may do what, or restarts something: ask.
+    Confirm,
+    /// Never applied by us.
+    DisplayOnly,
+}
+
+impl Applicability {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Applicability::Safe => "safe",
+            Applicability::Confirm => "confirm",
+            Applicability::DisplayOnly => "display-only",
+        }
+    }
+}
+
+/// A repair, as commands for a human.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// `FX-…`.
+    pub id: &'static str,
+    /// Imperative, lowercase: `annotate the ServiceAccount with the role`.
+    pub title: String,
+    pub applicability: Applicability,
+    pub restart_needed: bool,
+    pub commands: Vec<String>,
+}
+
+/// Where rules put their findings; fills in what the row already says.
+pub struct Acc {
+    row: &'static Row,
+    found: Vec<Finding>,
+}
+
+impl Acc {
+    /// A finding with the row's severity, confidence and first signature. Adjust the returned one for the rest.
+    pub fn push(
+        &mut self,
+        subject: Subject,
+        message: String,
+        evidence: Vec<Evidence>,
+    ) -> &mut Finding {
+        self.found.push(Finding {
+            code: self.row.code,
+            severity: self.row.severity,
+            confidence: self.row.confidence,
+            subject,
+            message,
+            signature: self.row.signatures.first().copied(),
+            evidence,
+            fixes: Vec::new(),
+        });
+        let last = self.found.len() - 1;
+        &mut self.found[last]
+    }
+}

@@ -1,0 +1,92 @@
+//! Everything that can happen, in one closed enum. Keys, facts and time arrive in one order.
+
+use crate::{
+    fact::Change,
+    ident::{Text, Timestamp},
+};
+
+/// Which run of the sources an event comes from; events of an older run (another context) are dropped at the door.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Sources observed something.
+    Facts {
+        generation: Generation,
+        changes: Vec<Change>,
+    },
+    /// Something that the person should read once: a retry, a fallback, a refused login.
+    Notice {
+        generation: Generation,
+        notice: Notice,
+    },
+    /// A key, already decoded; repeats included, releases not.
+    Key(Key),
+    /// Bracketed paste, verbatim.
+    Paste(String),
+    Resize {
+        width: u16,
+        height: u16,
+    },
+    /// Once a second, and before the first draw.
+    Tick(Timestamp),
+    /// The kubeconfig's contexts, `(name, cluster)`; the current one's name.
+    Contexts {
+        contexts: Vec<(Text, Text)>,
+        current: Option<Text>,
+    },
+    /// The login command of `:login` ended.
+    LoggedIn {
+        ok: bool,
+        output: Text,
+    },
+    /// What was asked to be copied went to the clipboard, or why not.
+    Copied(Result<(), Text>),
+    /// A file was written on request (`ctrl-s`), or why not.
+    Saved(Result<Text, Text>),
+    /// SIGTERM, SIGHUP: leave now.
+    Terminate,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub level: Level,
+    /// One line.
+    pub text: Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Info,
+    Warning,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub code: KeyCode,
+    pub ctrl: bool,
+    pub alt: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyCode {
+    /// Shift is in the character.
+    Char(char),
+    Enter,
+    Esc,
+    Tab,
+    BackTab,
+    Backspace,
+    Delete,
+    Up,
+    Down,
+    Left,
+    Right,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+    F(u8),
+}

@@ -1,0 +1,153 @@
+//! What EKS and IAM said.
+
+use crate::{
+    fact::Knowledge,
+    iam,
+    ident::{Arn, Issuer, SaKey, Text, Timestamp},
+};
+use std::sync::Arc;
+
+/// `eks:DescribeCluster`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    pub name: Text,
+    pub arn: Arn,
+    pub account: Text,
+    pub region: Text,
+    /// `None`: the cluster has no issuer (local clusters on Outposts).
+    pub issuer: Option<Issuer>,
+    pub endpoint: Option<Text>,
+    pub ca_sha256: Option<Text>,
+    pub created: Option<Timestamp>,
+    pub version: Text,
+    pub platform_version: Text,
+    pub status: Text,
+    pub authentication_mode: Text,
+    /// `computeConfig.enabled`: EKS Auto Mode, whose nodes have the agent built in.
+    pub auto_mode: bool,
+    /// `computeConfig.nodeRoleArn`.
+    pub node_role: Option<Arn>,
+    pub tags: Vec<(Text, Text)>,
+    /// `health.issues` as `(code, message)`.
+    pub health_issues: Vec<(Text, Text)>,
+    pub outpost: bool,
+}
+
+/// The other clusters that could be read, to tell a recreated cluster from a shared role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherClusters {
+    pub clusters: Vec<OtherCluster>,
+    /// Regions whose clusters were listed completely.
+    pub regions: Vec<Text>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherCluster {
+    pub name: Text,
+    pub arn: Arn,
+    pub region: Text,
+    pub issuer: Option<Issuer>,
+}
+
+/// `eks:DescribePodIdentityAssociation`; what only describe tells is `Knowledge`, since one row may fail alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Association {
+    /// `a-…`.
+    pub id: Text,
+    pub arn: Option<Arn>,
+    pub service_account: SaKey,
+    pub owner_arn: Option<Arn>,
+    pub detail: Knowledge<AssociationDetail>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssociationDetail {
+    pub role_arn: Arn,
+    pub target_role_arn: Option<Arn>,
+    pub external_id: Option<Text>,
+    pub disable_session_tags: bool,
+    /// The session policy as written.
+    pub policy: Option<Text>,
+    pub created: Option<Timestamp>,
+    pub modified: Option<Timestamp>,
+    pub tags: Vec<(Text, Text)>,
+}
+
+/// `iam:ListRoles` / `iam:GetRole`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IamRole {
+    /// As IAM returned it, path included.
+    pub arn: Arn,
+    pub id: Text,
+    pub created: Option<Timestamp>,
+    pub trust: Arc<iam::Document>,
+    pub max_session_seconds: Option<i32>,
+    /// From GetRole only.
+    pub permissions_boundary: Knowledge<Option<Arn>>,
+    /// From GetRole only; keys and values.
+    pub tags: Knowledge<Vec<(Text, Text)>>,
+    /// From GetRole only.
+    pub last_used: Knowledge<LastUsed>,
+    /// Attached and inline policies, read on demand.
+    pub policies: Knowledge<Policies>,
+    /// When GetRole or ListRoles said so.
+    pub read_at: Option<Timestamp>,
+}
+
+/// RoleLastUsed: hours late, any caller.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LastUsed {
+    pub at: Option<Timestamp>,
+    pub region: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policies {
+    pub attached: Vec<AttachedPolicy>,
+    /// `(name, document)`.
+    pub inline: Vec<(Text, Arc<iam::Document>)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachedPolicy {
+    pub arn: Arn,
+    /// The default version's document.
+    pub document: Knowledge<Arc<iam::Document>>,
+}
+
+/// `iam:GetOpenIDConnectProvider`, by its ARN.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OidcProvider {
+    pub arn: Arn,
+    /// What the ARN says after `oidc-provider/`, which is all that the list tells.
+    pub url: Text,
+    pub detail: Knowledge<ProviderDetail>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderDetail {
+    /// `Url` without scheme.
+    pub url: Text,
+    pub client_ids: Vec<Text>,
+    pub thumbprints: Vec<Text>,
+    pub created: Option<Timestamp>,
+    pub tags: Vec<(Text, Text)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Addon {
+    pub name: Text,
+    pub version: Text,
+    pub status: Text,
+    pub service_account_role: Option<Arn>,
+    pub associations: Vec<Arn>,
+    pub health_issues: Vec<(Text, Text)>,
+    pub configuration: Option<Text>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nodegroup {
+    pub name: Text,
+    pub node_role: Option<Arn>,
+    pub status: Text,
+}
