@@ -2,6 +2,8 @@
 //!
 //! Nothing here judges. A failing call becomes a `SourceState` or `Knowledge`, never the end of the session.
 
+pub mod aws;
+
 use crate::{
     event::{Event, Generation},
     ident::{Ref, Text},
@@ -23,6 +25,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// `--account-profile ID=PROFILE`.
     pub account_profiles: Vec<(Text, String)>,
+    /// Config `accounts: {ID: {roleArn, externalId}}`; its `profile` form is among `account_profiles`.
+    pub account_roles: Vec<AccountRole>,
     /// Where the disk cache lives; `None`: no cache.
     pub cache_dir: Option<PathBuf>,
     pub read_secrets: bool,
@@ -33,6 +37,14 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Watch on (dashboard) or end after the first complete answer of every scope (`check`).
     pub follow: bool,
+}
+
+/// A role that reads another account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountRole {
+    pub account: Text,
+    pub role_arn: String,
+    pub external_id: Option<String>,
 }
 
 /// A running set of sources. Dropping it ends them.
