@@ -1,1 +1,0 @@
-//! The smallest edit of a trust policy that would flip a refusal, which names what is wrong with it.
