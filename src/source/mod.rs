@@ -3,6 +3,8 @@
 //! Nothing here judges. A failing call becomes a `SourceState` or `Knowledge`, never the end of the session.
 
 pub mod aws;
+mod lower_kube;
+pub mod slim;
 
 use crate::{
     event::{Event, Generation},
