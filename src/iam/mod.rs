@@ -3,14 +3,20 @@
 //! Knows nothing of Kubernetes, of roles' existence or of tokens; callers bring the request context. The words are
 //! IAM's own (IAM User Guide, "Policy grammar", "Policy evaluation logic") and are written `iam::X` everywhere else.
 
+mod compare;
 mod condition;
 mod evaluate;
 mod glob;
+mod json;
+mod operator;
 mod parse;
+mod principal;
+mod read;
 mod variable;
 
 pub use evaluate::evaluate;
 pub use glob::{glob_covers, glob_matches};
+pub use operator::{Comparison, Operator, Quantifier, Test};
 
 use crate::ident::{AccountId, Arn, Text};
 use std::collections::BTreeMap;
@@ -154,7 +160,9 @@ impl Context {
 
     /// Marks a key whose presence and value cannot be known from here.
     pub fn set_unknown(&mut self, key: &str) {
-        self.unknown.insert(key.to_ascii_lowercase(), ());
+        let key = key.to_ascii_lowercase();
+        self.present.remove(&key);
+        self.unknown.insert(key, ());
     }
 
     /// As `set_unknown` for every key that starts so and is not set otherwise.
@@ -237,6 +245,16 @@ impl Truth {
 
     pub fn or(self, other: Truth) -> Truth {
         self.not().and(other.not()).not()
+    }
+
+    /// The conjunction of all; of none `True`.
+    pub fn all(them: impl IntoIterator<Item = Truth>) -> Truth {
+        them.into_iter().fold(Truth::True, Truth::and)
+    }
+
+    /// The disjunction of all; of none `False`.
+    pub fn any(them: impl IntoIterator<Item = Truth>) -> Truth {
+        them.into_iter().fold(Truth::False, Truth::or)
     }
 
     #[expect(clippy::should_implement_trait, reason = "reads as the other connectives do")]
