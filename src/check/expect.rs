@@ -7,7 +7,7 @@ use crate::{
     check::{Context, PodCounts},
     fact::{PodSpec, Workload},
     ident::SaKey,
-    identity::{Verdict, sts},
+    identity::Verdict,
 };
 
 /// Controllers that do nothing without AWS, by a part of their image's path and what people call them.
@@ -134,7 +134,8 @@ pub fn known_controller(workload: &Workload) -> Option<&'static str> {
     });
     named(&workload.name).or_else(|| label.and_then(|it| named(it))).or_else(|| {
         let images = workload.template.containers.iter().map(|it| &it.image);
-        images.flat_map(|it| CONTROLLERS.iter().filter(move |(part, _)| it.contains(part)))
+        images
+            .flat_map(|it| CONTROLLERS.iter().filter(move |(part, _)| it.contains(part)))
             .map(|(_, it)| *it)
             .next()
     })
@@ -151,9 +152,4 @@ fn of_workload(workload: &Workload, key: &SaKey) -> Option<String> {
         return Some(format!("{} runs the {it}", place()));
     }
     uses_sdk(&workload.template).then(|| format!("{} sets AWS SDK variables", place()))
-}
-
-/// How `expected` asks whether a role would accept the ServiceAccount by web identity.
-pub(crate) fn accepts(ask: &sts::Ask<'_>) -> Verdict {
-    sts::judge(ask).verdict
 }

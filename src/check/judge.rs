@@ -80,9 +80,9 @@ impl<'a> Declaration<'a> {
     /// What annotation and association ask for now; with both the association's.
     pub fn carried(&self) -> Carried {
         match (&self.association, self.annotation) {
-            (Knowledge::Known(it), _) => Carried::PodIdentity(
-                it.detail.as_ref().known().map(|it| it.role_arn.clone()),
-            ),
+            (Knowledge::Known(it), _) => {
+                Carried::PodIdentity(it.detail.as_ref().known().map(|it| it.role_arn.clone()))
+            }
             (_, Some(it)) => Carried::Irsa(Arn::new(it.clone())),
             (_, None) => Carried::None,
         }
@@ -233,9 +233,8 @@ pub(crate) fn verdict(identity: &IdentityContext<'_>) -> (Verdict, String) {
             }
         };
     }
-    let said = |it: &Option<Arc<Judged>>| {
-        it.as_ref().map(|it| (it.verdict.clone(), it.because.clone()))
-    };
+    let said =
+        |it: &Option<Arc<Judged>>| it.as_ref().map(|it| (it.verdict.clone(), it.because.clone()));
     let answer = match identity.mechanism {
         Mechanism::PodIdentity | Mechanism::Both => said(&identity.pod_identity),
         Mechanism::Irsa => match unread_association(identity) {
@@ -300,13 +299,13 @@ pub(crate) fn lines(graph: &Graph, pod: &Pod, declaration: &Declaration<'_>) -> 
     let off_instance = on_fargate(graph, pod);
     let keys = |source: &EnvSource| graph.key_names(&source.reference(&pod.namespace));
     let line = |container: &Container| {
-        let mut chain = chain::settle(container, &keys);
+        let mut chain = chain::settle_in(container, &pod.spec.volumes, &keys);
         let reach = reach(pod, container, off_instance);
         if chain.provider == Provider::NodeRole && reach == Reach::Blocked {
             chain.provider = Provider::None;
         }
         let role_arn = match &chain.provider {
-            Provider::WebIdentity(it) => Some(it.clone()),
+            Provider::WebIdentity(it) => it.clone(),
             Provider::Container => session_role(declaration),
             Provider::NodeRole => node_role(graph, pod),
             Provider::Static | Provider::None => None,

@@ -41,13 +41,11 @@ mod trust_multi;
 mod trust_prin;
 mod trust_sub;
 
-pub use context::{
-    ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id,
-};
+pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id};
 pub use expect::{is_node_agent, known_controller};
 pub use fix::quote;
-pub use ledger::{Identity, Ledger, PodCounts};
 pub use judge::{ContainerLine, Reach};
+pub use ledger::{Identity, Ledger, PodCounts};
 pub use rollup::{Affects, Rolled, roll_up};
 pub use table::{FAMILIES, row, table};
 

@@ -40,7 +40,8 @@ const TRUST: &[&str] = &[
 const EXPLAINED_BY_RECREATION: &[&str] = &["TRUST-PRIN-03", "TRUST-KEY-01", "TRUST-MULTI-01"];
 
 /// On the ServiceAccount: says why its pods carry nothing.
-const EXPLAINS_NOTHING_INJECTED: &[&str] = &["ANN-01", "ANN-11", "ANN-12", "ANN-16", "SA-01", "SA-03"];
+const EXPLAINS_NOTHING_INJECTED: &[&str] =
+    &["ANN-01", "ANN-11", "ANN-12", "ANN-16", "SA-01", "SA-03"];
 
 /// On the pod itself: likewise.
 const EXPLAINS_ON_POD: &[&str] = &["HOOK", "PI-POD", "POD-ENV", "POD-KEY"];
@@ -84,9 +85,9 @@ pub(crate) fn explains_nothing_injected(found: &[Finding]) -> bool {
 fn give_way(found: &mut Vec<Finding>) {
     let codes: Vec<&str> = found.iter().map(|it| it.code).collect();
     let lost = |code: &str| {
-        GIVE_WAY.iter().any(|(winner, losers)| {
-            *winner != code && codes.contains(winner) && fits(code, losers)
-        })
+        GIVE_WAY
+            .iter()
+            .any(|(winner, losers)| *winner != code && codes.contains(winner) && fits(code, losers))
     };
     found.retain(|it| !lost(it.code));
 }

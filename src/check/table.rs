@@ -1,7 +1,9 @@
 //! All codes in one table, in the order of the reference manual.
 
 use crate::check::{
-    Row, ann, app, chain, hook, node, oidc, perm, pi_agent, pi_assoc, pi_both, pi_pod, pi_trust, pod_env, pod_key, sa, sec, tool, trust_act, trust_aud, trust_cond, trust_doc, trust_key, trust_multi, trust_prin, trust_sub,
+    Row, ann, app, chain, hook, node, oidc, perm, pi_agent, pi_assoc, pi_both, pi_pod, pi_trust,
+    pod_env, pod_key, sa, sec, tool, trust_act, trust_aud, trust_cond, trust_doc, trust_key,
+    trust_multi, trust_prin, trust_sub,
 };
 
 /// One slice a family; a family is what stands before the number of a code.

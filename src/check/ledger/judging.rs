@@ -66,7 +66,12 @@ impl Ledger {
 
     /// Everything of a pod that needs no verdict: lines and counts. The ServiceAccount to judge again because what is
     /// counted of its pods began or ceased to be.
-    pub(crate) fn weigh_pod(&mut self, graph: &Graph, namespace: &Text, name: &Text) -> Option<SaKey> {
+    pub(crate) fn weigh_pod(
+        &mut self,
+        graph: &Graph,
+        namespace: &Text,
+        name: &Text,
+    ) -> Option<SaKey> {
         let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
         let pod = graph.pod(namespace, name).filter(|it| !it.completed());
         let now = pod.map(|pod| {
@@ -294,4 +299,3 @@ fn pod_ref(namespace: &Text, name: &Text) -> Ref {
 pub(crate) fn concerns_overview(unit: &Ref) -> bool {
     matches!(unit, Ref::Cluster | Ref::Role(_) | Ref::Provider(_) | Ref::Webhook(_))
 }
-

@@ -80,25 +80,25 @@ impl Tally {
 }
 
 impl Marks {
-pub fn of(graph: &Graph, pod: &Pod, declared: &Carried, lines: &[ContainerLine]) -> Marks {
-    let admitted = || {
-        let both = lines.iter().zip(&pod.spec.containers);
-        both.filter(|(_, it)| it.kind != ContainerKind::Ephemeral).map(|(line, _)| line)
-    };
-    let ends_with = |wanted: &Provider| admitted().any(|it| it.chain.provider == *wanted);
-    Marks {
-        injected: *declared != Carried::None && admitted().any(|it| it.effective == *declared),
-        stale: admitted().any(|it| it.effective != Carried::None && it.effective != *declared),
-        node_role: ends_with(&Provider::NodeRole),
-        fixed: ends_with(&Provider::Static),
-        hints: graph.root_owner(pod).is_none()
-            && admitted().all(|it| it.effective == Carried::None)
-            && expect::uses_sdk(&pod.spec),
-        carrying: admitted().any(|it| it.effective != Carried::None),
-        node_agent: expect::is_node_agent(&pod.name, &pod.namespace),
-        deleting: pod.deleting,
-        node: pod.node.clone(),
-        troubles: 0,
+    pub fn of(graph: &Graph, pod: &Pod, declared: &Carried, lines: &[ContainerLine]) -> Marks {
+        let admitted = || {
+            let both = lines.iter().zip(&pod.spec.containers);
+            both.filter(|(_, it)| it.kind != ContainerKind::Ephemeral).map(|(line, _)| line)
+        };
+        let ends_with = |wanted: &Provider| admitted().any(|it| it.chain.provider == *wanted);
+        Marks {
+            injected: *declared != Carried::None && admitted().any(|it| it.effective == *declared),
+            stale: admitted().any(|it| it.effective != Carried::None && it.effective != *declared),
+            node_role: ends_with(&Provider::NodeRole),
+            fixed: ends_with(&Provider::Static),
+            hints: graph.root_owner(pod).is_none()
+                && admitted().all(|it| it.effective == Carried::None)
+                && expect::uses_sdk(&pod.spec),
+            carrying: admitted().any(|it| it.effective != Carried::None),
+            node_agent: expect::is_node_agent(&pod.name, &pod.namespace),
+            deleting: pod.deleting,
+            node: pod.node.clone(),
+            troubles: 0,
+        }
     }
-}
 }
