@@ -149,13 +149,19 @@ impl Command {
 
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Command::Enter => ("enter", "drill", "drill into the row; on a small screen: its details"),
+            Command::Enter => {
+                ("enter", "drill", "drill into the row; on a small screen: its details")
+            }
             Command::Back => ("back", "back", "clear the filter, else go back one screen"),
             Command::Quit => ("quit", "quit", "as back; on the first screen: leave"),
             Command::ForceQuit => ("force-quit", "leave", "leave at once, from anywhere"),
             Command::Help => ("help", "help", "this page"),
-            Command::Prompt => ("prompt", "go to", "type where to go: another view, namespace or context"),
-            Command::Filter => ("filter", "filter", "keep the rows that match a pattern, folded ones included"),
+            Command::Prompt => {
+                ("prompt", "go to", "type where to go: another view, namespace or context")
+            }
+            Command::Filter => {
+                ("filter", "filter", "keep the rows that match a pattern, folded ones included")
+            }
             Command::Up => ("up", "up", "one row up"),
             Command::Down => ("down", "down", "one row down"),
             Command::PageUp => ("page-up", "page up", "one page up"),
@@ -165,16 +171,24 @@ impl Command {
             Command::Open => ("open", "unfold", "unfold the row, or step into it"),
             Command::Close => ("close", "fold", "fold the row, or step out to its parent"),
             Command::Toggle => ("toggle", "fold", "fold or unfold the row"),
-            Command::FoldAll => ("fold-all", "fold all", "fold every row, or unfold as at the start"),
+            Command::FoldAll => {
+                ("fold-all", "fold all", "fold every row, or unfold as at the start")
+            }
             Command::Pane => ("pane", "pane", "to the next pane: list, details"),
             Command::PaneBack => ("pane-back", "pane", "to the pane before"),
             Command::Faults => ("faults", "faults", "only rows with something wrong, or all again"),
-            Command::WorstFirst => ("worst-first", "worst", "sort by what is worst, or by name again"),
+            Command::WorstFirst => {
+                ("worst-first", "worst", "sort by what is worst, or by name again")
+            }
             Command::AllNamespaces => ("all-namespaces", "all", "look in all namespaces"),
             Command::Refresh => ("refresh", "refresh", "read everything from AWS again now"),
-            Command::UsedBy => ("used-by", "used by", "who uses it: pods of an account, accounts of a role"),
+            Command::UsedBy => {
+                ("used-by", "used by", "who uses it: pods of an account, accounts of a role")
+            }
             Command::Policy => ("policy", "policy", "the trust policy as IAM has it, as JSON"),
-            Command::Repairs => ("repairs", "repair", "the commands that would repair it; nothing is written"),
+            Command::Repairs => {
+                ("repairs", "repair", "the commands that would repair it; nothing is written")
+            }
             Command::Copy => ("copy", "copy", "copy its name, or what stands in the open page"),
             Command::Previous => ("previous", "last view", "to the view before this one"),
             Command::Header => ("header", "header", "show or hide the header"),
@@ -260,7 +274,9 @@ impl ViewKind {
     /// Whether a namespace narrows it.
     pub fn has_namespaces(self) -> bool {
         match self {
-            ViewKind::Identities | ViewKind::Pods | ViewKind::Associations | ViewKind::Findings => true,
+            ViewKind::Identities | ViewKind::Pods | ViewKind::Associations | ViewKind::Findings => {
+                true
+            }
             ViewKind::Roles
             | ViewKind::Providers
             | ViewKind::Namespaces

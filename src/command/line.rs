@@ -135,7 +135,11 @@ mod tests {
         assert_eq!(parse_line(text), expected, "{text}");
     }
 
-    fn show(view: ViewKind, namespace: Option<Option<&str>>, filter: Option<&str>) -> Result<Line, NotACommand> {
+    fn show(
+        view: ViewKind,
+        namespace: Option<Option<&str>>,
+        filter: Option<&str>,
+    ) -> Result<Line, NotACommand> {
         Ok(Line::Show {
             view,
             namespace: namespace.map(|it| it.map(str::to_owned)),
@@ -156,13 +160,19 @@ mod tests {
         check("pods /a/b", show(ViewKind::Pods, None, Some("a/b")));
         check("pods kube-system", show(ViewKind::Pods, Some(Some("kube-system")), None));
         check("pods -f wb", show(ViewKind::Pods, None, Some("-f wb")));
-        check("pods kube-system -f wb", show(ViewKind::Pods, Some(Some("kube-system")), Some("-f wb")));
+        check(
+            "pods kube-system -f wb",
+            show(ViewKind::Pods, Some(Some("kube-system")), Some("-f wb")),
+        );
         check("ns", show(ViewKind::Namespaces, None, None));
         check("ns shop", show(ViewKind::Identities, Some(Some("shop")), None));
         check("ns /sh", show(ViewKind::Namespaces, None, Some("sh")));
         check("ctx", show(ViewKind::Contexts, None, None));
         check("ctx arn:aws:eks:x cluster", Ok(Line::Context("arn:aws:eks:x cluster".into())));
-        check("explain InvalidIdentityToken: No OpenIDConnect", Ok(Line::Explain("InvalidIdentityToken: No OpenIDConnect".into())));
+        check(
+            "explain InvalidIdentityToken: No OpenIDConnect",
+            Ok(Line::Explain("InvalidIdentityToken: No OpenIDConnect".into())),
+        );
         check("roles shop", Err(NotACommand::NoNamespaces { view: "roles" }));
         check("pods a b", Err(NotACommand::TooMany("b".into())));
         check("deploy", Err(NotACommand::Unknown("deploy".into())));
@@ -171,7 +181,8 @@ mod tests {
     #[test]
     fn suggestions() {
         let case = |text: &str, expected: Option<&str>| {
-            let got = suggest(text, ["kube-system", "shop"].into_iter(), ["prod", "stage"].into_iter());
+            let got =
+                suggest(text, ["kube-system", "shop"].into_iter(), ["prod", "stage"].into_iter());
             assert_eq!(got.as_deref(), expected, "{text}");
         };
         case("", None);

@@ -29,14 +29,19 @@ pub enum Condition {
     /// The filter lets nothing through.
     NoMatch,
     /// Faults only, and there are none; so many unknown ones.
-    NoFaults { n_unknown: u32 },
+    NoFaults {
+        n_unknown: u32,
+    },
     /// There is nothing of the kind.
     Empty,
     Denied(Denied),
     NoCluster(Text),
     /// AWS is not asked, and why.
     Off(Text),
-    Expired { profile: Text, login: Text },
+    Expired {
+        profile: Text,
+        login: Text,
+    },
     Failed(Text),
 }
 
@@ -50,12 +55,29 @@ pub struct SourceGroup {
 /// Something that makes the screen worth less than it seems, worst first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
-    NoCluster { error: Text },
-    Expired { profile: Text, login: Text },
-    NoAws { reason: Text },
-    Denied { denied: Denied, more: usize },
-    Stale { label: &'static str, since: Timestamp, attempts: u32 },
-    Failed { label: &'static str, error: Text },
+    NoCluster {
+        error: Text,
+    },
+    Expired {
+        profile: Text,
+        login: Text,
+    },
+    NoAws {
+        reason: Text,
+    },
+    Denied {
+        denied: Denied,
+        more: usize,
+    },
+    Stale {
+        label: &'static str,
+        since: Timestamp,
+        attempts: u32,
+    },
+    Failed {
+        label: &'static str,
+        error: Text,
+    },
     /// Nothing proves that the context's API server is the EKS cluster that AWS describes.
     NotProven,
 }
@@ -141,9 +163,7 @@ impl Model {
         if screen.ask.faults_only {
             let n_unknown = match &screen.ask.within {
                 Within::Namespace(it) => self.board.namespace(it).count(Standing::Unknown),
-                Within::Everything | Within::Of(_) => {
-                    self.board.total().count(Standing::Unknown)
-                }
+                Within::Everything | Within::Of(_) => self.board.total().count(Standing::Unknown),
             };
             return Condition::NoFaults { n_unknown };
         }
@@ -254,7 +274,10 @@ fn label(scope: &Scope) -> (&'static str, bool) {
 }
 
 fn label_is_kube(name: &str) -> bool {
-    matches!(name, "api server" | "namespaces" | "accounts" | "pods" | "workloads" | "nodes" | "webhook")
+    matches!(
+        name,
+        "api server" | "namespaces" | "accounts" | "pods" | "workloads" | "nodes" | "webhook"
+    )
 }
 
 /// Whether a view lists what this scope brings.

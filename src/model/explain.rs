@@ -81,7 +81,8 @@ impl Model {
         };
         let own = identity.verdict.signature();
         let found = self.ledger.findings_of_identity(&self.graph, key);
-        let by_finding = found.iter().find(|it| it.signature.is_some_and(|it| signatures.contains(&it)));
+        let by_finding =
+            found.iter().find(|it| it.signature.is_some_and(|it| signatures.contains(&it)));
         let why = match (named, by_finding) {
             (Some(named), Some(it)) => format!("{named}; {}", it.code),
             (Some(named), None) => named.to_owned(),

@@ -182,7 +182,8 @@ impl Model {
             self.say(Level::Info, "logged in; reading again");
             return vec![Request::Refresh];
         }
-        let last = output.lines().rev().find(|it| !it.trim().is_empty()).unwrap_or("it gave no reason");
+        let last =
+            output.lines().rev().find(|it| !it.trim().is_empty()).unwrap_or("it gave no reason");
         self.say(Level::Error, &format!("login failed: {last}"));
         Vec::new()
     }

@@ -41,7 +41,9 @@ impl Model {
             | Command::PageDown
             | Command::First
             | Command::Last => true,
-            Command::Help => !matches!(&self.mode, Mode::Page(it) if matches!(it.kind, PageKind::Help)),
+            Command::Help => {
+                !matches!(&self.mode, Mode::Page(it) if matches!(it.kind, PageKind::Help))
+            }
             Command::Filter | Command::Header | Command::Refresh => !on_page,
             Command::WorstFirst => !on_page && is_judged(self.screen().view()),
             Command::Faults => !on_page && is_judged(self.screen().view()),
@@ -234,12 +236,8 @@ impl Model {
     /// Folds what is open at the top, or lets everything be as at the start.
     fn fold_all(&mut self) {
         let screen = self.screen_mut();
-        let open: Vec<RowId> = screen
-            .rows
-            .iter()
-            .filter(|it| it.fold == Fold::Open)
-            .map(|it| it.id.clone())
-            .collect();
+        let open: Vec<RowId> =
+            screen.rows.iter().filter(|it| it.fold == Fold::Open).map(|it| it.id.clone()).collect();
         // The selection goes with the branch that it is in.
         let top = screen.rows[..=screen.at].iter().rposition(|it| it.depth == 0);
         if let Some(at) = top {
@@ -368,7 +366,10 @@ impl Model {
             Line::Explain(text) => self.explain(&text),
             Line::Login => match self.login() {
                 Some(it) => return vec![Request::Login(it)],
-                None => self.say(Level::Warning, "no login command is known; set `login` in the configuration"),
+                None => self.say(
+                    Level::Warning,
+                    "no login command is known; set `login` in the configuration",
+                ),
             },
             Line::Context(name) => {
                 if self.contexts.iter().any(|(it, _)| **it == *name) {

@@ -173,9 +173,7 @@ impl Model {
     }
 
     fn findings_of_cause(&self, cause: &Cause) -> Vec<&Finding> {
-        let of = |it: &&Finding| {
-            it.code == cause.code && Cause::new(&self.graph, it) == *cause
-        };
+        let of = |it: &&Finding| it.code == cause.code && Cause::new(&self.graph, it) == *cause;
         self.ledger.findings().filter(of).collect()
     }
 
@@ -198,9 +196,7 @@ impl Model {
                 }
                 (!res.is_empty()).then(|| res.into())
             }
-            PageKind::Explain(it) => {
-                (!it.text.trim().is_empty()).then(|| it.text.as_str().into())
-            }
+            PageKind::Explain(it) => (!it.text.trim().is_empty()).then(|| it.text.as_str().into()),
         }
     }
 
@@ -208,7 +204,9 @@ impl Model {
         match self.screen().current() {
             Some(row) => match &row.id {
                 RowId::Source(scope) => match self.graph.source(scope) {
-                    Some(SourceState::Denied { denied, .. }) => Some(what_to_ask_for(denied).into()),
+                    Some(SourceState::Denied { denied, .. }) => {
+                        Some(what_to_ask_for(denied).into())
+                    }
                     Some(_) | None => Some(scope.name().into()),
                 },
                 id => name_of(id).map(Text::from),

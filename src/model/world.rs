@@ -47,7 +47,9 @@ impl Queue {
     fn take_units(&mut self, n: usize) -> Vec<Ref> {
         let mut res = Vec::with_capacity(n.min(self.units.len()));
         while res.len() < n {
-            let Some(unit) = self.first.pop_front().or_else(|| self.rest.pop_front()) else { break };
+            let Some(unit) = self.first.pop_front().or_else(|| self.rest.pop_front()) else {
+                break;
+            };
             self.units.remove(&unit);
             res.push(unit);
         }

@@ -58,13 +58,7 @@ fn sort(branches: &mut [Branch], ask: &Ask) {
 }
 
 /// `named`: its namespace was asked for by name, so all of it is wanted.
-fn identity(
-    world: World<'_>,
-    ask: &Ask,
-    key: &SaKey,
-    named: bool,
-    cells: &mut String,
-) -> Branch {
+fn identity(world: World<'_>, ask: &Ask, key: &SaKey, named: bool, cells: &mut String) -> Branch {
     let summary = world.board.identity(key);
     let standing = summary.map_or(Standing::Waiting, |it| it.standing);
     let id = RowId::Node(Ref::ServiceAccount(key.clone()));

@@ -55,8 +55,7 @@ pub fn pod_branch(world: World<'_>, ask: &Ask, pod: &Pod, matches: bool) -> Bran
     let (namespace, name) = (pod.namespace.clone(), pod.name.clone());
     let id = RowId::Node(Ref::Pod { namespace, name });
     // Only sorting asks, and it has to ask for every pod.
-    let standing =
-        if ask.worst_first { of_pod(world.ledger, pod).0 } else { Standing::Healthy };
+    let standing = if ask.worst_first { of_pod(world.ledger, pod).0 } else { Standing::Healthy };
     let mut res = Branch::leaf(id, standing, matches);
     res.has_children = !pod.spec.containers.is_empty();
     if ask.is_open(&res.id, false) {
@@ -217,8 +216,7 @@ pub fn findings(world: World<'_>, ask: &Ask) -> Vec<Row> {
         }
         let affects = world.board.affects(&cause);
         let rank = (severity, Reverse(affects.identities), Reverse(affects.pods));
-        let mut res =
-            Branch::leaf(RowId::Cause(cause.clone()), standing, ask.filter.keeps(&cells));
+        let mut res = Branch::leaf(RowId::Cause(cause.clone()), standing, ask.filter.keeps(&cells));
         let children: Vec<Ref> = if affected.is_empty() {
             findings.iter().map(|it| it.subject.at.clone()).collect()
         } else {
@@ -226,8 +224,9 @@ pub fn findings(world: World<'_>, ask: &Ask) -> Vec<Row> {
         };
         res.has_children = true;
         if ask.is_open(&res.id, false) {
-            let leaf =
-                |it| Branch::leaf(RowId::Under(Box::new(res.id.clone()), it), standing, res.matches);
+            let leaf = |it| {
+                Branch::leaf(RowId::Under(Box::new(res.id.clone()), it), standing, res.matches)
+            };
             res.children = children.into_iter().map(leaf).collect();
         }
         branches.push((rank, res));

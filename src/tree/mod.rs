@@ -36,7 +36,11 @@ pub struct World<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RowId {
     Node(Ref),
-    Container { namespace: Text, pod: Text, container: Text },
+    Container {
+        namespace: Text,
+        pod: Text,
+        container: Text,
+    },
     Cause(Cause),
     /// A node listed under another row because that one affects it or is used by it; it may stand under several.
     Under(Box<RowId>, Ref),

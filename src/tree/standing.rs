@@ -125,7 +125,9 @@ impl Tally {
 }
 
 /// The finding that makes a node stand worst, with how.
-pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Option<(Standing, &'a Finding)> {
+pub fn worst<'a>(
+    findings: impl IntoIterator<Item = &'a Finding>,
+) -> Option<(Standing, &'a Finding)> {
     findings
         .into_iter()
         .filter_map(|it| Some((Standing::of_severity(it.severity)?, it)))
