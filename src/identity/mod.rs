@@ -10,9 +10,7 @@ mod csv;
 pub mod eks;
 pub mod near_miss;
 pub mod signature;
-mod steps;
 pub mod sts;
-mod words;
 
 pub use signature::Signature;
 
@@ -96,7 +94,7 @@ pub struct Judged {
     pub verdict: Verdict,
     /// One sentence, lowercase start, no full stop.
     pub because: String,
-    /// Every hop that was looked at, first to last. The first `Fail` decided; without one, the first `Unknown`.
+    /// Every hop that was looked at, first to last. The first that is not `Pass` decided.
     pub hops: Vec<Hop>,
 }
 
@@ -120,7 +118,7 @@ pub enum Outcome {
     Pass,
     Fail,
     Unknown,
-    /// Behind a failed hop: it is told what would have come out, but it did not decide.
+    /// Not reached, since an earlier hop decided.
     Skipped,
 }
 

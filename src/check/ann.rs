@@ -1,5 +1,0 @@
-//! ANN: the role annotation of a ServiceAccount.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

@@ -1,5 +1,0 @@
-//! APP: controllers with their own rules.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

@@ -1,5 +1,0 @@
-//! PERM: permissions after a correct identity.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

@@ -1,5 +1,0 @@
-//! PI-ASSOC: the Pod Identity association itself.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

@@ -1,5 +1,0 @@
-//! PI-POD: pods against their association.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

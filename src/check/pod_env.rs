@@ -1,5 +1,0 @@
-//! POD-ENV: identity variables written by hand.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

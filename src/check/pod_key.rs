@@ -1,5 +1,0 @@
-//! POD-KEY: static keys.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

@@ -1,5 +1,0 @@
-//! SEC: works, but too broad.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

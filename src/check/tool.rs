@@ -1,5 +1,0 @@
-//! TOOL: what could not be read.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

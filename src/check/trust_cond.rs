@@ -1,5 +1,0 @@
-//! TRUST-COND: how conditions combine.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

@@ -1,5 +1,0 @@
-//! TRUST-KEY: condition keys.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];

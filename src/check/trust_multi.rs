@@ -1,5 +1,0 @@
-//! TRUST-MULTI: roles shared by clusters.
-
-use crate::check::Row;
-
-pub const ROWS: &[Row] = &[];
