@@ -1,0 +1,284 @@
+//! Changes carried out: one at a time, gathering what they concern.
+
+use crate::{
+    fact::{Change, Fact, Knowledge, Scope, ServiceAccount, SourceState},
+    graph::{
+        Graph,
+        scope::Reading,
+        slot::{Slot, covers},
+        table::Mark,
+        touch::Touched,
+    },
+    ident::{Ref, SaKey, Text},
+};
+
+/// # Changing
+impl Graph {
+    /// Applies one change and returns the units to judge again, sorted, without duplicates.
+    ///
+    /// Units: `ServiceAccount` (every name that exists or that a pod, template or association names), `Pod`,
+    /// `Workload`, `Association`, `Role` (known, or named by an annotation or association), `Provider` (known, or the
+    /// one that a named role's account should have), `Node`, `Cluster`. Units that are gone are returned too, to be
+    /// forgotten. Cost is proportional to the units returned.
+    ///
+    /// A unit is returned when something changed that it leads to by name: its own fact and what is known of it; the
+    /// owners of a pod; the ServiceAccount with its namespace, annotation, association, their roles and those roles'
+    /// providers; the pods and workloads of a ServiceAccount for the ServiceAccount itself; ServiceAccounts of the same
+    /// name elsewhere when what they declare changes; roles that name it, that it names, or whose name it could have
+    /// been mistaken for; its node; the objects of its `envFrom`; whatever exists once in the cluster.
+    /// Not tracked: what a rule reads by iterating over everything, and, for a pod, the other pods of its
+    /// ServiceAccount and of its owner.
+    pub fn apply(&mut self, change: Change) -> Vec<Ref> {
+        let mut acc = Touched::default();
+        match change {
+            Change::Upsert(fact) => self.put(*fact, Mark::default(), &mut acc),
+            Change::Remove(of) => {
+                let slot = Slot::Of(of.clone());
+                let was_said = self.said.contains_key(&of);
+                if was_said {
+                    self.touch(&slot, &mut acc);
+                    self.said.remove(&of);
+                    self.touch(&slot, &mut acc);
+                }
+                self.drop_fact(&slot, &mut acc);
+            }
+            Change::Replace { scope, facts } => self.replace(&scope, facts, &mut acc),
+            Change::Know { of, knowledge } => self.know(of, knowledge, &mut acc),
+            Change::Source { scope, state } => self.set_source(scope, state, &mut acc),
+        }
+        self.finish(acc)
+    }
+
+    fn put(&mut self, mut fact: Fact, mark: Mark, acc: &mut Touched) {
+        self.enrich(&mut fact);
+        let slot = Slot::of(&fact);
+        // An observed fact outweighs what was said; once it is here the word is out of date.
+        if let Some(of) = slot.name()
+            && !mark.cached
+            && !self.said.is_empty()
+        {
+            self.said.remove(of);
+        }
+        if self.renew(&fact, mark) {
+            return;
+        }
+        let before = self.extra(&slot);
+        self.touch(&slot, acc);
+        self.take_noted(&slot, acc);
+        self.insert(fact, mark);
+        self.touch(&slot, acc);
+        let after = self.extra(&slot);
+        self.touch_extra(&slot, before, after, acc);
+    }
+
+    fn drop_fact(&mut self, slot: &Slot, acc: &mut Touched) {
+        let before = self.extra(slot);
+        self.touch(slot, acc);
+        if self.take_noted(slot, acc) {
+            self.touch(slot, acc);
+            self.touch_extra(slot, before, Extra::None, acc);
+        }
+    }
+
+    /// Takes a fact out; a pod's id, which another pod may get, is noted by name.
+    fn take_noted(&mut self, slot: &Slot, acc: &mut Touched) -> bool {
+        if let Slot::Of(of @ Ref::Pod { namespace, name }) = slot
+            && self.pods.id(namespace, name).is_some()
+        {
+            acc.refs.insert(of.clone());
+        }
+        self.take(slot)
+    }
+
+    fn replace(&mut self, scope: &Scope, facts: Vec<Fact>, acc: &mut Touched) {
+        self.n_replaced = self.n_replaced.wrapping_add(1).max(1);
+        let seen = self.n_replaced;
+        let painted = Reading::of(self.sources.get(scope)) == Reading::Cached;
+        for fact in facts {
+            let cached = painted && covers(scope, &fact);
+            self.put(fact, Mark { cached, seen }, acc);
+        }
+        for slot in self.scan(scope, |it| it.seen != seen) {
+            self.drop_fact(&slot, acc);
+        }
+    }
+
+    fn know(&mut self, of: Ref, knowledge: Knowledge<()>, acc: &mut Touched) {
+        let slot = Slot::Of(of.clone());
+        let knowledge = match knowledge {
+            Knowledge::Known(()) => None,
+            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => Some(knowledge),
+        };
+        if knowledge == Some(Knowledge::Absent) {
+            self.drop_fact(&slot, acc);
+        }
+        if self.said.get(&of) == knowledge.as_ref() {
+            return;
+        }
+        self.touch(&slot, acc);
+        match knowledge {
+            Some(it) => self.said.insert(of, it),
+            None => self.said.remove(&of),
+        };
+        self.touch(&slot, acc);
+    }
+
+    fn set_source(&mut self, scope: Scope, state: SourceState, acc: &mut Touched) {
+        let old = self.sources.get(&scope);
+        if old == Some(&state) {
+            return;
+        }
+        let only_counts = matches!(
+            (old, &state),
+            (Some(SourceState::Pending { .. }), SourceState::Pending { .. })
+        );
+        let reads_otherwise = Reading::of(old) != Reading::of(Some(&state));
+        if reads_otherwise {
+            self.touch_scope(&scope, acc);
+        }
+        match state {
+            SourceState::Live { .. } => self.paint(&scope, false),
+            SourceState::Cached { .. } => self.paint(&scope, true),
+            SourceState::Pending { .. }
+            | SourceState::Stale { .. }
+            | SourceState::Denied { .. }
+            | SourceState::Failed { .. }
+            | SourceState::Truncated { .. }
+            | SourceState::Expired { .. }
+            | SourceState::Off { .. } => {}
+        }
+        self.sources.insert(scope.clone(), state);
+        if reads_otherwise {
+            self.touch_scope(&scope, acc);
+        }
+        if !only_counts {
+            acc.refs.insert(Ref::Cluster);
+        }
+    }
+
+    fn paint(&mut self, scope: &Scope, cached: bool) {
+        self.scan(scope, |it| {
+            it.cached = cached;
+            false
+        });
+    }
+
+    /// The units in order. Everything that exists, when everything is concerned.
+    fn finish(&mut self, acc: Touched) -> Vec<Ref> {
+        self.renew_wanted(&acc);
+        let mut res: Vec<Ref> = acc.refs.into_iter().collect();
+        if acc.all {
+            res.extend(self.units());
+        } else {
+            let held = acc.pods.into_iter().filter_map(|it| self.pods.get(it));
+            res.extend(held.map(|it| Ref::Pod {
+                namespace: it.fact.namespace.clone(),
+                name: it.fact.name.clone(),
+            }));
+        }
+        res.sort_unstable();
+        res.dedup();
+        res
+    }
+
+    /// Every unit there is, unsorted and with duplicates.
+    fn units(&self) -> impl Iterator<Item = Ref> {
+        let accounts = self.identities().cloned().map(Ref::ServiceAccount);
+        let pods = self
+            .pods()
+            .map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() });
+        let workloads = self.workloads().map(|it| Ref::Workload {
+            kind: it.kind,
+            namespace: it.namespace.clone(),
+            name: it.name.clone(),
+        });
+        let associations = self.associations.keys().cloned().map(Ref::Association);
+        let known = self.roles().map(|it| Ref::Role(it.arn.clone()));
+        let named = self.named_roles().cloned().map(Ref::Role);
+        let providers = self.providers.keys().cloned().chain(self.expected_providers());
+        let nodes = self.nodes.keys().cloned().map(Ref::Node);
+        std::iter::once(Ref::Cluster)
+            .chain(accounts)
+            .chain(pods)
+            .chain(workloads)
+            .chain(associations)
+            .chain(known)
+            .chain(named)
+            .chain(providers.map(Ref::Provider))
+            .chain(nodes)
+    }
+
+    /// What of a fact concerns more than `touch` says, if it changes.
+    fn extra(&self, slot: &Slot) -> Extra {
+        let Slot::Of(of) = slot else { return Extra::None };
+        match of {
+            Ref::ServiceAccount(key) => {
+                let held = self.seats.get(&key.namespace, &key.name);
+                let held = held.and_then(|it| it.account.as_ref());
+                held.map_or(Extra::None, |it| Extra::declared(&it.fact))
+            }
+            Ref::Workload { kind, namespace, name } => {
+                let held = self.workloads[*kind as usize].get(namespace, name);
+                held.map_or(Extra::None, |it| Extra::Template {
+                    key: SaKey::new(namespace.clone(), it.fact.template.service_account.clone()),
+                    template: it.fact.template.clone(),
+                    annotations: it.fact.annotations.clone(),
+                })
+            }
+            Ref::Association(_) => match self.associations.len() {
+                0 => Extra::None,
+                _ => Extra::Associations,
+            },
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::Pod { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Role(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => Extra::None,
+        }
+    }
+
+    fn touch_extra(&self, slot: &Slot, before: Extra, after: Extra, acc: &mut Touched) {
+        if before == after {
+            return;
+        }
+        if let Slot::Of(Ref::ServiceAccount(key)) = slot {
+            self.touch_namesakes(&key.name, acc);
+        }
+        for it in [before, after] {
+            match it {
+                Extra::Template { key, .. } => self.touch_identity(&key, acc),
+                // The node roles' policies matter only where there is an association.
+                Extra::Associations => acc.wants.extend(self.node_roles().cloned().map(Ref::Role)),
+                Extra::None | Extra::Declared(_) => {}
+            }
+        }
+    }
+}
+
+/// A part of a fact whose change concerns more than the fact's other changes do.
+#[derive(PartialEq)]
+enum Extra {
+    None,
+    /// The role annotation.
+    Declared(Text),
+    /// What a ServiceAccount's pods may be expected to need follows from its workloads' templates.
+    Template {
+        key: SaKey,
+        template: std::sync::Arc<crate::fact::PodSpec>,
+        annotations: Vec<(Text, Text)>,
+    },
+    /// There are some.
+    Associations,
+}
+
+impl Extra {
+    fn declared(it: &ServiceAccount) -> Extra {
+        it.role_arn().map_or(Extra::None, |role| Extra::Declared(role.clone()))
+    }
+}

@@ -1,0 +1,174 @@
+//! Where facts are held, and which slots a scope covers.
+
+use crate::{
+    fact::{Fact, Scope, Workload},
+    graph::{
+        Graph,
+        pods::PodId,
+        table::{Held, Mark},
+    },
+    ident::{Arn, Ref, Text},
+};
+
+/// Where one fact is held. `Ref::Cluster` alone would name four.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    ApiServer,
+    Caller,
+    OtherClusters,
+    Of(Ref),
+}
+
+impl Slot {
+    pub fn of(fact: &Fact) -> Slot {
+        match fact {
+            Fact::ApiServer(_) => Slot::ApiServer,
+            Fact::Caller(_) => Slot::Caller,
+            Fact::OtherClusters(_) => Slot::OtherClusters,
+            Fact::Namespace(_)
+            | Fact::ServiceAccount(_)
+            | Fact::Pod(_)
+            | Fact::Workload(_)
+            | Fact::Node(_)
+            | Fact::Webhook(_)
+            | Fact::KeyNames(_)
+            | Fact::Cluster(_)
+            | Fact::Association(_)
+            | Fact::Role(_)
+            | Fact::Provider(_)
+            | Fact::Addon(_)
+            | Fact::Nodegroup(_) => Slot::Of(fact.key()),
+        }
+    }
+}
+
+impl Slot {
+    /// The name under which something may be known of it.
+    pub fn name(&self) -> Option<&Ref> {
+        match self {
+            Slot::Of(it) => Some(it),
+            Slot::ApiServer | Slot::Caller | Slot::OtherClusters => None,
+        }
+    }
+}
+
+/// Whether a complete list of `scope` would have this fact.
+pub fn covers(scope: &Scope, fact: &Fact) -> bool {
+    let within = |limit: &Option<Text>, it: &Text| limit.as_ref().is_none_or(|limit| limit == it);
+    match (scope, fact) {
+        (Scope::ApiServer, Fact::ApiServer(_))
+        | (Scope::Caller, Fact::Caller(_))
+        | (Scope::Cluster, Fact::Cluster(_))
+        | (Scope::OtherClusters, Fact::OtherClusters(_))
+        | (Scope::Namespaces, Fact::Namespace(_))
+        | (Scope::Nodes, Fact::Node(_))
+        | (Scope::Webhooks, Fact::Webhook(_))
+        | (Scope::Associations, Fact::Association(_))
+        | (Scope::Addons, Fact::Addon(_))
+        | (Scope::Nodegroups, Fact::Nodegroup(_)) => true,
+        (Scope::ServiceAccounts { namespace }, Fact::ServiceAccount(it)) => {
+            within(namespace, &it.key.namespace)
+        }
+        (Scope::Pods { namespace }, Fact::Pod(it)) => within(namespace, &it.namespace),
+        (Scope::Workloads { kind, namespace }, Fact::Workload(it)) => {
+            *kind == it.kind && within(namespace, &it.namespace)
+        }
+        (Scope::Roles { account }, Fact::Role(it)) => in_account(&it.arn, account),
+        (Scope::Providers { account }, Fact::Provider(it)) => in_account(&it.arn, account),
+        _ => false,
+    }
+}
+
+impl Graph {
+    /// Shows every mark of a scope's facts; gives the slots of those for which `visit` says true.
+    pub(crate) fn scan(
+        &mut self,
+        scope: &Scope,
+        mut visit: impl FnMut(&mut Mark) -> bool,
+    ) -> Vec<Slot> {
+        match scope {
+            Scope::ApiServer => one(&mut self.api_server, Slot::ApiServer, visit),
+            Scope::Caller => one(&mut self.caller, Slot::Caller, visit),
+            Scope::Cluster => one(&mut self.cluster, Slot::Of(Ref::Cluster), visit),
+            Scope::OtherClusters => one(&mut self.other_clusters, Slot::OtherClusters, visit),
+            Scope::Namespaces => {
+                many(self.namespaces.values_mut(), |it| Ref::Namespace(it.name.clone()), visit)
+            }
+            Scope::ServiceAccounts { namespace } => {
+                let seats = self.seats.iter_in_mut(namespace.as_deref());
+                many(
+                    seats.filter_map(|it| it.account.as_mut()),
+                    |it| Ref::ServiceAccount(it.key.clone()),
+                    visit,
+                )
+            }
+            Scope::Pods { namespace } => {
+                let ids: Vec<PodId> = self.pods.ids_in(namespace.as_deref()).collect();
+                let mut res = Vec::new();
+                for id in ids {
+                    if let Some(held) = self.pods.get_mut(id)
+                        && visit(&mut held.mark)
+                    {
+                        let (namespace, name) = (&held.fact.namespace, &held.fact.name);
+                        let (namespace, name) = (namespace.clone(), name.clone());
+                        res.push(Slot::Of(Ref::Pod { namespace, name }));
+                    }
+                }
+                res
+            }
+            Scope::Workloads { kind, namespace } => {
+                let of_kind = &mut self.workloads[*kind as usize];
+                many(of_kind.iter_in_mut(namespace.as_deref()), workload_ref, visit)
+            }
+            Scope::Nodes => many(self.nodes.values_mut(), |it| Ref::Node(it.name.clone()), visit),
+            Scope::Webhooks => {
+                many(self.webhooks.values_mut(), |it| Ref::Webhook(it.name.clone()), visit)
+            }
+            Scope::Associations => {
+                many(self.associations.values_mut(), |it| Ref::Association(it.id.clone()), visit)
+            }
+            Scope::Addons => {
+                many(self.addons.values_mut(), |it| Ref::Addon(it.name.clone()), visit)
+            }
+            Scope::Nodegroups => {
+                many(self.nodegroups.values_mut(), |it| Ref::Nodegroup(it.name.clone()), visit)
+            }
+            Scope::Roles { account } => {
+                let here = self.roles.held_mut().filter(|it| in_account(&it.fact.arn, account));
+                many(here, |it| Ref::Role(it.arn.clone()), visit)
+            }
+            Scope::Providers { account } => {
+                let all = self.providers.values_mut();
+                many(
+                    all.filter(|it| in_account(&it.fact.arn, account)),
+                    |it| Ref::Provider(it.arn.clone()),
+                    visit,
+                )
+            }
+        }
+    }
+}
+
+fn one<T>(
+    held: &mut Option<Held<T>>,
+    slot: Slot,
+    mut visit: impl FnMut(&mut Mark) -> bool,
+) -> Vec<Slot> {
+    held.iter_mut().filter_map(|it| visit(&mut it.mark).then(|| slot.clone())).collect()
+}
+
+fn many<'a, T: 'a>(
+    held: impl Iterator<Item = &'a mut Held<T>>,
+    name: impl Fn(&T) -> Ref,
+    mut visit: impl FnMut(&mut Mark) -> bool,
+) -> Vec<Slot> {
+    held.filter_map(|it| visit(&mut it.mark).then(|| Slot::Of(name(&it.fact)))).collect()
+}
+
+fn workload_ref(it: &Workload) -> Ref {
+    Ref::Workload { kind: it.kind, namespace: it.namespace.clone(), name: it.name.clone() }
+}
+
+fn in_account(arn: &Arn, account: &str) -> bool {
+    arn.parts().is_some_and(|it| it.account == account)
+}

@@ -1,0 +1,335 @@
+//! Which units a change concerns: everything that a rule may read when it judges a unit, turned round.
+//!
+//! Asked before and after the change, because a change moves what depends on it. Over-approximates, never misses.
+
+use crate::{
+    fact::{Cluster, Pod, Scope},
+    graph::{
+        Graph,
+        pods::PodId,
+        roles::roles_of,
+        scope::namespace_of,
+        slot::Slot,
+        store::{env_objects, owner_of, parent_of},
+    },
+    ident::{AccountId, Arn, Ref, SaKey, Text, WorkloadKind},
+};
+use std::collections::HashSet;
+
+/// Units gathered while a change is carried out.
+#[derive(Debug, Default)]
+pub struct Touched {
+    /// Everything is concerned; the rest names only units that are gone.
+    pub all: bool,
+    pub refs: HashSet<Ref>,
+    /// Pods by id, since they are many; an id whose pod was removed is also in `refs`.
+    pub pods: Vec<PodId>,
+    /// Objects that may have become wanted or no longer are.
+    pub wants: HashSet<Ref>,
+}
+
+/// A chain of owners is at most CronJob, Job, pod; more is a loop that somebody wrote by hand.
+const MAX_OWNERS: usize = 4;
+
+impl Graph {
+    /// Units that read what is held, or known to be missing, in this slot.
+    pub(crate) fn touch(&self, slot: &Slot, acc: &mut Touched) {
+        let of = match slot {
+            Slot::ApiServer | Slot::Caller | Slot::OtherClusters => {
+                return self.touch_everything(acc);
+            }
+            Slot::Of(it) => it,
+        };
+        match of {
+            Ref::Cluster | Ref::Webhook(_) | Ref::Addon(_) | Ref::Nodegroup(_) => {
+                self.touch_everything(acc);
+            }
+            Ref::Namespace(it) => self.touch_namespace(it, acc),
+            Ref::ServiceAccount(key) => self.touch_account(key, acc),
+            Ref::Pod { namespace, name } => self.touch_pod(namespace, name, acc),
+            Ref::Workload { kind, namespace, name } => {
+                self.touch_workload(*kind, namespace, name, acc);
+            }
+            Ref::Node(it) => {
+                self.touch_node(it, acc);
+                acc.pods.extend(self.by_node.of(it));
+            }
+            Ref::ConfigMap { namespace, .. } | Ref::Secret { namespace, .. } => {
+                acc.wants.insert(of.clone());
+                self.touch_readers(of, namespace, acc);
+            }
+            Ref::Association(id) => self.touch_association(id, acc),
+            Ref::Role(arn) => self.touch_role(arn, acc),
+            Ref::Provider(arn) => self.touch_provider(arn, acc),
+        }
+    }
+
+    pub(crate) fn touch_everything(&self, acc: &mut Touched) {
+        acc.all = true;
+        // Their names follow from the cluster, which may be what changes.
+        acc.refs.extend(self.expected_providers().map(Ref::Provider));
+    }
+
+    /// Units that read what a scope's state says of things that are not there.
+    pub(crate) fn touch_scope(&self, scope: &Scope, acc: &mut Touched) {
+        match namespace_of(scope) {
+            Some(namespace) => {
+                self.touch_namespace(namespace, acc);
+                if is_agents_namespace(namespace) {
+                    acc.refs.extend(self.nodes.keys().cloned().map(Ref::Node));
+                }
+                acc.refs.insert(Ref::Cluster);
+            }
+            None => self.touch_everything(acc),
+        }
+    }
+
+    /// ServiceAccounts of this name in every namespace: one that declares an identity explains one that is missing.
+    pub(crate) fn touch_namesakes(&self, name: &Text, acc: &mut Touched) {
+        for namespace in self.seat_names.of(name) {
+            self.touch_identity(&SaKey::new(namespace.clone(), name.clone()), acc);
+        }
+    }
+
+    /// A ServiceAccount with everything that is judged by what it declares.
+    pub(crate) fn touch_identity(&self, key: &SaKey, acc: &mut Touched) {
+        let Some(seat) = self.seats.get(&key.namespace, &key.name) else { return };
+        acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
+        acc.pods.extend(seat.pods.values());
+        for (kind, name) in &seat.workloads {
+            self.touch_one_workload(*kind, &seat.key.namespace, name, acc);
+        }
+        acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+    }
+
+    fn touch_account(&self, key: &SaKey, acc: &mut Touched) {
+        self.touch_identity(key, acc);
+        for arn in self.roles.naming(key) {
+            self.touch_one_role(arn, acc);
+        }
+        let seat = self.seats.get(&key.namespace, &key.name);
+        let held = seat.and_then(|it| it.account.as_ref());
+        if let Some(role) = held.and_then(|it| it.fact.role_arn()).filter(|it| !it.is_empty()) {
+            self.touch_one_role(&Arn::new(role.clone()), acc);
+        }
+    }
+
+    fn touch_namespace(&self, namespace: &Text, acc: &mut Touched) {
+        for seat in self.seats.iter_in(Some(namespace)) {
+            self.touch_identity(&seat.key, acc);
+        }
+    }
+
+    fn touch_pod(&self, namespace: &str, name: &str, acc: &mut Touched) {
+        let Some(id) = self.pods.id(namespace, name) else { return };
+        let Some(held) = self.pods.get(id) else { return };
+        let pod = &held.fact;
+        acc.pods.push(id);
+        acc.refs.insert(Ref::ServiceAccount(pod.service_account()));
+        acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
+        if let Some((kind, owner)) = owner_of(pod) {
+            self.touch_owners(kind, &pod.namespace, owner, acc);
+        }
+        let Some(node) = &pod.node else { return };
+        self.touch_node(node, acc);
+        if is_agent_pod(pod) {
+            acc.pods.extend(self.by_node.of(node));
+            acc.refs.insert(Ref::Cluster);
+        }
+    }
+
+    fn touch_workload(&self, kind: WorkloadKind, namespace: &Text, name: &Text, acc: &mut Touched) {
+        if is_agent(kind, namespace, name) {
+            self.touch_everything(acc);
+        }
+        if let Some(held) = self.workloads[kind as usize].get(namespace, name) {
+            let template = &held.fact.template;
+            let key = SaKey::new(namespace.clone(), template.service_account.clone());
+            acc.refs.insert(Ref::ServiceAccount(key));
+            acc.wants.extend(env_objects(namespace, template));
+        }
+        self.touch_owners(kind, namespace, name, acc);
+        self.touch_owned(kind, namespace, name, MAX_OWNERS, acc);
+    }
+
+    /// This workload and those that made it.
+    fn touch_owners(&self, kind: WorkloadKind, namespace: &Text, name: &Text, acc: &mut Touched) {
+        let mut next = Some((kind, name));
+        for _ in 0..MAX_OWNERS {
+            let Some((kind, name)) = next else { return };
+            let Some(held) = self.workloads[kind as usize].get(namespace, name) else { return };
+            self.touch_one_workload(kind, namespace, name, acc);
+            next = parent_of(&held.fact);
+        }
+    }
+
+    /// What this workload made, all the way down to its pods.
+    fn touch_owned(
+        &self,
+        kind: WorkloadKind,
+        namespace: &Text,
+        name: &Text,
+        depth: usize,
+        acc: &mut Touched,
+    ) {
+        let owned = self.owned[kind as usize].get(namespace, name);
+        let Some(owned) = owned.filter(|_| depth != 0) else { return };
+        for id in owned.pods.values() {
+            acc.pods.push(*id);
+            if let Some(held) = self.pods.get(*id) {
+                acc.refs.insert(Ref::ServiceAccount(held.fact.service_account()));
+            }
+        }
+        for (kind, name) in &owned.workloads {
+            self.touch_one_workload(*kind, namespace, name, acc);
+            if let Some(held) = self.workloads[*kind as usize].get(namespace, name) {
+                let account = held.fact.template.service_account.clone();
+                acc.refs.insert(Ref::ServiceAccount(SaKey::new(namespace.clone(), account)));
+            }
+            self.touch_owned(*kind, namespace, name, depth - 1, acc);
+        }
+    }
+
+    fn touch_readers(&self, object: &Ref, namespace: &Text, acc: &mut Touched) {
+        for id in self.pod_readers.of(object) {
+            acc.pods.push(*id);
+            if let Some(held) = self.pods.get(*id) {
+                acc.refs.insert(Ref::ServiceAccount(held.fact.service_account()));
+            }
+        }
+        for (kind, name) in self.workload_readers.of(object) {
+            let Some(held) = self.workloads[*kind as usize].get(namespace, name) else { continue };
+            let account = held.fact.template.service_account.clone();
+            self.touch_identity(&SaKey::new(namespace.clone(), account), acc);
+        }
+    }
+
+    fn touch_association(&self, id: &Text, acc: &mut Touched) {
+        let Some(held) = self.associations.get(id) else { return };
+        let key = &held.fact.service_account;
+        acc.refs.insert(Ref::Association(id.clone()));
+        self.touch_identity(key, acc);
+        self.touch_namesakes(&key.name, acc);
+        for arn in roles_of(&held.fact) {
+            self.touch_one_role(arn, acc);
+        }
+    }
+
+    /// Units that read a role, or would: those that name it, that it names, or that name one it could be mistaken for.
+    fn touch_role(&self, arn: &Arn, acc: &mut Touched) {
+        if self.is_node_role(arn) {
+            self.touch_everything(acc);
+        }
+        acc.wants.insert(Ref::Role(arn.clone()));
+        self.touch_users(arn, acc);
+        for alike in self.roles.named_alike(arn) {
+            self.touch_users(alike, acc);
+        }
+        let Some(naming) = self.roles.trust_of(arn) else { return };
+        for key in &naming.subjects {
+            self.touch_identity(key, acc);
+        }
+        for provider in &naming.providers {
+            self.touch_one_provider(provider, acc);
+        }
+    }
+
+    /// A role's unit and those of whoever names it.
+    fn touch_users(&self, arn: &Arn, acc: &mut Touched) {
+        self.touch_one_role(arn, acc);
+        for key in self.roles.annotated(arn) {
+            self.touch_identity(key, acc);
+        }
+        for id in self.roles.associated(arn) {
+            let Some(held) = self.associations.get(id) else { continue };
+            acc.refs.insert(Ref::Association(id.clone()));
+            self.touch_identity(&held.fact.service_account, acc);
+            for other in roles_of(&held.fact) {
+                self.touch_one_role(other, acc);
+            }
+        }
+    }
+
+    fn touch_provider(&self, arn: &Arn, acc: &mut Touched) {
+        self.touch_one_provider(arn, acc);
+        for role in self.roles.trusting(arn) {
+            self.touch_one_role(role, acc);
+        }
+        let Some(account) = arn.account() else { return };
+        self.touch_expected(&account, acc);
+        for role in self.roles.named_in(&account) {
+            self.touch_users(role, acc);
+        }
+    }
+
+    fn touch_node(&self, node: &Text, acc: &mut Touched) {
+        if self.nodes.contains_key(node) {
+            acc.refs.insert(Ref::Node(node.clone()));
+        }
+    }
+
+    fn touch_one_workload(
+        &self,
+        kind: WorkloadKind,
+        namespace: &Text,
+        name: &Text,
+        acc: &mut Touched,
+    ) {
+        if self.workloads[kind as usize].get(namespace, name).is_some() {
+            let (namespace, name) = (namespace.clone(), name.clone());
+            acc.refs.insert(Ref::Workload { kind, namespace, name });
+        }
+    }
+
+    /// The role's unit and the provider that its account should have.
+    fn touch_one_role(&self, arn: &Arn, acc: &mut Touched) {
+        acc.wants.insert(Ref::Role(arn.clone()));
+        if self.roles.get(arn).is_some() || self.roles.is_named(arn) {
+            acc.refs.insert(Ref::Role(arn.clone()));
+        }
+        if let Some(account) = arn.account() {
+            self.touch_expected(&account, acc);
+        }
+    }
+
+    fn touch_one_provider(&self, arn: &Arn, acc: &mut Touched) {
+        if self.providers.contains_key(arn) {
+            acc.refs.insert(Ref::Provider(arn.clone()));
+        }
+    }
+
+    fn touch_expected(&self, account: &AccountId, acc: &mut Touched) {
+        if self.roles.names_account(account)
+            && let Some(arn) = self.expected_provider(account)
+        {
+            acc.refs.insert(Ref::Provider(arn));
+        }
+    }
+
+    pub(crate) fn is_node_role(&self, arn: &Arn) -> bool {
+        self.node_roles().any(|it| it == arn)
+    }
+
+    /// The roles of node groups and of Auto Mode.
+    pub(crate) fn node_roles(&self) -> impl Iterator<Item = &Arn> {
+        let cluster: Option<&Cluster> = self.cluster.as_ref().map(|it| &it.fact);
+        let auto = cluster.and_then(|it| it.node_role.as_ref());
+        let groups = self.nodegroups.values().filter_map(|it| it.fact.node_role.as_ref());
+        auto.into_iter().chain(groups)
+    }
+}
+
+/// The DaemonSet of the EKS Pod Identity agent, hybrid nodes' included.
+fn is_agent(kind: WorkloadKind, namespace: &str, name: &str) -> bool {
+    kind == WorkloadKind::DaemonSet
+        && is_agents_namespace(namespace)
+        && name.starts_with("eks-pod-identity-agent")
+}
+
+fn is_agents_namespace(namespace: &str) -> bool {
+    namespace == "kube-system"
+}
+
+fn is_agent_pod(pod: &Pod) -> bool {
+    owner_of(pod).is_some_and(|(kind, name)| is_agent(kind, &pod.namespace, name))
+}

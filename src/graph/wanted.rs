@@ -1,0 +1,127 @@
+//! What should be read although no list brings it, and what is still on its way.
+
+use crate::{
+    fact::{Knowledge, Scope, SourceState},
+    graph::{Graph, scope::Reading, touch::Touched},
+    ident::{Arn, Ref},
+};
+
+/// What the graph still waits for. Empty on both sides: everything that can be known is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Scopes without their first answer, be it complete, refused or failed.
+    pub scopes: Vec<Scope>,
+    /// Single objects: what is wanted, and rows of lists whose details have not arrived.
+    pub objects: Vec<Ref>,
+}
+
+impl Outstanding {
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty() && self.objects.is_empty()
+    }
+}
+
+impl Graph {
+    /// What should be read and is in no list: named roles (`Role`) that their account's list does not settle, roles
+    /// whose policies a rule needs (`Role` again), `envFrom` ConfigMaps and Secrets. Sorted. The source de-duplicates
+    /// and limits, and leaves Secrets alone unless told to read them.
+    ///
+    /// A role stays wanted until it is there with its policies, or until it was said (`Change::Know`, or `Denied`
+    /// policies) that it cannot be had.
+    pub fn wanted(&self) -> Vec<Ref> {
+        self.wanted.iter().cloned().collect()
+    }
+
+    /// What has not been answered yet. Secrets are left out, since they are read only on request.
+    pub fn outstanding(&self) -> Outstanding {
+        let waits = |state: &SourceState| match Reading::of(Some(state)) {
+            Reading::Waiting | Reading::Cached => true,
+            Reading::Unasked
+            | Reading::Complete
+            | Reading::Partial
+            | Reading::Expired
+            | Reading::Denied(_)
+            | Reading::Off(_) => false,
+        };
+        let scopes = self.sources.iter().filter(|(_, state)| waits(state));
+        let wanted = self.wanted.iter().filter(|it| !matches!(it, Ref::Secret { .. })).cloned();
+        let associations = self.associations.values().map(|it| &it.fact);
+        let associations = associations.filter(|it| it.detail == Knowledge::NotYet);
+        let providers = self.providers.values().map(|it| &it.fact);
+        let providers = providers.filter(|it| it.detail == Knowledge::NotYet);
+        Outstanding {
+            scopes: scopes.map(|(scope, _)| scope.clone()).collect(),
+            objects: wanted
+                .chain(associations.map(|it| Ref::Association(it.id.clone())))
+                .chain(providers.map(|it| Ref::Provider(it.arn.clone())))
+                .collect(),
+        }
+    }
+
+    /// Keeps `wanted` right after a change.
+    pub(crate) fn renew_wanted(&mut self, touched: &Touched) {
+        if touched.all {
+            self.wanted = self.all_wanted().collect();
+            return;
+        }
+        for of in &touched.wants {
+            if self.is_wanted(of) {
+                self.wanted.insert(of.clone());
+            } else {
+                self.wanted.remove(of);
+            }
+        }
+    }
+
+    fn all_wanted(&self) -> impl Iterator<Item = Ref> {
+        let roles = self.named_roles().chain(self.node_roles()).cloned().map(Ref::Role);
+        let objects = self.pod_readers.keys().chain(self.workload_readers.keys()).cloned();
+        roles.chain(objects).filter(|it| self.is_wanted(it))
+    }
+
+    fn is_wanted(&self, of: &Ref) -> bool {
+        match of {
+            Ref::Role(arn) => self.is_role_wanted(arn),
+            Ref::ConfigMap { .. } | Ref::Secret { .. } => {
+                let read = self.pod_readers.has(of) || self.workload_readers.has(of);
+                read && self.key_names(of) == Knowledge::NotYet
+            }
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::ServiceAccount(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::Association(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => false,
+        }
+    }
+
+    fn is_role_wanted(&self, arn: &Arn) -> bool {
+        let on_nodes = !self.associations.is_empty() && self.is_node_role(arn);
+        if !on_nodes && !self.roles.is_named(arn) {
+            return false;
+        }
+        let Some(account) = arn.account().filter(|_| arn.is_iam_role()) else { return false };
+        let reading = self.reading(&Scope::Roles { account: account.as_str().into() });
+        if matches!(reading, Reading::Expired | Reading::Off(_)) {
+            return false;
+        }
+        if let Some(held) = self.roles.get(arn).filter(|it| !it.mark.cached) {
+            return held.fact.policies == Knowledge::NotYet;
+        }
+        match self.said.get(&Ref::Role(arn.clone())) {
+            Some(Knowledge::Absent | Knowledge::Denied(_)) => false,
+            Some(Knowledge::NotYet) => true,
+            Some(Knowledge::Known(())) | None => match reading {
+                // The list will tell, and for less than one call a role.
+                Reading::Waiting | Reading::Cached => false,
+                Reading::Complete | Reading::Expired | Reading::Off(_) => false,
+                Reading::Unasked | Reading::Partial | Reading::Denied(_) => true,
+            },
+        }
+    }
+}
