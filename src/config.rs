@@ -1,1 +1,92 @@
-//! config.
+//! The configuration file: text to names. Resolves nothing, reads nothing, knows no defaults of other modules.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// `config.yaml`. Every key is optional; an unknown one is an error, since a typing error would go unseen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Config {
+    /// Key to command name: `ctrl-z: faults`.
+    pub keys: BTreeMap<String, String>,
+    /// How roles of other accounts are read, by account id.
+    pub accounts: BTreeMap<String, Account>,
+    /// The line that the dashboard starts with: `:sa payments`.
+    pub command: Option<String>,
+    pub ascii: bool,
+    /// `auto`, `always`, `never`.
+    pub color: Option<String>,
+    /// Seconds between two readings of AWS.
+    pub poll_seconds: Option<u64>,
+    /// The command of `:login`, where the profile's own is not wanted.
+    pub login: Option<String>,
+}
+
+/// One account that some other credentials read: by profile, or by assuming a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Account {
+    pub profile: Option<String>,
+    pub role_arn: Option<String>,
+    pub external_id: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not retryable: the file has to be mended.
+    #[error("read the configuration: {0}")]
+    Syntax(String),
+    #[error("read the configuration: account `{0}` needs a profile or a roleArn, and not both")]
+    Account(String),
+}
+
+impl Config {
+    /// An empty text is an empty configuration.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        let blank = |it: &str| it.trim().is_empty() || it.trim_start().starts_with('#');
+        if text.lines().all(blank) {
+            return Ok(Config::default());
+        }
+        let res: Config =
+            serde_saphyr::from_str(text).map_err(|it| ConfigError::Syntax(it.to_string()))?;
+        let odd = res.accounts.iter().find(|(_, it)| it.profile.is_some() == it.role_arn.is_some());
+        match odd {
+            Some((id, _)) => Err(ConfigError::Account(id.clone())),
+            None => Ok(res),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Account, Config};
+
+    #[test]
+    fn reads_what_it_documents() {
+        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.keys["ctrl-z"], "faults");
+        assert_eq!(
+            config.accounts["111122223333"],
+            Account { profile: Some("audit".into()), ..Account::default() }
+        );
+        assert_eq!(config.accounts["444455556666"].external_id.as_deref(), Some("x"));
+        assert_eq!(config.command.as_deref(), Some(":sa default"));
+        assert_eq!((config.ascii, config.poll_seconds), (true, Some(30)));
+    }
+
+    #[test]
+    fn an_empty_file_is_an_empty_configuration() {
+        for text in ["", "\n", "# nothing yet\n"] {
+            assert_eq!(Config::parse(text).unwrap(), Config::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_the_place_of_a_typing_error() {
+        let wrong = Config::parse("ascii: true\nkeyz: {}\n").unwrap_err().to_string();
+        assert!(wrong.contains("keyz"), "{wrong}");
+        let wrong = Config::parse("accounts: {\"111122223333\": {}}").unwrap_err().to_string();
+        assert!(wrong.contains("111122223333"), "{wrong}");
+    }
+}

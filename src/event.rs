@@ -45,8 +45,29 @@ pub enum Event {
     Copied(Result<(), Text>),
     /// A file was written on request (`ctrl-s`), or why not.
     Saved(Result<Text, Text>),
+    /// Nothing else waits: judge at most this many of the units that do. The loop measures how many fit into a frame.
+    Work {
+        units: usize,
+    },
+    /// A frame was drawn; what came of the sizes. Changes nothing that is seen.
+    Drawn(Shown),
     /// SIGTERM, SIGHUP: leave now.
     Terminate,
+}
+
+/// Where a frame ended up, since only the layout knows heights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Rows that the list had room for.
+    pub list_height: usize,
+    /// The list's first visible row.
+    pub list_top: usize,
+    /// How far the details could be scrolled.
+    pub details_limit: usize,
+    /// How far the open page could be scrolled.
+    pub page_limit: usize,
+    /// Whether there was room for the details beside or below the list.
+    pub details_shown: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,24 @@
-//! The recorded admission vectors, run whole against the webhook and the credential chain as functions.
+//! The recorded vectors, run whole: admission and credential chain against the webhook's and botocore's answers, trust
+//! policies against the reference algorithm's.
 
 use idscope::{
-    fact::{
-        Container, ContainerKind, EnvValue, EnvVar, Knowledge, Mount, PodSpec, TokenSource, Volume,
-        VolumeSource,
-    },
-    ident::Text,
+    fact::{AssociationDetail, Cluster, EnvValue, IamRole, Knowledge, VolumeSource},
+    iam,
+    ident::{Arn, Issuer, SaKey, Text},
     identity::{
+        Verdict, Why,
         admission::{Defaults, Known, admit},
         chain::settle_in,
+        eks,
+        sts::{self, World},
     },
+    source::slim::pod_from_json,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const ADMISSION: &str = include_str!("vectors/admission-vectors.json");
+const TRUST: &str = include_str!("vectors/trust-vectors.json");
 
 #[test]
 fn admission_vectors() {
@@ -38,7 +43,7 @@ fn mismatch(vector: &Value, defaults: &Defaults) -> Option<String> {
         association: vector["association"].as_bool().unwrap(),
         annotations: vector["serviceAccount"].is_object().then_some(&*annotations),
     };
-    let stored = admit(&pod(&vector["pod"]), known, defaults);
+    let stored = admit(&pod_from_json(&vector["pod"]).unwrap().spec, known, defaults);
     let expected = &vector["expected"];
     let label = stored.label("eks.amazonaws.com/pod-identity").map(|it| &**it);
     let tokens = stored.volumes.iter().flat_map(|volume| {
@@ -61,7 +66,7 @@ fn mismatch(vector: &Value, defaults: &Defaults) -> Option<String> {
         let chain = settle_in(container, &stored.volumes, &|_| Knowledge::Absent);
         let env = container.env.iter().map(|it| match &it.value {
             EnvValue::Literal(value) => json!([&*it.name, &**value]),
-            EnvValue::Redacted | EnvValue::From(_) => json!([&*it.name, null]),
+            EnvValue::Redacted | EnvValue::From(_) => json!([&*it.name, HIDDEN]),
         });
         let mounts = container.mounts.iter().map(|it| json!([&*it.volume, &*it.path]));
         got.push(json!({
@@ -87,7 +92,7 @@ fn mismatch(vector: &Value, defaults: &Defaults) -> Option<String> {
     for it in expected["containers"].as_array().unwrap() {
         wanted.push(json!({
             "name": it["name"],
-            "env": sorted(it["env"].as_array().unwrap().clone()),
+            "env": sorted(it["env"].as_array().unwrap().iter().map(hidden).collect()),
             "mounts": sorted(it["mounts"].as_array().unwrap().clone()),
             "chain": it["chain"],
             "chainError": it.get("chainError"),
@@ -97,6 +102,18 @@ fn mismatch(vector: &Value, defaults: &Defaults) -> Option<String> {
         let (got, wanted) = (Value::from(got), Value::from(wanted));
         format!("{}\n  got    {got}\n  wanted {wanted}", vector["id"])
     })
+}
+
+/// What stands for a value that the decoder drops since it is a credential.
+const HIDDEN: &str = "(hidden)";
+
+fn hidden(pair: &Value) -> Value {
+    match pair[0].as_str().unwrap() {
+        name @ ("AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY") if pair[1] != "" => {
+            json!([name, HIDDEN])
+        }
+        _ => pair.clone(),
+    }
 }
 
 fn is_aws(pair: &Value) -> bool {
@@ -119,79 +136,123 @@ fn pairs(value: &Value) -> Vec<(Text, Text)> {
     res
 }
 
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], |it| it)
+#[test]
+fn trust_vectors() {
+    let file: Value = serde_json::from_str(TRUST).unwrap();
+    let vectors = file["vectors"].as_array().unwrap();
+    assert_eq!(vectors.len(), 55);
+    let wrong = vectors.iter().filter_map(|vector| {
+        let mut filled = file["defaults"].clone();
+        for (key, value) in vector.as_object().unwrap() {
+            filled[key] = value.clone();
+        }
+        let (got, because) = judge(&filled);
+        let id = &vector["id"];
+        (vector["expected"] != *got)
+            .then(|| format!("{id}: {} got {got}: {because}", vector["expected"]))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), vectors.len(), wrong.join("\n"));
 }
 
-fn pod(value: &Value) -> PodSpec {
-    let spec = &value["spec"];
-    let selector = &spec["nodeSelector"];
-    let containers = [
-        ("initContainers", ContainerKind::Init),
-        ("containers", ContainerKind::Main),
-        ("ephemeralContainers", ContainerKind::Ephemeral),
-    ];
-    PodSpec {
-        service_account: spec["serviceAccountName"].as_str().unwrap_or("default").into(),
-        service_account_named: spec["serviceAccountName"].is_string(),
-        host_network: spec["hostNetwork"].as_bool().unwrap_or_default(),
-        windows_selector: ["kubernetes.io/os", "beta.kubernetes.io/os"]
-            .iter()
-            .any(|it| selector[it] == "windows"),
-        windows_affinity: false,
-        scheduler: None,
-        fs_group: None,
-        labels: pairs(&value["metadata"]["labels"]),
-        annotations: pairs(&value["metadata"]["annotations"]),
-        containers: containers
-            .into_iter()
-            .flat_map(|(field, kind)| items(&spec[field]).iter().map(move |it| container(it, kind)))
-            .collect(),
-        volumes: items(&spec["volumes"]).iter().map(volume).collect(),
-    }
-}
-
-fn container(value: &Value, kind: ContainerKind) -> Container {
-    Container {
-        name: text(&value["name"]),
-        kind,
-        image: text(&value["image"]),
-        env: items(&value["env"])
-            .iter()
-            .map(|it| EnvVar {
-                name: text(&it["name"]),
-                value: match it.get("valueFrom") {
-                    Some(_) => EnvValue::From("elsewhere".into()),
-                    None => EnvValue::Literal(text(&it["value"])),
-                },
-            })
-            .collect(),
-        env_from: Vec::new(),
-        mounts: items(&value["volumeMounts"])
-            .iter()
-            .map(|it| Mount {
-                volume: text(&it["name"]),
-                path: text(&it["mountPath"]),
-                sub_path: None,
-                read_only: it["readOnly"].as_bool().unwrap_or_default(),
-            })
-            .collect(),
-    }
-}
-
-fn volume(value: &Value) -> Volume {
-    let sources = items(&value["projected"]["sources"]).iter();
-    let tokens: Vec<_> = sources
-        .filter_map(|it| it.get("serviceAccountToken"))
-        .map(|it| TokenSource {
-            audience: text(&it["audience"]),
-            expiration_seconds: it["expirationSeconds"].as_i64(),
-            path: text(&it["path"]),
-        })
-        .collect();
-    let source = match value.get("projected") {
-        Some(_) => VolumeSource::Projected(tokens),
-        None => VolumeSource::Other("emptyDir".into()),
+fn judge(vector: &Value) -> (String, String) {
+    let account = vector["account"].as_str().unwrap();
+    let partition = vector["partition"].as_str().unwrap();
+    let issuer = Issuer::new(vector["issuer"].as_str().unwrap());
+    let service_account = SaKey::new(text(&vector["namespace"]), text(&vector["serviceAccount"]));
+    let policy = vector["trustPolicy"].to_string();
+    let role = IamRole {
+        arn: Arn::new(format!("arn:{partition}:iam::{account}:role/vector")),
+        id: "AROAEXAMPLE".into(),
+        created: None,
+        trust: Arc::new(iam::Document::parse(policy, iam::Kind::Trust)),
+        max_session_seconds: None,
+        permissions_boundary: Knowledge::Known(None),
+        tags: Knowledge::Known(pairs(&vector["roleTags"])),
+        last_used: Knowledge::NotYet,
+        policies: Knowledge::NotYet,
+        read_at: None,
     };
-    Volume { name: text(&value["name"]), source }
+    if let Err(it) = &role.trust.parsed {
+        return ("INVALID".to_owned(), it.reason.clone());
+    }
+    let context: Vec<(Text, Vec<Text>)> = vector["context"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, it)| (key.as_str().into(), texts(it)))
+        .collect();
+    let world = World::Closed(&context);
+    let now = vector["now"].as_str().map(|it| it.parse().unwrap());
+    let judged = if vector["mechanism"] == "irsa" {
+        let audience = texts(&vector["tokenAudience"]);
+        let provider = vector["providers"].get(issuer.as_str());
+        sts::judge(&sts::Ask {
+            role_arn: role.arn.as_str(),
+            service_account: &service_account,
+            issuer: Knowledge::Known(issuer),
+            audience: &audience,
+            provider: provider.map_or(Knowledge::Absent, |it| Knowledge::Known(texts(it))),
+            role: Knowledge::Known(&role),
+            region: None,
+            session_name: None,
+            world,
+            now,
+        })
+    } else {
+        let (region, name) = (vector["region"].as_str().unwrap(), text(&vector["cluster"]));
+        let cluster = Cluster {
+            arn: Arn::new(format!("arn:{partition}:eks:{region}:{account}:cluster/{name}")),
+            name,
+            account: account.into(),
+            region: region.into(),
+            issuer: Some(issuer),
+            endpoint: None,
+            ca_sha256: None,
+            created: None,
+            version: "".into(),
+            platform_version: "".into(),
+            status: "".into(),
+            authentication_mode: "".into(),
+            auto_mode: false,
+            node_role: None,
+            tags: Vec::new(),
+            health_issues: Vec::new(),
+            outpost: false,
+        };
+        let association = AssociationDetail {
+            role_arn: role.arn.clone(),
+            target_role_arn: None,
+            external_id: None,
+            disable_session_tags: vector["sessionTags"] == false,
+            policy: None,
+            created: None,
+            modified: None,
+            tags: Vec::new(),
+        };
+        eks::judge(&eks::Ask {
+            service_account: &service_account,
+            cluster: Knowledge::Known(&cluster),
+            association: Knowledge::Known(&association),
+            role: Knowledge::Known(&role),
+            target: Knowledge::Absent,
+            world,
+            now,
+        })
+    };
+    let got = match &judged.verdict {
+        Verdict::None => "NONE".to_owned(),
+        Verdict::Allow => "ALLOW".to_owned(),
+        Verdict::Deny(it) => it.to_string(),
+        Verdict::Unknown(Why::InvalidPolicy(_)) => "INVALID".to_owned(),
+        Verdict::Unknown(_) => "UNKNOWN".to_owned(),
+    };
+    (got, judged.because)
+}
+
+fn texts(value: &Value) -> Vec<Text> {
+    match value {
+        Value::Array(values) => values.iter().map(text).collect(),
+        it => vec![text(it)],
+    }
 }

@@ -1,12 +1,13 @@
 //! What the rules are given: worked out once a unit, read by many rows.
 
 use crate::{
-    check::Severity,
+    check::{PodCounts, Reach, Severity},
     fact::{Association, Container, Knowledge, Pod, ServiceAccount, Workload},
     graph::Graph,
-    ident::{Arn, SaKey, Text, Timestamp},
-    identity::{Carried, Judged, Mechanism, chain::Chain},
+    ident::{AccountId, Arn, Issuer, SaKey, Text, Timestamp},
+    identity::{Carried, Judged, Mechanism, Verdict, chain::Chain, sts},
 };
+use std::sync::Arc;
 
 /// The world as known at `now`.
 #[derive(Clone, Copy)]
@@ -25,11 +26,15 @@ pub struct IdentityContext<'a> {
     /// The role annotation, verbatim and not empty.
     pub annotation: Option<&'a Text>,
     /// The annotation judged as if there were no association; `None` without annotation.
-    pub irsa: Option<Judged>,
+    pub irsa: Option<Arc<Judged>>,
     /// The association judged; `None` without association.
-    pub pod_identity: Option<Judged>,
+    pub pod_identity: Option<Arc<Judged>>,
     /// Why its workloads are expected to use AWS although nothing is declared; `None` for plain workloads.
     pub expected: Option<String>,
+    /// Its pods, as they were stored; nothing here depends on a verdict.
+    pub counts: PodCounts,
+    /// The `aud` of its web identity tokens.
+    pub(crate) audience: Arc<[Text]>,
 }
 
 /// One pod that has not run to its end.
@@ -50,15 +55,78 @@ pub struct ContainerContext<'a> {
     /// What the stored container carries.
     pub effective: Carried,
     pub chain: Chain,
+    pub reach: Reach,
 }
 
-impl IdentityContext<'_> {
+impl<'a> IdentityContext<'a> {
     /// The role of the declared identity: the association's where there is one.
     pub fn role_arn(&self) -> Option<Arn> {
         if let Knowledge::Known(it) = &self.association {
             return it.detail.as_ref().known().map(|it| it.role_arn.clone());
         }
         self.annotation.map(|it| Arn::new(it.clone()))
+    }
+
+    /// The annotated role as it will be sent to STS, valid or not.
+    pub fn annotated_role(&self) -> Option<Arn> {
+        self.annotation.map(|it| Arn::new(it.clone()))
+    }
+
+    /// The account that the annotated role is looked up in; `None` when the annotation is no ARN with an account.
+    pub fn role_account(&self) -> Option<AccountId> {
+        self.annotated_role()?.account()
+    }
+
+    /// The issuer of its tokens, where it is known.
+    pub fn issuer(&self) -> Option<Issuer> {
+        self.cx.graph.issuer().known()
+    }
+
+    pub fn irsa_verdict(&self) -> Option<&Verdict> {
+        self.irsa.as_ref().map(|it| &it.verdict)
+    }
+
+    pub fn pod_identity_verdict(&self) -> Option<&Verdict> {
+        self.pod_identity.as_ref().map(|it| &it.verdict)
+    }
+
+    /// The question to STS behind `irsa`, to be asked again with one thing changed.
+    pub fn ask<'s>(&'s self, role_arn: &'s str) -> sts::Ask<'s> {
+        let graph = self.cx.graph;
+        let arn = Arn::from(role_arn);
+        let account = arn.account();
+        sts::Ask {
+            role_arn,
+            service_account: self.key,
+            issuer: graph.issuer(),
+            audience: &self.audience,
+            provider: crate::check::judge::client_ids(graph, account.as_ref()),
+            role: crate::check::judge::settled_role(graph, &arn),
+            region: graph.cluster().known().map(|it| &*it.region),
+            session_name: None,
+            world: sts::World::Open,
+            now: Some(self.cx.now),
+        }
+    }
+}
+
+impl<'a> PodContext<'a> {
+    /// The containers that the webhook looks at: all but ephemeral ones.
+    pub fn admitted(&self) -> impl Iterator<Item = &ContainerContext<'a>> {
+        use crate::fact::ContainerKind;
+        self.containers.iter().filter(|it| it.container.kind != ContainerKind::Ephemeral)
+    }
+}
+
+impl ContainerContext<'_> {
+    /// Whether its chain ends with somebody's credentials, right or wrong.
+    pub fn ends_with_identity(&self) -> bool {
+        use crate::identity::chain::Provider;
+        match self.chain.provider {
+            Provider::Static | Provider::WebIdentity(_) | Provider::Container => true,
+            Provider::NodeRole => self.reach != Reach::Blocked,
+            Provider::None => false,
+        }
     }
 }
 

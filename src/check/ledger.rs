@@ -1,15 +1,41 @@
 //! Verdicts and findings beside the graph, kept by unit and renewed only where something changed.
+//!
+//! What is true of all pods of a ServiceAccount is counted, so that one changed pod costs the same whether its
+//! ServiceAccount has three pods or a hundred thousand.
+
+mod judging;
+mod store;
+mod tally;
 
 use crate::{
-    check::{Finding, Health},
+    check::{
+        ContainerLine, Context, Finding, Health, Severity,
+        judge::{self, Declaration},
+        overview::Overview,
+    },
+    fact::Knowledge,
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, Timestamp},
-    identity::{Carried, Judged, Mechanism, Verdict, chain::Chain},
+    identity::{Judged, Mechanism, Verdict},
 };
+use judging::{Entry, PodEntry};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+use store::Store;
+use tally::Tally;
 
 /// Everything derived, by unit. Holds no facts.
 #[derive(Default)]
-pub struct Ledger {}
+pub struct Ledger {
+    identities: HashMap<SaKey, Entry>,
+    /// By namespace and name.
+    pods: HashMap<Text, HashMap<Text, PodEntry>>,
+    tallies: HashMap<SaKey, Tally>,
+    findings: Store,
+    overview: Overview,
+}
 
 /// One ServiceAccount judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +50,9 @@ pub struct Identity {
     pub verdict: Verdict,
     pub because: String,
     /// The chain behind the verdict; with both mechanisms the association's.
-    pub judged: Option<Judged>,
+    pub judged: Option<Arc<Judged>>,
     /// With both mechanisms: the annotation's.
-    pub shadowed: Option<Judged>,
+    pub shadowed: Option<Arc<Judged>>,
 }
 
 /// Pods of one ServiceAccount that have not run to their end.
@@ -43,61 +69,192 @@ pub struct PodCounts {
     pub fixed: u32,
 }
 
-/// One container judged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ContainerLine {
-    pub container: Text,
-    pub declared: Carried,
-    pub effective: Carried,
-    pub chain: Chain,
-    pub reach: Reach,
-    /// The role of the provider that the chain settles on.
-    pub role_arn: Option<Arn>,
-}
-
-/// Whether a container that falls back to instance metadata can reach it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    Proven,
-    NotKnown,
-    Blocked,
-}
-
 impl Ledger {
     /// Judges the given units again, and forgets those that are gone.
-    pub fn refresh(&mut self, _graph: &Graph, _units: &[Ref], _now: Timestamp) {
-        todo!()
+    pub fn refresh(&mut self, graph: &Graph, units: &[Ref], now: Timestamp) {
+        let cx = Context { graph, now };
+        let mut identities = BTreeSet::new();
+        let mut pods = BTreeSet::new();
+        let mut others = BTreeSet::new();
+        for unit in units {
+            match unit {
+                Ref::ServiceAccount(it) => {
+                    identities.insert(it.clone());
+                }
+                Ref::Pod { namespace, name } => {
+                    pods.insert((namespace.clone(), name.clone()));
+                }
+                Ref::Cluster
+                | Ref::Namespace(_)
+                | Ref::Workload { .. }
+                | Ref::Node(_)
+                | Ref::Webhook(_)
+                | Ref::ConfigMap { .. }
+                | Ref::Secret { .. }
+                | Ref::Association(_)
+                | Ref::Role(_)
+                | Ref::Provider(_)
+                | Ref::Addon(_)
+                | Ref::Nodegroup(_) => {
+                    others.insert(unit.clone());
+                }
+            }
+        }
+        if others.iter().any(judging::concerns_overview) {
+            self.look_over(cx, &mut identities, &mut pods);
+        }
+        for (namespace, name) in &pods {
+            if let Some(it) = self.weigh_pod(graph, namespace, name) {
+                identities.insert(it);
+            }
+        }
+        for key in identities {
+            for pod in self.judge_identity(cx, &key) {
+                self.weigh_pod(graph, &pod.0, &pod.1);
+                pods.insert(pod);
+            }
+        }
+        for (namespace, name) in &pods {
+            self.judge_pod(cx, namespace, name);
+        }
+        for unit in others {
+            self.judge_unit(cx, unit);
+        }
     }
 
-    /// All findings, unsorted, one a unit and fault; `report` rolls siblings up.
+    /// All findings, unsorted, one a unit and fault; `roll_up` makes siblings one.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        std::iter::empty()
+        self.findings.all()
     }
 
     /// Findings hung at this unit itself.
-    pub fn findings_at(&self, _unit: &Ref) -> &[Finding] {
-        &[]
+    pub fn findings_at(&self, unit: &Ref) -> &[Finding] {
+        self.findings.at(unit)
     }
 
-    pub fn identity(&self, _key: &SaKey) -> Option<&Identity> {
-        todo!()
+    pub fn identity(&self, key: &SaKey) -> Option<&Identity> {
+        self.identities.get(key).map(|it| &it.identity)
     }
 
-    pub fn counts(&self, _key: &SaKey) -> PodCounts {
-        PodCounts::default()
+    pub fn counts(&self, key: &SaKey) -> PodCounts {
+        self.tallies.get(key).map(|it| it.siblings.counts).unwrap_or_default()
     }
 
-    pub fn containers(&self, _namespace: &str, _pod: &str) -> Option<Vec<ContainerLine>> {
-        None
+    /// One line a container, in the pod's order; `None` for a pod that is not there or has run to its end.
+    pub fn containers(&self, namespace: &str, pod: &str) -> Option<Vec<ContainerLine>> {
+        self.pods.get(namespace)?.get(pod).map(|it| it.lines.clone())
     }
 
     /// All findings that affect the ServiceAccount: its own, its pods', workloads', association's, role's, provider's
     /// and the cluster's.
-    pub fn findings_of_identity(&self, _graph: &Graph, _key: &SaKey) -> Vec<&Finding> {
-        Vec::new()
+    pub fn findings_of_identity(&self, graph: &Graph, key: &SaKey) -> Vec<&Finding> {
+        let mut res = self.findings_around(graph, key);
+        for pod in graph.pods_of(key) {
+            let at = Ref::Pod { namespace: pod.namespace.clone(), name: pod.name.clone() };
+            res.extend(self.findings.at(&at));
+        }
+        res
     }
 
-    pub fn health(&self, _graph: &Graph, _key: &SaKey) -> Health {
-        Health::Healthy
+    pub fn health(&self, graph: &Graph, key: &SaKey) -> Health {
+        let Some(entry) = self.identities.get(key) else { return Health::Unknown };
+        let identity = &entry.identity;
+        if identity.exists == Some(false) || self.role_is_absent(graph, entry) {
+            return Health::Missing;
+        }
+        let tally = self.tallies.get(key);
+        let troubled = tally.is_some_and(|it| 0 < it.troubled)
+            || matches!(identity.verdict, Verdict::Deny(_))
+            || self.findings_around(graph, key).iter().any(|it| is_trouble(it.severity));
+        if troubled {
+            return Health::Degraded;
+        }
+        match identity.verdict {
+            Verdict::Unknown(_) => return Health::Unknown,
+            Verdict::None | Verdict::Allow | Verdict::Deny(_) => {}
+        }
+        // Pods without the identity and without a finding are on their way out.
+        let leaving = tally.is_some_and(|it| {
+            let counts = it.siblings.counts;
+            0 < it.deleting && (counts.injected < counts.total || 0 < counts.stale)
+        });
+        if identity.mechanism != Mechanism::None && leaving {
+            Health::Progressing
+        } else {
+            Health::Healthy
+        }
+    }
+
+    /// As `findings_of_identity` without the pods' own: costs the same however many there are.
+    fn findings_around(&self, graph: &Graph, key: &SaKey) -> Vec<&Finding> {
+        let mut units = vec![Ref::ServiceAccount(key.clone())];
+        units.extend(graph.workloads_of(key).map(|it| Ref::Workload {
+            kind: it.kind,
+            namespace: it.namespace.clone(),
+            name: it.name.clone(),
+        }));
+        let declaration = Declaration::of(graph, key);
+        let mechanism = declaration.mechanism();
+        let mut roles = BTreeSet::new();
+        if let Knowledge::Known(it) = &declaration.association {
+            units.push(Ref::Association(it.id.clone()));
+            if let Some(it) = it.detail.as_ref().known() {
+                roles.insert(it.role_arn.clone());
+                roles.extend(it.target_role_arn.clone());
+            }
+        }
+        if let Some(it) = declaration.annotation {
+            let role = Arn::new(it.clone());
+            if let (Some(account), Some(issuer)) = (role.account(), graph.issuer().known()) {
+                let partition = role.partition().expect("an ARN with an account has a partition");
+                units.push(Ref::Provider(issuer.provider_arn(&partition, &account)));
+            }
+            roles.insert(role);
+        }
+        units.extend(roles.into_iter().map(Ref::Role));
+        if let Some(tally) = self.tallies.get(key) {
+            units.extend(tally.nodes.keys().cloned().map(Ref::Node));
+        }
+        let mut res: Vec<_> = units.iter().flat_map(|it| self.findings.at(it)).collect();
+        let global = self.findings.at(&Ref::Cluster).iter();
+        let unknown = matches!(self.identity(key).map(|it| &it.verdict), Some(Verdict::Unknown(_)));
+        if mechanism != Mechanism::None {
+            res.extend(global.filter(|it| unknown || !it.code.starts_with("TOOL-")));
+        }
+        res.retain(|it| concerns(it.code, mechanism));
+        res
+    }
+
+    fn role_is_absent(&self, graph: &Graph, entry: &Entry) -> bool {
+        let identity = &entry.identity;
+        let absent = |it: &Arn| judge::settled_role(graph, it) == Knowledge::Absent;
+        identity.verdict != Verdict::None
+            && (identity.role_arn.as_ref().is_some_and(absent)
+                || identity.target_role_arn.as_ref().is_some_and(absent))
+    }
+}
+
+/// Blocker, wrong-id and degraded make a ServiceAccount degraded; what is unsafe or untidy does not.
+pub(crate) fn is_trouble(severity: Severity) -> bool {
+    match severity {
+        Severity::Blocker | Severity::WrongId | Severity::Degraded => true,
+        Severity::SecHigh
+        | Severity::SecMed
+        | Severity::SecLow
+        | Severity::Hygiene
+        | Severity::Unknown => false,
+    }
+}
+
+/// Whether findings of this kind can affect ServiceAccounts of this mechanism at all.
+fn concerns(code: &str, mechanism: Mechanism) -> bool {
+    let web_identity = matches!(mechanism, Mechanism::Irsa | Mechanism::Both);
+    let pod_identity = matches!(mechanism, Mechanism::PodIdentity | Mechanism::Both);
+    if code.starts_with("PI-AGENT-") || code.starts_with("PI-VER-") || code == "TOOL-PERM-03" {
+        pod_identity
+    } else if code.starts_with("OIDC-") || code == "TOOL-PERM-02" {
+        web_identity
+    } else {
+        true
     }
 }

@@ -4,10 +4,50 @@
 //! families (the reference manual, "One cause, one finding"), never by the screens.
 
 mod context;
+mod expect;
+mod fix;
+mod judge;
 mod ledger;
+mod overview;
+mod precedence;
+mod rollup;
+mod subject;
+mod table;
 
-pub use context::{Context, IdentityContext, PodContext};
+// who is asked: families of codes, one file each
+mod ann;
+mod app;
+mod chain;
+mod hook;
+mod node;
+mod oidc;
+mod perm;
+mod pi_agent;
+mod pi_assoc;
+mod pi_both;
+mod pi_pod;
+mod pi_trust;
+mod pod_env;
+mod pod_key;
+mod sa;
+mod sec;
+mod tool;
+mod trust_act;
+mod trust_aud;
+mod trust_cond;
+mod trust_doc;
+mod trust_key;
+mod trust_multi;
+mod trust_prin;
+mod trust_sub;
+
+pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id};
+pub use expect::{is_node_agent, known_controller};
+pub use fix::quote;
+pub use judge::{ContainerLine, Reach};
 pub use ledger::{Identity, Ledger, PodCounts};
+pub use rollup::{Affects, Rolled, roll_up};
+pub use table::{FAMILIES, row, table};
 
 use crate::{
     ident::{Arn, Ref, Text},
@@ -234,6 +274,14 @@ pub struct Acc {
 }
 
 impl Acc {
+    pub(crate) fn new(row: &'static Row) -> Acc {
+        Acc { row, found: Vec::new() }
+    }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.found
+    }
+
     /// A finding with the row's severity, confidence and first signature. Adjust the returned one for the rest.
     pub fn push(
         &mut self,

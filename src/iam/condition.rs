@@ -140,3 +140,151 @@ impl Values {
         unread.or(Truth::any(self.known.iter().map(|it| it.matches(got))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::iam::{
+        Condition, Context,
+        Truth::{self, False, True, Unknown},
+        Version,
+        condition::judge,
+    };
+
+    /// Values are separated by spaces. In the context `k` is there once, `many` has two values, `empty` none, and
+    /// `hidden` cannot be known.
+    #[track_caller]
+    fn check(operator: &str, key: &str, values: &str, expected: Truth) {
+        let mut context = Context::default();
+        context.set("K", ["a"]);
+        context.set("many", ["a", "c"]);
+        context.set("empty", [""; 0]);
+        context.set("star", ["*"]);
+        context.set("arn", ["arn:aws:iam::1:role/x"]);
+        context.set("number", ["5"]);
+        context.set("text", ["five"]);
+        context.set_unknown("hidden");
+        let condition = Condition {
+            operator: operator.into(),
+            key: key.into(),
+            values: values.split_terminator(' ').map(Into::into).collect(),
+        };
+        let clause = judge(&condition, Version::V2012, &context);
+        assert_eq!(clause.truth, expected, "{operator} {key} {values}: {:?}", clause.note);
+        assert!(expected != Unknown || clause.note.is_some(), "an unknown clause says why");
+    }
+
+    #[test]
+    fn values_are_alternatives() {
+        check("StringEquals", "k", "a", True);
+        check("stringequals", "K", "x a", True);
+        check("StringEquals", "k", "x y", False);
+        check("StringEquals", "k", "", False);
+        check("StringNotEquals", "k", "a", False);
+        check("StringNotEquals", "k", "x a", False);
+        check("StringNotEquals", "k", "x y", True);
+        check("StringNotEquals", "k", "", True);
+        check("StringNotLike", "k", "b* ?", False);
+    }
+
+    #[test]
+    fn missing_keys() {
+        for key in ["gone", "empty"] {
+            check("StringEquals", key, "a", False);
+            check("StringNotEquals", key, "a", True);
+            check("NotIpAddress", key, "10.0.0.0/8", True);
+            check("StringEqualsIfExists", key, "a", True);
+            check("StringNotEqualsIfExists", key, "a", True);
+            check("ForAllValues:StringEquals", key, "a", True);
+            check("ForAllValues:StringNotEquals", key, "a", True);
+            check("ForAnyValue:StringEquals", key, "a", False);
+            check("ForAnyValue:StringNotEquals", key, "a", False);
+            check("ForAnyValue:StringEqualsIfExists", key, "a", True);
+            check("ForAnyValue:StringNotEqualsIfExists", key, "a", True);
+            check("Null", key, "true", True);
+            check("Null", key, "false", False);
+        }
+        check("Null", "k", "true", False);
+        check("Null", "k", "false", True);
+        check("null", "k", "True False", True);
+    }
+
+    #[test]
+    fn set_operators() {
+        check("ForAnyValue:StringEquals", "many", "a", True);
+        check("ForAnyValue:StringEquals", "many", "b", False);
+        check("ForAllValues:StringEquals", "many", "a", False);
+        check("ForAllValues:StringEquals", "many", "a b c", True);
+        check("ForAnyValue:StringNotEquals", "many", "a b", True);
+        check("ForAnyValue:StringNotEquals", "many", "a c", False);
+        check("ForAllValues:StringNotEquals", "many", "b d", True);
+        check("ForAllValues:StringNotEquals", "many", "b c", False);
+        check("ForAnyValue:StringLike", "k", "?", True);
+        // Without a set operator, as `ForAnyValue` and, negated, as its opposite.
+        check("StringEquals", "many", "c", True);
+        check("StringNotEquals", "many", "c", False);
+        check("StringNotEquals", "many", "b", True);
+    }
+
+    #[test]
+    fn unknown_keys() {
+        for operator in [
+            "StringEquals",
+            "StringNotEquals",
+            "StringEqualsIfExists",
+            "ForAllValues:StringEquals",
+            "ForAnyValue:StringNotLike",
+            "Null",
+            "NumericLessThan",
+        ] {
+            check(operator, "hidden", "true", Unknown);
+        }
+    }
+
+    #[test]
+    fn unknown_operators() {
+        check("StringMatches", "k", "a", Unknown);
+        check("StringMatches", "gone", "a", Unknown);
+        check("NullIfExists", "k", "true", Unknown);
+    }
+
+    #[test]
+    fn values_of_the_wrong_type() {
+        check("NumericLessThan", "text", "7", False);
+        check("NumericNotEquals", "text", "7", True);
+        check("NumericEquals", "number", "five", Unknown);
+        check("NumericEquals", "number", "five 5", True);
+        check("NumericNotEquals", "number", "five 5", False);
+        check("NumericNotEquals", "number", "five 6", Unknown);
+        check("NumericEquals", "gone", "five", False);
+        check("NumericEqualsIfExists", "gone", "five", True);
+        check("Null", "k", "maybe", Unknown);
+        check("ArnNotLike", "k", "arn:aws:iam::*:role/*", True);
+    }
+
+    #[test]
+    fn variables() {
+        check("StringEquals", "k", "${k}", True);
+        check("StringLike", "k", "${star}", False);
+        check("StringLike", "star", "${star}", True);
+        check("StringLike", "star", "${*}", True);
+        check("StringLike", "k", "${*}", False);
+        check("StringEquals", "star", "${*}", True);
+        check("ArnLike", "arn", "${arn}", True);
+        check("ArnLike", "arn", "arn:${gone,'aws'}:iam::*:role/*", True);
+        check("NumericEquals", "number", "${number}", Unknown);
+        // A statement with a variable that cannot be resolved does not match, whatever the operator says.
+        check("StringEquals", "k", "a ${gone}", False);
+        check("StringNotEquals", "k", "x ${gone}", False);
+        check("StringNotEquals", "k", "x ${many}", False);
+        check("StringNotEquals", "gone", "${gone}", False);
+        check("ForAllValues:StringEquals", "gone", "${gone}", False);
+        check("StringEqualsIfExists", "gone", "${gone}", True);
+        check("StringEquals", "hidden", "${gone}", False);
+        // One that cannot be known may also be one that cannot be resolved.
+        check("StringEquals", "k", "a ${hidden}", Unknown);
+        check("StringEquals", "gone", "${hidden}", False);
+        check("StringNotEquals", "gone", "${hidden}", Unknown);
+        check("StringNotEquals", "k", "a ${hidden}", False);
+        check("StringEquals", "k", "${", Unknown);
+    }
+}

@@ -264,3 +264,248 @@ fn unknown(at: At<'_>, name: &str, known: &[&str]) -> Invalid {
         None => at.invalid(format!("there is no element `{name}` here")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::iam::{
+        Document, Effect,
+        Kind::{self, Identity, Trust},
+        Policy, Principal, Version,
+    };
+
+    fn parse(raw: &str, kind: Kind) -> Result<Policy, String> {
+        Document::parse(raw, kind).parsed.map_err(|it| it.to_string())
+    }
+
+    #[track_caller]
+    fn valid(raw: &str, kind: Kind) -> Policy {
+        parse(raw, kind).unwrap_or_else(|err| panic!("{raw}: {err}"))
+    }
+
+    /// `expected` is where it breaks and why.
+    #[track_caller]
+    fn check(kind: Kind, raw: &str, expected: &str) {
+        assert_eq!(
+            parse(raw, kind).map_err(|it| it.replace('`', "")),
+            Err(expected.into()),
+            "{raw}"
+        );
+    }
+
+    /// As `check`, for a statement given by its members.
+    #[track_caller]
+    fn check_statement(kind: Kind, members: &str, expected: &str) {
+        let at = |index: &str| expected.replacen("at S", &format!("at Statement{index}"), 1);
+        check(kind, &format!(r#"{{"Statement":{{{members}}}}}"#), &at(""));
+        check(kind, &format!(r#"{{"Statement":[{{{members}}}]}}"#), &at("[0]"));
+    }
+
+    const STATEMENT: &str = r#""Effect":"Allow","Principal":"*","Action":"sts:*""#;
+
+    #[test]
+    fn reads_everything() {
+        let policy = valid(
+            r#" { "Id": "x", "Version": "2012-10-17", "Statement": [ {
+                "Sid": "A", "Effect": "Deny",
+                "Principal": {"AWS": ["1", "2"], "Service": "s"},
+                "NotAction": ["sts:A", "sts:B"],
+                "Condition": {
+                    "StringEquals": {"k:sub": "a\u0062", "k:aud": ["x", "y"]},
+                    "Bool": {"b": true}, "NumericLessThan": {"n": [1, -2, 1.5, 10000000000]},
+                    "Nonsense": {"z": []}, "Null": {}
+                } } ] } "#,
+            Trust,
+        );
+        assert_eq!(policy.version, Version::V2012);
+        let statement = &policy.statements[0];
+        assert_eq!((statement.sid.as_deref(), statement.effect), (Some("A"), Effect::Deny));
+        assert!(statement.action.negated);
+        assert_eq!(statement.action.patterns, ["sts:A".into(), "sts:B".into()]);
+        assert_eq!(statement.resource, None);
+        let principals: Vec<_> = statement.principals().collect();
+        assert_eq!(principals, [("AWS", "1"), ("AWS", "2"), ("Service", "s")]);
+        let conditions: Vec<_> = policy
+            .conditions()
+            .map(|(_, it)| {
+                let values: Vec<&str> = it.values.iter().map(|it| &**it).collect();
+                (&*it.operator, &*it.key, values)
+            })
+            .collect();
+        assert_eq!(
+            conditions,
+            [
+                ("StringEquals", "k:sub", vec!["ab"]),
+                ("StringEquals", "k:aud", vec!["x", "y"]),
+                ("Bool", "b", vec!["true"]),
+                ("NumericLessThan", "n", vec!["1", "-2", "1.5", "10000000000"]),
+                ("Nonsense", "z", vec![]),
+            ]
+        );
+    }
+
+    #[test]
+    fn reads_short_forms() {
+        let policy = valid(&format!(r#"{{"Statement":{{{STATEMENT}}}}}"#), Trust);
+        assert_eq!(policy.version, Version::V2008);
+        assert_eq!(policy.statements[0].principal, Some(Principal::Everyone));
+        assert!(policy.statements[0].conditions.is_empty());
+        assert!(valid(r#"{"Statement":[]}"#, Trust).statements.is_empty());
+        let older = format!(r#"{{"Version":"2008-10-17","Statement":{{{STATEMENT}}}}}"#);
+        assert_eq!(valid(&older, Trust).version, Version::V2008);
+        valid(&format!(r#"{{"Statement":{{{STATEMENT},"Condition":{{}}}}}}"#), Trust);
+        valid(r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":[]},"Action":"a"}}"#, Trust);
+
+        let identity =
+            valid(r#"{"Statement":{"Effect":"Allow","Action":"*","NotResource":"r"}}"#, Identity);
+        assert_eq!(identity.statements[0].principal, None);
+        assert!(identity.statements[0].resource.as_ref().is_some_and(|it| it.negated));
+    }
+
+    #[test]
+    fn says_where_a_document_breaks() {
+        check(Trust, "", "it is no JSON: EOF while parsing a value at line 1 column 0");
+        check(Trust, "{\n  \"a\": }", "it is no JSON: expected value at line 2 column 8");
+        check(Trust, "{} x", "it is no JSON: trailing characters at line 1 column 4");
+        check(Trust, "[]", "expected an object, found a list");
+        check(Trust, "null", "expected an object, found null");
+        check(Trust, r#""{}""#, "expected an object, found a string");
+        check(Trust, "{}", "it has no Statement");
+        check(Trust, r#"{"Version":"2012-10-17"}"#, "it has no Statement");
+        check(Trust, r#"{"statement":[]}"#, "at statement: statement must be written Statement");
+        check(Trust, r#"{"Comment":""}"#, "at Comment: there is no element Comment here");
+        check(
+            Trust,
+            r#"{"Version":"2012-10-18"}"#,
+            "at Version: there is no version 2012-10-18 of the policy language",
+        );
+        check(Trust, r#"{"Version":2012}"#, "at Version: expected a string, found a number");
+        check(Trust, r#"{"Id":null}"#, "at Id: expected a string, found null");
+        check(
+            Trust,
+            r#"{"Statement":"x"}"#,
+            "at Statement: expected an object or a list of objects, found a string",
+        );
+        check(Trust, r#"{"Statement":[[]]}"#, "at Statement[0]: expected an object, found a list");
+        check(
+            Trust,
+            &format!(r#"{{"Statement":[{{{STATEMENT}}},{{"Sid":1}}]}}"#),
+            "at Statement[1].Sid: expected a string, found a number",
+        );
+    }
+
+    #[test]
+    fn says_where_a_statement_breaks() {
+        let with = |rest: &str| format!("{STATEMENT},{rest}");
+        let check_with = |rest: &str, expected: &str| check_statement(Trust, &with(rest), expected);
+        check_with(r#""NotAction":"a""#, "at S.NotAction: Action and NotAction exclude each other");
+        check_with(r#""Resource":"*""#, "at S.Resource: a trust policy has no resources");
+        check_with(r#""NotResource":"*""#, "at S.NotResource: a trust policy has no resources");
+        check_with(
+            r#""NotPrincipal":"*""#,
+            "at S.NotPrincipal: a trust policy cannot have NotPrincipal",
+        );
+        check_with(r#""condition":{}"#, "at S.condition: condition must be written Condition");
+        check_with(r#""Condition ":{}"#, "at S.Condition : Condition  must be written Condition");
+        check_with(r#""Note":"x""#, "at S.Note: there is no element Note here");
+        check_with(r#""Condition":[]"#, "at S.Condition: expected an object, found a list");
+        check_with(
+            r#""Condition":{"Bool":"x"}"#,
+            "at S.Condition.Bool: expected an object, found a string",
+        );
+        check_with(
+            r#""Condition":{"Bool":{"k:sub":null}}"#,
+            "at S.Condition.Bool[k:sub]: expected a string, a number, a boolean or a list of them, found null",
+        );
+        check_with(
+            r#""Condition":{"Bool":{"k:sub":["a",["b"]]}}"#,
+            "at S.Condition.Bool[k:sub][1]: expected a string, a number or a boolean, found a list",
+        );
+        check_statement(
+            Trust,
+            r#""Principal":"*","Action":"a""#,
+            "at S: the statement has no Effect",
+        );
+        check_statement(
+            Trust,
+            r#""Effect":"Allow","Action":"a""#,
+            "at S: the statement has no Principal",
+        );
+        check_statement(
+            Trust,
+            r#""Effect":"Allow","Principal":"*""#,
+            "at S: the statement has no Action",
+        );
+        check_statement(Trust, r#""effect":"Allow""#, "at S.effect: effect must be written Effect");
+        check_statement(
+            Trust,
+            r#""Effect":"allow""#,
+            "at S.Effect: expected Allow or Deny, found allow",
+        );
+        check_statement(Trust, r#""Action":[]"#, "at S.Action: the list is empty");
+        check_statement(
+            Trust,
+            r#""Action":["a",1]"#,
+            "at S.Action[1]: expected a string, found a number",
+        );
+        check_statement(
+            Trust,
+            r#""Principal":"arn""#,
+            "at S.Principal: expected * or an object by type, found arn",
+        );
+        check_statement(Trust, r#""Principal":{}"#, "at S.Principal: it names nobody");
+        check_statement(
+            Trust,
+            r#""Principal":{"AWS":{}}"#,
+            "at S.Principal.AWS: expected a string or a list of strings, found an object",
+        );
+        check_statement(
+            Identity,
+            STATEMENT,
+            "at S.Principal: an identity policy has no principals",
+        );
+        check_statement(
+            Identity,
+            r#""Effect":"Allow","Action":"a""#,
+            "at S: the statement has no Resource",
+        );
+        check_statement(
+            Identity,
+            r#""Resource":"a","NotResource":"a""#,
+            "at S.NotResource: Resource and NotResource exclude each other",
+        );
+    }
+
+    #[test]
+    fn doubled_keys_are_found_everywhere() {
+        check(
+            Trust,
+            r#"{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}"#,
+            "the key Version is there twice",
+        );
+        let with = |rest: &str| format!("{STATEMENT},{rest}");
+        let check_with = |rest: &str, expected: &str| check_statement(Trust, &with(rest), expected);
+        check_with(r#""Effect":"Allow""#, "at S: the key Effect is there twice");
+        check_with(r#""\u0041ction":"a""#, "at S: the key Action is there twice");
+        check_with(
+            r#""Condition":{"Bool":{},"Bool":{}}"#,
+            "at S.Condition: the key Bool is there twice",
+        );
+        check_with(
+            r#""Condition":{"Bool":{"a":"1","b":"1","a":"2"}}"#,
+            "at S.Condition.Bool: the key a is there twice",
+        );
+        check_statement(
+            Trust,
+            r#""Principal":{"AWS":"1","AWS":"2"}"#,
+            "at S.Principal: the key AWS is there twice",
+        );
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_and_not_followed() {
+        for open in ["[", r#"{"a":"#, r#"{"Statement":["#] {
+            let err = parse(&open.repeat(100_000), Trust).unwrap_err();
+            assert!(err.contains("recursion limit"), "{err}");
+        }
+    }
+}

@@ -58,7 +58,7 @@ fn one(kind: &str, value: &str, effect: Effect, caller: &Caller) -> Judged {
     match caller {
         Caller::Federated(arn) => ((kind == "Federated" && value == arn.as_str()).into(), None),
         Caller::Service(name) => ((kind == "Service" && value == &**name).into(), None),
-        Caller::AwsRole { arn, account } if kind == "AWS" => aws_role(value, arn, account),
+        Caller::AwsRole { arn, account } if kind == "AWS" => named_role(value, arn, account),
         Caller::AwsRole { .. } => (Truth::False, None),
     }
 }
@@ -74,7 +74,7 @@ fn everyone(effect: Effect, caller: &Caller) -> Judged {
     }
 }
 
-fn aws_role(value: &str, arn: &Arn, account: &AccountId) -> Judged {
+fn named_role(value: &str, arn: &Arn, account: &AccountId) -> Judged {
     const DELEGATED: &str = "trusts the account, so the caller's own policies must allow it too";
     if value == arn.as_str() {
         return (Truth::True, None);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn aws_role() {
+    fn iam_role() {
         let account = AccountId::parse("111122223333").unwrap();
         let caller = Caller::AwsRole { arn: Arn::from(ROLE), account };
         check(&caller, &Principal::Everyone, [True, True]);

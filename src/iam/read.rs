@@ -113,3 +113,27 @@ impl fmt::Display for Invalid {
         f.write_str(&self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::iam::{Document, Kind, Test};
+
+    #[test]
+    fn conditions_are_found_by_the_end_of_their_key() {
+        let raw = r#"{"Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"a","Condition":{
+                "StringLike":{"é:SUB":"x","i:aud":"y"},"Odd":{":sub":"z"},"Bool":{"sub":"t"}}},
+            {"Effect":"Deny","Principal":"*","Action":"a","Condition":{"StringEquals":{"j:sub":"w"}}}]}"#;
+        let policy = Document::parse(raw, Kind::Trust).parsed.unwrap();
+        let found: Vec<_> = policy
+            .conditions_on(":sub")
+            .map(|(index, it)| {
+                (index, it.key_prefix(":sub").unwrap(), it.parsed_operator().map(|it| it.test))
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [(0, "é", Some(Test::StringLike)), (0, "", None), (1, "j", Some(Test::StringEquals)),]
+        );
+    }
+}

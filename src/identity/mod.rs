@@ -10,7 +10,9 @@ mod csv;
 pub mod eks;
 pub mod near_miss;
 pub mod signature;
+mod steps;
 pub mod sts;
+mod words;
 
 pub use signature::Signature;
 
@@ -94,7 +96,7 @@ pub struct Judged {
     pub verdict: Verdict,
     /// One sentence, lowercase start, no full stop.
     pub because: String,
-    /// Every hop that was looked at, first to last. The first that is not `Pass` decided.
+    /// Every hop that was looked at, first to last. The first `Fail` decided; without one, the first `Unknown`.
     pub hops: Vec<Hop>,
 }
 
@@ -118,7 +120,7 @@ pub enum Outcome {
     Pass,
     Fail,
     Unknown,
-    /// Not reached, since an earlier hop decided.
+    /// Behind a failed hop: it is told what would have come out, but it did not decide.
     Skipped,
 }
 

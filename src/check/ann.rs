@@ -1,0 +1,5 @@
+//! ANN: the role annotation of a ServiceAccount.
+
+use crate::check::Row;
+
+pub const ROWS: &[Row] = &[];

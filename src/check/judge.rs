@@ -1,0 +1,385 @@
+//! From facts to what the rules read: which verdict, which identity, which provider a container settles on.
+//!
+//! Facts of the disk cache are painted elsewhere and never judged here: they count as not read yet.
+
+use crate::{
+    check::{Context, IdentityContext, expect},
+    fact::{
+        Association, AssociationDetail, Container, ContainerKind, Denied, EnvSource, IamRole,
+        Knowledge, Pod, Scope, ServiceAccount, SourceState,
+    },
+    graph::Graph,
+    ident::{AccountId, Arn, Issuer, SaKey, Text},
+    identity::{
+        Carried, Judged, Mechanism, Verdict, Why,
+        chain::{self, Chain, Provider},
+        eks, sts,
+    },
+};
+use std::sync::Arc;
+
+/// What the webhook makes the token's audience unless the ServiceAccount says otherwise.
+const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// Where the agent answers; any other address in `AWS_CONTAINER_CREDENTIALS_FULL_URI` is not Pod Identity.
+const AGENT_URIS: &[&str] =
+    &["http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1/credentials"];
+
+/// One container judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerLine {
+    pub container: Text,
+    pub declared: Carried,
+    pub effective: Carried,
+    pub chain: Chain,
+    pub reach: Reach,
+    /// The role of the provider that the chain settles on.
+    pub role_arn: Option<Arn>,
+}
+
+/// Whether a container that falls back to instance metadata can reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Proven,
+    NotKnown,
+    Blocked,
+}
+
+/// What one ServiceAccount asks for, before any verdict.
+#[derive(Clone)]
+pub(crate) struct Declaration<'a> {
+    pub sa: Knowledge<&'a ServiceAccount>,
+    pub association: Knowledge<&'a Association>,
+    /// Verbatim and not empty.
+    pub annotation: Option<&'a Text>,
+}
+
+impl<'a> Declaration<'a> {
+    pub fn of(graph: &'a Graph, key: &SaKey) -> Declaration<'a> {
+        let sa = graph.service_account(key);
+        let association = match graph.source(&Scope::Associations) {
+            Some(SourceState::Cached { .. }) => Knowledge::NotYet,
+            _ => graph.association_of(key),
+        };
+        let annotation = match &sa {
+            Knowledge::Known(it) => it.role_arn().filter(|it| !it.is_empty()),
+            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => None,
+        };
+        Declaration { sa, association, annotation }
+    }
+
+    pub fn mechanism(&self) -> Mechanism {
+        match (self.annotation.is_some(), self.association.is_known()) {
+            (false, false) => Mechanism::None,
+            (true, false) => Mechanism::Irsa,
+            (false, true) => Mechanism::PodIdentity,
+            (true, true) => Mechanism::Both,
+        }
+    }
+
+    /// What annotation and association ask for now; with both the association's.
+    pub fn carried(&self) -> Carried {
+        match (&self.association, self.annotation) {
+            (Knowledge::Known(it), _) => {
+                Carried::PodIdentity(it.detail.as_ref().known().map(|it| it.role_arn.clone()))
+            }
+            (_, Some(it)) => Carried::Irsa(Arn::new(it.clone())),
+            (_, None) => Carried::None,
+        }
+    }
+}
+
+/// The two issuers, when the API server publishes another one than the EKS cluster has (TOOL-CTX-01).
+pub(crate) fn issuer_mismatch(graph: &Graph) -> Option<(Issuer, Issuer)> {
+    let published = graph.api_server()?.issuer.as_ref().known()?.clone();
+    let described = graph.cluster().known()?.issuer.clone()?;
+    (published != described).then_some((published, described))
+}
+
+/// Whether what is known of a scope may be judged: everything but the disk cache.
+pub(crate) fn is_settled(graph: &Graph, scope: &Scope) -> bool {
+    !matches!(graph.source(scope), Some(SourceState::Cached { .. }))
+}
+
+/// The role as far as it may be judged.
+pub(crate) fn settled_role<'a>(graph: &'a Graph, arn: &Arn) -> Knowledge<&'a IamRole> {
+    let role = graph.role(arn);
+    let Some(account) = arn.account() else { return role };
+    let scope = Scope::Roles { account: account.as_str().into() };
+    match (graph.source(&scope), &role) {
+        (Some(SourceState::Cached { at }), Knowledge::Known(it)) => {
+            // A role that was read alone after the cache was written is as good as a listed one.
+            if it.read_at.is_some_and(|read| *at < read) { role } else { Knowledge::NotYet }
+        }
+        (Some(SourceState::Cached { .. }), _) => Knowledge::NotYet,
+        (_, _) => role,
+    }
+}
+
+/// The client ids of the cluster's provider in an account.
+pub(crate) fn client_ids(graph: &Graph, account: Option<&AccountId>) -> Knowledge<Vec<Text>> {
+    let Some(account) = account else { return Knowledge::NotYet };
+    if !is_settled(graph, &Scope::Providers { account: account.as_str().into() }) {
+        return Knowledge::NotYet;
+    }
+    match graph.issuer() {
+        Knowledge::Known(issuer) => match graph.provider(account, &issuer) {
+            Knowledge::Known(it) => it.detail.as_ref().map(|it| it.client_ids.clone()),
+            Knowledge::Absent => Knowledge::Absent,
+            Knowledge::Denied(it) => Knowledge::Denied(it),
+            Knowledge::NotYet => Knowledge::NotYet,
+        },
+        Knowledge::Absent => Knowledge::Absent,
+        Knowledge::Denied(it) => Knowledge::Denied(it),
+        Knowledge::NotYet => Knowledge::NotYet,
+    }
+}
+
+/// Judges one ServiceAccount from nothing.
+pub(crate) fn identity<'a>(
+    cx: Context<'a>,
+    key: &'a SaKey,
+    siblings: &expect::Siblings,
+) -> IdentityContext<'a> {
+    let declaration = Declaration::of(cx.graph, key);
+    let audience = match &declaration.sa {
+        Knowledge::Known(it) => it.annotation(ServiceAccount::AUDIENCE).cloned(),
+        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => None,
+    };
+    let mut res = IdentityContext {
+        cx,
+        key,
+        mechanism: declaration.mechanism(),
+        sa: declaration.sa,
+        association: declaration.association,
+        annotation: declaration.annotation,
+        irsa: None,
+        pod_identity: None,
+        expected: None,
+        counts: siblings.counts,
+        audience: Arc::from([audience.unwrap_or_else(|| AUDIENCE.into())]),
+    };
+    if issuer_mismatch(cx.graph).is_some() {
+        return res;
+    }
+    res.irsa = res.annotation.map(|it| Arc::new(sts::judge(&res.ask(it))));
+    if let Knowledge::Known(it) = &res.association {
+        let detail = it.detail.as_ref();
+        res.pod_identity = Some(Arc::new(eks::judge(&delivery(cx, key, detail))));
+    }
+    if res.mechanism == Mechanism::None {
+        res.expected = expect::expected(cx, key, siblings, &|role| accepts(&res, role));
+    }
+    res
+}
+
+/// Whether a role would take this ServiceAccount, by web identity or by an association made for it.
+pub(crate) fn accepts(identity: &IdentityContext<'_>, role_arn: &str) -> Verdict {
+    let web_identity = sts::judge(&identity.ask(role_arn)).verdict;
+    if web_identity == Verdict::Allow {
+        return web_identity;
+    }
+    let detail = AssociationDetail {
+        role_arn: role_arn.into(),
+        target_role_arn: None,
+        external_id: None,
+        disable_session_tags: false,
+        policy: None,
+        created: None,
+        modified: None,
+        tags: Vec::new(),
+    };
+    let ask = delivery(identity.cx, identity.key, Knowledge::Known(&detail));
+    match eks::judge(&ask).verdict {
+        Verdict::Allow => Verdict::Allow,
+        Verdict::None | Verdict::Deny(_) | Verdict::Unknown(_) => web_identity,
+    }
+}
+
+/// The question to EKS Auth about an association.
+pub(crate) fn delivery<'a>(
+    cx: Context<'a>,
+    key: &'a SaKey,
+    association: Knowledge<&'a AssociationDetail>,
+) -> eks::Ask<'a> {
+    let (role, target) = match &association {
+        Knowledge::Known(it) => (
+            settled_role(cx.graph, &it.role_arn),
+            it.target_role_arn.as_ref().map(|it| settled_role(cx.graph, it)),
+        ),
+        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => (Knowledge::NotYet, None),
+    };
+    eks::Ask {
+        service_account: key,
+        cluster: cx.graph.cluster(),
+        association,
+        role,
+        target: target.unwrap_or(Knowledge::NotYet),
+        world: sts::World::Open,
+        now: Some(cx.now),
+    }
+}
+
+/// The verdict of the identity as a whole, with its sentence.
+pub(crate) fn verdict(identity: &IdentityContext<'_>) -> (Verdict, String) {
+    if let Some((published, described)) = issuer_mismatch(identity.cx.graph) {
+        let why = format!(
+            "the API server publishes issuer `{published}`, the EKS cluster has `{described}`: they are not one cluster"
+        );
+        return match identity.mechanism {
+            Mechanism::None => (Verdict::None, why),
+            Mechanism::Irsa | Mechanism::PodIdentity | Mechanism::Both => {
+                (Verdict::Unknown(Why::Undecidable(why.as_str().into())), why)
+            }
+        };
+    }
+    let said =
+        |it: &Option<Arc<Judged>>| it.as_ref().map(|it| (it.verdict.clone(), it.because.clone()));
+    let answer = match identity.mechanism {
+        Mechanism::PodIdentity | Mechanism::Both => said(&identity.pod_identity),
+        Mechanism::Irsa => match unread_association(identity) {
+            Some(it) => Some(it),
+            None => said(&identity.irsa),
+        },
+        Mechanism::None => unread_service_account(identity),
+    };
+    answer.unwrap_or_else(|| {
+        (Verdict::None, "no role annotation and no Pod Identity association".to_owned())
+    })
+}
+
+/// An association that nobody could read might stand above the annotation.
+fn unread_association(identity: &IdentityContext<'_>) -> Option<(Verdict, String)> {
+    let why = not_read(
+        identity.cx.graph,
+        &identity.association,
+        &Scope::Associations,
+        "eks:ListPodIdentityAssociations",
+    )?;
+    Some((Verdict::Unknown(why), "a Pod Identity association cannot be excluded".to_owned()))
+}
+
+/// A ServiceAccount that nobody could read might be annotated; one that has no pods asks for nothing anyway.
+fn unread_service_account(identity: &IdentityContext<'_>) -> Option<(Verdict, String)> {
+    if identity.counts.total == 0 {
+        return None;
+    }
+    let scope = Scope::ServiceAccounts { namespace: None };
+    let why = not_read(identity.cx.graph, &identity.sa, &scope, "list serviceaccounts")?;
+    Some((Verdict::Unknown(why), "the ServiceAccount could not be read".to_owned()))
+}
+
+/// Why something is not known; `None` when it is, present or absent.
+fn not_read<T>(
+    graph: &Graph,
+    knowledge: &Knowledge<T>,
+    scope: &Scope,
+    permission: &str,
+) -> Option<Why> {
+    match knowledge {
+        Knowledge::Known(_) | Knowledge::Absent => None,
+        Knowledge::Denied(it) => Some(Why::Denied(it.clone())),
+        Knowledge::NotYet => Some(match graph.source(scope) {
+            Some(SourceState::Denied { denied, .. }) => Why::Denied(denied.clone()),
+            Some(SourceState::Off { reason }) => {
+                Why::Denied(Denied { permission: permission.into(), detail: reason.clone() })
+            }
+            Some(SourceState::Expired { login, .. }) => Why::Denied(Denied {
+                permission: permission.into(),
+                detail: format!("credentials are expired: `{login}`").into(),
+            }),
+            _ => Why::Pending(permission.into()),
+        }),
+    }
+}
+
+/// Every container of a stored pod, judged.
+pub(crate) fn lines(graph: &Graph, pod: &Pod, declaration: &Declaration<'_>) -> Vec<ContainerLine> {
+    let declared = declaration.carried();
+    let off_instance = on_fargate(graph, pod);
+    let keys = |source: &EnvSource| graph.key_names(&source.reference(&pod.namespace));
+    let line = |container: &Container| {
+        let mut chain = chain::settle_in(container, &pod.spec.volumes, &keys);
+        let reach = reach(pod, container, off_instance);
+        if chain.provider == Provider::NodeRole && reach == Reach::Blocked {
+            chain.provider = Provider::None;
+        }
+        let role_arn = match &chain.provider {
+            Provider::WebIdentity(it) => it.clone(),
+            Provider::Container => session_role(declaration),
+            Provider::NodeRole => node_role(graph, pod),
+            Provider::Static | Provider::None => None,
+        };
+        ContainerLine {
+            container: container.name.clone(),
+            declared: declared.clone(),
+            effective: effective(container, declaration),
+            chain,
+            reach,
+            role_arn,
+        }
+    };
+    pod.spec.containers.iter().map(line).collect()
+}
+
+/// The identity that a stored container carries, hand-written variables included.
+fn effective(container: &Container, declaration: &Declaration<'_>) -> Carried {
+    let set = |name: &str| container.env(name).filter(|it| it.is_set());
+    if container.kind == ContainerKind::Ephemeral {
+        return Carried::None;
+    }
+    if let (Some(role), Some(_)) = (set("AWS_ROLE_ARN"), set("AWS_WEB_IDENTITY_TOKEN_FILE")) {
+        let text = role.literal().cloned().unwrap_or_else(|| "".into());
+        return Carried::Irsa(Arn::new(text));
+    }
+    let uri = set("AWS_CONTAINER_CREDENTIALS_FULL_URI").and_then(|it| it.literal());
+    if uri.is_some_and(|it| AGENT_URIS.contains(&&**it)) {
+        let role = match &declaration.association {
+            Knowledge::Known(it) => it.detail.as_ref().known().map(|it| it.role_arn.clone()),
+            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => None,
+        };
+        return Carried::PodIdentity(role);
+    }
+    Carried::None
+}
+
+/// The role of the session that the agent hands out: the target role where there is one.
+fn session_role(declaration: &Declaration<'_>) -> Option<Arn> {
+    let Knowledge::Known(it) = &declaration.association else { return None };
+    let detail = it.detail.as_ref().known()?;
+    Some(detail.target_role_arn.as_ref().unwrap_or(&detail.role_arn).clone())
+}
+
+fn reach(pod: &Pod, container: &Container, off_instance: bool) -> Reach {
+    let disabled = container
+        .env("AWS_EC2_METADATA_DISABLED")
+        .and_then(|it| it.literal())
+        .is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    if disabled || off_instance {
+        Reach::Blocked
+    } else if pod.spec.host_network {
+        Reach::Proven
+    } else {
+        Reach::NotKnown
+    }
+}
+
+/// Fargate has no instance metadata service that a pod could reach.
+pub(crate) fn on_fargate(graph: &Graph, pod: &Pod) -> bool {
+    let scheduler = pod.spec.scheduler.as_deref();
+    scheduler == Some("fargate-scheduler")
+        || pod.node.as_ref().is_some_and(|it| match graph.node(it) {
+            Knowledge::Known(it) => it.compute_type() == Some("fargate"),
+            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => false,
+        })
+}
+
+/// The role of the pod's node, by its node group or by Auto Mode.
+fn node_role(graph: &Graph, pod: &Pod) -> Option<Arn> {
+    let node = graph.node(pod.node.as_ref()?).known()?;
+    match node.nodegroup() {
+        Some(it) => graph.nodegroup(it).known()?.node_role.clone(),
+        None if node.compute_type() == Some("auto") => graph.cluster().known()?.node_role.clone(),
+        None => None,
+    }
+}

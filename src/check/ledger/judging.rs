@@ -1,0 +1,301 @@
+//! One unit at a time: run the rules over it, keep what they said.
+
+use crate::{
+    check::{
+        Acc, ContainerContext, ContainerLine, Context, IdentityContext, Ledger, PodContext,
+        PodCounts, Rule,
+        judge::{self, Declaration},
+        ledger::{Identity, is_trouble, tally::Marks},
+        overview::Overview,
+        precedence, table,
+    },
+    fact::Knowledge,
+    graph::Graph,
+    ident::{Ref, SaKey, Text},
+    identity::{Carried, Judged, Mechanism},
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// One ServiceAccount, with what its pods' rules need of it.
+pub(crate) struct Entry {
+    pub(crate) identity: Identity,
+    pub(crate) irsa: Option<Arc<Judged>>,
+    pub(crate) pod_identity: Option<Arc<Judged>>,
+    pub(crate) expected: Option<String>,
+    pub(crate) audience: Arc<[Text]>,
+    pub(crate) declared: Carried,
+    /// Its findings say why its pods carry nothing.
+    pub(crate) explained: bool,
+}
+
+/// One pod that has not run to its end.
+pub(crate) struct PodEntry {
+    pub(crate) key: SaKey,
+    pub(crate) lines: Vec<ContainerLine>,
+    pub(crate) marks: Marks,
+}
+
+impl Ledger {
+    /// Renews the overview, and adds whom its change concerns.
+    pub(crate) fn look_over(
+        &mut self,
+        cx: Context<'_>,
+        identities: &mut BTreeSet<SaKey>,
+        pods: &mut BTreeSet<(Text, Text)>,
+    ) {
+        let now = Overview::of(cx);
+        if now == self.overview {
+            return;
+        }
+        let was = std::mem::replace(&mut self.overview, now);
+        let differs = self.overview.not_one_cluster != was.not_one_cluster;
+        if differs || self.overview.without_webhook != was.without_webhook {
+            let all = self.pods.iter();
+            pods.extend(all.flat_map(|(ns, it)| it.keys().map(|it| (ns.clone(), it.clone()))));
+        }
+        let moved: BTreeSet<_> =
+            self.overview.recreated.symmetric_difference(&was.recreated).cloned().collect();
+        for (key, entry) in &self.identities {
+            let role = entry.irsa.as_ref().and(entry.identity.role_arn.as_ref());
+            let account = role.and_then(|it| it.account());
+            if differs || account.is_some_and(|it| moved.contains(&it)) {
+                identities.insert(key.clone());
+            }
+        }
+    }
+
+    /// Everything of a pod that needs no verdict: lines and counts. The ServiceAccount to judge again because what is
+    /// counted of its pods began or ceased to be.
+    pub(crate) fn weigh_pod(
+        &mut self,
+        graph: &Graph,
+        namespace: &Text,
+        name: &Text,
+    ) -> Option<SaKey> {
+        let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
+        let pod = graph.pod(namespace, name).filter(|it| !it.completed());
+        let now = pod.map(|pod| {
+            let key = pod.service_account();
+            let declaration = Declaration::of(graph, &key);
+            let lines = judge::lines(graph, pod, &declaration);
+            let mut marks = Marks::of(graph, pod, &declaration.carried(), &lines);
+            marks.troubles = was.as_ref().map_or(0, |it| it.marks.troubles);
+            PodEntry { key, lines, marks }
+        });
+        let mut changed = None;
+        let known = now.as_ref().is_none_or(|it| self.identities.contains_key(&it.key));
+        match (&was, &now) {
+            (Some(was), Some(now)) if was.key == now.key => {
+                let tally = self.tallies.entry(now.key.clone()).or_default();
+                let before = tally.shape();
+                tally.count(&was.marks, false);
+                tally.count(&now.marks, true);
+                if before != tally.shape() || !known {
+                    changed = Some(now.key.clone());
+                }
+            }
+            (_, _) => {
+                for (entry, add) in [(&was, false), (&now, true)] {
+                    let Some(entry) = entry else { continue };
+                    let tally = self.tallies.entry(entry.key.clone()).or_default();
+                    let before = tally.shape();
+                    tally.count(&entry.marks, add);
+                    if before != tally.shape() || !known {
+                        changed = Some(entry.key.clone());
+                    }
+                }
+            }
+        }
+        match now {
+            Some(it) => {
+                self.pods.entry(namespace.clone()).or_default().insert(name.clone(), it);
+            }
+            None => {
+                self.findings.forget(&pod_ref(namespace, name));
+            }
+        }
+        changed
+    }
+
+    /// Judges one ServiceAccount. The pods that must be judged again because of it.
+    pub(crate) fn judge_identity(&mut self, cx: Context<'_>, key: &SaKey) -> Vec<(Text, Text)> {
+        let unit = Ref::ServiceAccount(key.clone());
+        let was = self.identities.remove(key);
+        if !exists_or_named(cx.graph, key) {
+            self.findings.forget(&unit);
+            self.tallies.remove(key);
+            return Vec::new();
+        }
+        let siblings = self.tallies.get(key).map(|it| it.siblings).unwrap_or_default();
+        let context = judge::identity(cx, key, &siblings);
+        let mut found = Vec::new();
+        for row in table() {
+            match row.rule {
+                Rule::Identity(rule) if self.may_speak(row.code) => {
+                    let mut acc = Acc::new(row);
+                    rule(&context, &mut acc);
+                    found.append(&mut acc.into_findings());
+                }
+                Rule::Identity(_) | Rule::Pod(_) | Rule::Unit(_) => {}
+            }
+        }
+        let account = context.role_account();
+        precedence::of_identity(
+            &mut found,
+            account.is_some_and(|it| self.overview.recreated.contains(&it)),
+        );
+        let entry = entry(&context, precedence::explains_nothing_injected(&found));
+        self.findings.put(&unit, found);
+        let same = was.is_some_and(|it| {
+            it.declared == entry.declared
+                && it.expected.is_some() == entry.expected.is_some()
+                && it.explained == entry.explained
+        });
+        self.identities.insert(key.clone(), entry);
+        if same {
+            return Vec::new();
+        }
+        cx.graph.pods_of(key).map(|it| (it.namespace.clone(), it.name.clone())).collect()
+    }
+
+    pub(crate) fn judge_pod(&mut self, cx: Context<'_>, namespace: &Text, name: &Text) {
+        let Some(pod_entry) = self.pods.get(namespace).and_then(|it| it.get(name)) else { return };
+        let Some(pod) = cx.graph.pod(namespace, name) else { return };
+        let Some(entry) = self.identities.get(&pod_entry.key) else { return };
+        let tally = self.tallies.get(&pod_entry.key);
+        let counts = tally.map(|it| it.siblings.counts).unwrap_or_default();
+        let identity = recall(cx, entry, counts);
+        let context = PodContext {
+            cx,
+            identity: &identity,
+            pod,
+            owner: cx.graph.root_owner(pod),
+            declared: entry.declared.clone(),
+            containers: pod
+                .spec
+                .containers
+                .iter()
+                .zip(&pod_entry.lines)
+                .map(|(container, line)| ContainerContext {
+                    container,
+                    effective: line.effective.clone(),
+                    chain: line.chain.clone(),
+                    reach: line.reach,
+                })
+                .collect(),
+        };
+        let mut found = Vec::new();
+        for row in table() {
+            match row.rule {
+                Rule::Pod(rule) if self.may_speak(row.code) => {
+                    let mut acc = Acc::new(row);
+                    rule(&context, &mut acc);
+                    found.append(&mut acc.into_findings());
+                }
+                Rule::Pod(_) | Rule::Identity(_) | Rule::Unit(_) => {}
+            }
+        }
+        precedence::of_pod(&mut found, entry.explained, &self.overview);
+        let troubles = found.iter().filter(|it| is_trouble(it.severity)).count() as u32;
+        let key = pod_entry.key.clone();
+        self.findings.put(&pod_ref(namespace, name), found);
+        let stored = self.pods.get_mut(namespace).and_then(|it| it.get_mut(name));
+        let marks = &mut stored.expect("it was there above").marks;
+        let tally = self.tallies.entry(key).or_default();
+        tally.troubled -= u32::from(0 < marks.troubles);
+        tally.troubled += u32::from(0 < troubles);
+        marks.troubles = troubles;
+    }
+
+    pub(crate) fn judge_unit(&mut self, cx: Context<'_>, unit: Ref) {
+        let mut found = Vec::new();
+        for row in table() {
+            match row.rule {
+                Rule::Unit(rule) if self.may_speak(row.code) => {
+                    let mut acc = Acc::new(row);
+                    rule(&cx, &unit, &mut acc);
+                    found.append(&mut acc.into_findings());
+                }
+                Rule::Unit(_) | Rule::Identity(_) | Rule::Pod(_) => {}
+            }
+        }
+        precedence::of_unit(&mut found);
+        self.findings.put(&unit, found);
+    }
+
+    /// Across two clusters nothing is said but that they are two, and what one pod says of itself.
+    fn may_speak(&self, code: &str) -> bool {
+        !self.overview.not_one_cluster || code.starts_with("TOOL-") || code.starts_with("POD-KEY-")
+    }
+}
+
+fn entry(context: &IdentityContext<'_>, explained: bool) -> Entry {
+    let (verdict, because) = judge::verdict(context);
+    let association = context.association.as_ref().known();
+    let detail = association.and_then(|it| it.detail.as_ref().known());
+    let (judged, shadowed) = match context.mechanism {
+        Mechanism::None => (None, None),
+        Mechanism::Irsa => (context.irsa.clone(), None),
+        Mechanism::PodIdentity => (context.pod_identity.clone(), None),
+        Mechanism::Both => (context.pod_identity.clone(), context.irsa.clone()),
+    };
+    let identity = Identity {
+        key: context.key.clone(),
+        exists: match context.sa {
+            Knowledge::Known(_) => Some(true),
+            Knowledge::Absent => Some(false),
+            Knowledge::Denied(_) | Knowledge::NotYet => None,
+        },
+        mechanism: context.mechanism,
+        role_arn: context.role_arn(),
+        target_role_arn: detail.and_then(|it| it.target_role_arn.clone()),
+        association: association.map(|it| it.id.clone()),
+        verdict,
+        because,
+        judged,
+        shadowed,
+    };
+    Entry {
+        identity,
+        irsa: context.irsa.clone(),
+        pod_identity: context.pod_identity.clone(),
+        expected: context.expected.clone(),
+        audience: context.audience.clone(),
+        declared: Declaration::of(context.cx.graph, context.key).carried(),
+        explained,
+    }
+}
+
+/// The context of an identity that was judged before.
+fn recall<'a>(cx: Context<'a>, entry: &'a Entry, counts: PodCounts) -> IdentityContext<'a> {
+    let key = &entry.identity.key;
+    let declaration = Declaration::of(cx.graph, key);
+    IdentityContext {
+        cx,
+        key,
+        mechanism: declaration.mechanism(),
+        sa: declaration.sa,
+        association: declaration.association,
+        annotation: declaration.annotation,
+        irsa: entry.irsa.clone(),
+        pod_identity: entry.pod_identity.clone(),
+        expected: entry.expected.clone(),
+        counts,
+        audience: entry.audience.clone(),
+    }
+}
+
+fn exists_or_named(graph: &Graph, key: &SaKey) -> bool {
+    graph.service_account(key).is_known()
+        || graph.association_of(key).is_known()
+        || graph.pods_of(key).next().is_some()
+        || graph.workloads_of(key).next().is_some()
+}
+
+fn pod_ref(namespace: &Text, name: &Text) -> Ref {
+    Ref::Pod { namespace: namespace.clone(), name: name.clone() }
+}
+
+pub(crate) fn concerns_overview(unit: &Ref) -> bool {
+    matches!(unit, Ref::Cluster | Ref::Role(_) | Ref::Provider(_) | Ref::Webhook(_))
+}

@@ -1,0 +1,104 @@
+//! What is counted of the pods of one ServiceAccount.
+
+use crate::{
+    check::{
+        ContainerLine,
+        expect::{self, Siblings},
+    },
+    fact::{ContainerKind, Pod},
+    graph::Graph,
+    ident::Text,
+    identity::{Carried, chain::Provider},
+};
+use std::collections::BTreeMap;
+
+/// What one pod adds to the counts of its ServiceAccount.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) injected: bool,
+    pub(crate) stale: bool,
+    pub(crate) node_role: bool,
+    pub(crate) fixed: bool,
+    pub(crate) hints: bool,
+    pub(crate) carrying: bool,
+    pub(crate) node_agent: bool,
+    pub(crate) deleting: bool,
+    pub(crate) node: Option<Text>,
+    /// Its own findings that make it degraded.
+    pub(crate) troubles: u32,
+}
+
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) siblings: Siblings,
+    /// Pods that are going away.
+    pub(crate) deleting: u32,
+    pub(crate) troubled: u32,
+    /// How many of the pods run on which node.
+    pub(crate) nodes: BTreeMap<Text, u32>,
+}
+
+impl Tally {
+    pub fn count(&mut self, marks: &Marks, add: bool) {
+        let change = |n: &mut u32, counts: bool| {
+            *n = if add { *n + u32::from(counts) } else { *n - u32::from(counts) };
+        };
+        let Siblings { counts, hints, carrying, node_agents } = &mut self.siblings;
+        change(&mut counts.total, true);
+        change(&mut counts.injected, marks.injected);
+        change(&mut counts.stale, marks.stale);
+        change(&mut counts.node_role, marks.node_role);
+        change(&mut counts.fixed, marks.fixed);
+        change(hints, marks.hints);
+        change(carrying, marks.carrying);
+        change(node_agents, marks.node_agent);
+        change(&mut self.deleting, marks.deleting);
+        change(&mut self.troubled, 0 < marks.troubles);
+        if let Some(node) = &marks.node {
+            let on_node = self.nodes.entry(node.clone()).or_default();
+            change(on_node, true);
+            if *on_node == 0 {
+                self.nodes.remove(node);
+            }
+        }
+    }
+
+    /// What rules of the ServiceAccount may look at: only whether there are any.
+    pub fn shape(&self) -> [bool; 8] {
+        let Siblings { counts, hints, carrying, node_agents } = self.siblings;
+        [
+            0 < counts.total,
+            0 < counts.injected,
+            0 < counts.stale,
+            0 < counts.node_role,
+            0 < counts.fixed,
+            0 < hints,
+            0 < carrying,
+            node_agents == counts.total,
+        ]
+    }
+}
+
+impl Marks {
+    pub fn of(graph: &Graph, pod: &Pod, declared: &Carried, lines: &[ContainerLine]) -> Marks {
+        let admitted = || {
+            let both = lines.iter().zip(&pod.spec.containers);
+            both.filter(|(_, it)| it.kind != ContainerKind::Ephemeral).map(|(line, _)| line)
+        };
+        let ends_with = |wanted: &Provider| admitted().any(|it| it.chain.provider == *wanted);
+        Marks {
+            injected: *declared != Carried::None && admitted().any(|it| it.effective == *declared),
+            stale: admitted().any(|it| it.effective != Carried::None && it.effective != *declared),
+            node_role: ends_with(&Provider::NodeRole),
+            fixed: ends_with(&Provider::Static),
+            hints: graph.root_owner(pod).is_none()
+                && admitted().all(|it| it.effective == Carried::None)
+                && expect::uses_sdk(&pod.spec),
+            carrying: admitted().any(|it| it.effective != Carried::None),
+            node_agent: expect::is_node_agent(&pod.name, &pod.namespace),
+            deleting: pod.deleting,
+            node: pod.node.clone(),
+            troubles: 0,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! NODE: pods that end with the node role.
+
+use crate::check::Row;
+
+pub const ROWS: &[Row] = &[];

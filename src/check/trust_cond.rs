@@ -1,0 +1,5 @@
+//! TRUST-COND: how conditions combine.
+
+use crate::check::Row;
+
+pub const ROWS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! TRUST-SUB: the subject that the trust policy asks for.
+
+use crate::check::Row;
+
+pub const ROWS: &[Row] = &[];

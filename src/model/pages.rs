@@ -1,0 +1,295 @@
+//! What lies over the list: help, details in full, a policy, repairs, an explained error; and what `c` takes from each.
+
+use crate::{
+    check::Finding,
+    command::Command,
+    fact::{Denied, Knowledge, SourceState},
+    ident::{Arn, Ref, Text},
+    model::{Condition, Mode, Model, Page, PageKind, Request},
+    tree::{Cause, RowId},
+};
+use std::fmt::Write;
+
+impl Model {
+    pub(in crate::model) fn page_command(&mut self, command: Command) -> Vec<Request> {
+        let limit = self.shown.page_limit;
+        let height = usize::from(self.size.1).saturating_sub(6).max(1);
+        let Mode::Page(page) = &mut self.mode else { return Vec::new() };
+        if let PageKind::Explain(it) = &mut page.kind {
+            match command {
+                Command::Up => return it.step(false),
+                Command::Down => return it.step(true),
+                _ => {}
+            }
+        }
+        page.scroll = match command {
+            Command::Up => page.scroll.saturating_sub(1),
+            Command::Down => (page.scroll + 1).min(limit),
+            Command::PageUp => page.scroll.saturating_sub(height),
+            Command::PageDown => (page.scroll + height).min(limit),
+            Command::First => 0,
+            Command::Last => limit,
+            Command::Enter => return self.enter_from_page(),
+            _ => return self.common_command(command),
+        };
+        Vec::new()
+    }
+
+    pub(in crate::model) fn page_can_enter(&self, page: &Page) -> bool {
+        match &page.kind {
+            PageKind::Help | PageKind::Policy(_) | PageKind::Repairs(_) => false,
+            PageKind::Explain(it) => it.selected().is_some(),
+            PageKind::Details(id) => match id {
+                RowId::Node(it) => match it {
+                    Ref::ServiceAccount(key) => self.graph.pods_of(key).next().is_some(),
+                    Ref::Role(_) | Ref::Provider(_) | Ref::Association(_) => true,
+                    Ref::Cluster
+                    | Ref::Namespace(_)
+                    | Ref::Pod { .. }
+                    | Ref::Workload { .. }
+                    | Ref::Node(_)
+                    | Ref::Webhook(_)
+                    | Ref::ConfigMap { .. }
+                    | Ref::Secret { .. }
+                    | Ref::Addon(_)
+                    | Ref::Nodegroup(_) => false,
+                },
+                RowId::Under(_, it) => matches!(it, Ref::ServiceAccount(_)),
+                RowId::Cause(_)
+                | RowId::Container { .. }
+                | RowId::Context(_)
+                | RowId::Source(_) => false,
+            },
+        }
+    }
+
+    fn enter_from_page(&mut self) -> Vec<Request> {
+        let Mode::Page(page) = &self.mode else { return Vec::new() };
+        match &page.kind {
+            PageKind::Explain(it) => {
+                if let Some(key) = it.selected().cloned() {
+                    self.go_to_identity(key);
+                }
+                Vec::new()
+            }
+            PageKind::Details(id) => {
+                let id = id.clone();
+                self.drill(id)
+            }
+            PageKind::Help | PageKind::Policy(_) | PageKind::Repairs(_) => Vec::new(),
+        }
+    }
+
+    /// The row that pages and questions are about.
+    fn about(&self) -> Option<RowId> {
+        match &self.mode {
+            Mode::Page(Page { kind: PageKind::Details(id) | PageKind::Repairs(id), .. }) => {
+                Some(id.clone())
+            }
+            Mode::Page(Page {
+                kind: PageKind::Help | PageKind::Policy(_) | PageKind::Explain(_),
+                ..
+            }) => None,
+            Mode::List | Mode::Details => self.screen().current().map(|it| it.id.clone()),
+        }
+    }
+
+    /// The role whose trust policy `y` would show; `None` where there is none, or it was not read.
+    pub(in crate::model) fn policy_of_current(&self) -> Option<Arn> {
+        let arn = match self.about()?.node()? {
+            Ref::Role(arn) => Some(arn),
+            Ref::ServiceAccount(key) => self.ledger.identity(&key)?.role_arn.clone(),
+            Ref::Pod { namespace, name } => {
+                let key = self.graph.pod(&namespace, &name)?.service_account();
+                self.ledger.identity(&key)?.role_arn.clone()
+            }
+            Ref::Association(id) => {
+                Some(self.graph.association(&id)?.detail.as_ref().known()?.role_arn.clone())
+            }
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => None,
+        }?;
+        self.graph.role(&arn).is_known().then_some(arn)
+    }
+
+    /// The row whose repairs `f` would list; `None` where nothing offers any.
+    pub(in crate::model) fn repairs_of_current(&self) -> Option<RowId> {
+        if let Mode::Page(Page { kind: PageKind::Repairs(_), .. }) = &self.mode {
+            return None;
+        }
+        let id = self.about()?;
+        self.findings_of(&id).iter().any(|it| !it.fixes.is_empty()).then_some(id)
+    }
+
+    /// The findings that concern a row, worst first.
+    pub fn findings_of(&self, id: &RowId) -> Vec<&Finding> {
+        let mut res: Vec<&Finding> = match id {
+            RowId::Cause(cause) => self.findings_of_cause(cause),
+            RowId::Under(parent, at) => match Model::cause_of(parent) {
+                Some(cause) => self.findings_of_cause(cause),
+                None => self.findings_at(at),
+            },
+            RowId::Container { container, .. } => {
+                // INVARIANT: a container's row names its pod.
+                let at = id.node().expect("the pod of a container");
+                let all = self.findings_at(&at);
+                let here = |it: &&Finding| {
+                    it.subject.container.as_ref().is_none_or(|name| name == container)
+                };
+                all.into_iter().filter(here).collect()
+            }
+            RowId::Node(at) => self.findings_at(at),
+            RowId::Context(_) | RowId::Source(_) => Vec::new(),
+        };
+        res.sort_by_key(|it| (it.severity, it.code));
+        res
+    }
+
+    fn findings_at(&self, at: &Ref) -> Vec<&Finding> {
+        match at {
+            Ref::ServiceAccount(key) => self.ledger.findings_of_identity(&self.graph, key),
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Association(_)
+            | Ref::Role(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => self.ledger.findings_at(at).iter().collect(),
+        }
+    }
+
+    fn findings_of_cause(&self, cause: &Cause) -> Vec<&Finding> {
+        let of = |it: &&Finding| it.code == cause.code && Cause::new(&self.graph, it) == *cause;
+        self.ledger.findings().filter(of).collect()
+    }
+
+    /// What `c` would copy; `None` where there is nothing to name.
+    pub(in crate::model) fn copied_text(&self) -> Option<Text> {
+        let page = match &self.mode {
+            Mode::Page(page) => page,
+            Mode::List | Mode::Details => return self.copied_row(),
+        };
+        match &page.kind {
+            PageKind::Help => None,
+            PageKind::Details(id) => Some(name_of(id)?.into()),
+            PageKind::Policy(arn) => Some(self.policy_text(arn)?.into()),
+            PageKind::Repairs(id) => {
+                let mut res = String::new();
+                for fix in self.findings_of(id).iter().flat_map(|it| &it.fixes) {
+                    for it in &fix.commands {
+                        let _ = writeln!(res, "{it}");
+                    }
+                }
+                (!res.is_empty()).then(|| res.into())
+            }
+            PageKind::Explain(it) => (!it.text.trim().is_empty()).then(|| it.text.as_str().into()),
+        }
+    }
+
+    fn copied_row(&self) -> Option<Text> {
+        match self.screen().current() {
+            Some(row) => match &row.id {
+                RowId::Source(scope) => match self.graph.source(scope) {
+                    Some(SourceState::Denied { denied, .. }) => {
+                        Some(what_to_ask_for(denied).into())
+                    }
+                    Some(_) | None => Some(scope.name().into()),
+                },
+                id => name_of(id).map(Text::from),
+            },
+            None => match self.condition() {
+                Condition::Denied(it) => Some(what_to_ask_for(&it).into()),
+                _ => None,
+            },
+        }
+    }
+
+    /// The trust policy of a role, indented; as it came where it is no JSON. `None` when it was not read.
+    pub fn policy_text(&self, arn: &Arn) -> Option<String> {
+        let Knowledge::Known(it) = self.graph.role(arn) else { return None };
+        let raw = &it.trust.raw;
+        let parsed = serde_json::from_str::<serde_json::Value>(raw).ok();
+        let indented = parsed.and_then(|it| serde_json::to_string_pretty(&it).ok());
+        Some(indented.unwrap_or_else(|| raw.to_string()))
+    }
+}
+
+/// The name that other tools take.
+fn name_of(id: &RowId) -> Option<String> {
+    let text = match id {
+        RowId::Context(it) => it.to_string(),
+        RowId::Source(it) => it.name(),
+        RowId::Container { container, .. } => container.to_string(),
+        RowId::Cause(it) => it.code.to_owned(),
+        RowId::Node(it) | RowId::Under(_, it) => match it {
+            Ref::ServiceAccount(key) => key.name.to_string(),
+            Ref::Namespace(it)
+            | Ref::Node(it)
+            | Ref::Webhook(it)
+            | Ref::Association(it)
+            | Ref::Addon(it)
+            | Ref::Nodegroup(it) => it.to_string(),
+            Ref::Pod { name, .. }
+            | Ref::Workload { name, .. }
+            | Ref::ConfigMap { name, .. }
+            | Ref::Secret { name, .. } => name.to_string(),
+            Ref::Role(it) | Ref::Provider(it) => it.to_string(),
+            Ref::Cluster => return None,
+        },
+    };
+    Some(text)
+}
+
+/// What whoever grants permissions needs: the policy statement, or the rule of a ClusterRole.
+pub fn what_to_ask_for(denied: &Denied) -> String {
+    let permission = &*denied.permission;
+    if permission.contains(':') {
+        return format!(
+            "{{\n  \"Effect\": \"Allow\",\n  \"Action\": \"{permission}\",\n  \"Resource\": \"*\"\n}}"
+        );
+    }
+    let mut words = permission.split_whitespace();
+    let (verb, resource) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let group = match resource {
+        "deployments" | "statefulsets" | "daemonsets" | "replicasets" => "apps",
+        "jobs" | "cronjobs" => "batch",
+        "mutatingwebhookconfigurations" => "admissionregistration.k8s.io",
+        _ => "",
+    };
+    let verbs = if verb == "get" { "get" } else { "get, list, watch" };
+    format!("- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [{verbs}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{fact::Denied, model::pages::what_to_ask_for};
+
+    #[test]
+    fn says_what_to_ask_for() {
+        let check = |permission: &str, expected: &[&str]| {
+            let denied = Denied { permission: permission.into(), detail: "".into() };
+            let text = what_to_ask_for(&denied);
+            for it in expected {
+                assert!(text.contains(it), "{permission}: {text}");
+            }
+        };
+        check("iam:ListRoles", &["\"Action\": \"iam:ListRoles\"", "\"Effect\": \"Allow\""]);
+        check("list pods in payments", &["apiGroups: [\"\"]", "resources: [pods]", "list"]);
+        check("list cronjobs", &["apiGroups: [\"batch\"]"]);
+        check("get configmaps in shop", &["verbs: [get]"]);
+    }
+}

@@ -1,0 +1,138 @@
+//! What is on the screen, as state: lists with their selection, pages over them, prompts over everything.
+
+use crate::{
+    command::ViewKind,
+    event::Level,
+    ident::{Arn, Text, Timestamp},
+    model::Explained,
+    tree::{Ask, Row, RowId, Within, World, rows},
+};
+
+/// One list with everything that the person did to it.
+#[derive(Debug)]
+pub struct Screen {
+    pub ask: Ask,
+    pub rows: Vec<Row>,
+    /// `None` until the person moves: then the first row, whatever comes before it.
+    pub selected: Option<RowId>,
+    /// Where the selected row was last seen.
+    pub at: usize,
+    /// The first visible row of the last frame.
+    pub top: usize,
+    /// The rows do not say what the facts say any more.
+    pub stale: bool,
+    /// To be selected as soon as it is there, unless the person moves first.
+    pub awaited: Option<RowId>,
+    /// Opened by itself, to be closed by itself.
+    pub offered: bool,
+}
+
+impl Screen {
+    pub fn new(view: ViewKind) -> Screen {
+        Screen::within(view, Within::Everything)
+    }
+
+    pub fn within(view: ViewKind, within: Within) -> Screen {
+        Screen {
+            ask: Ask::new(view, within),
+            rows: Vec::new(),
+            selected: None,
+            at: 0,
+            top: 0,
+            stale: true,
+            awaited: None,
+            offered: false,
+        }
+    }
+
+    pub fn view(&self) -> ViewKind {
+        self.ask.view
+    }
+
+    /// The row that commands are about; `None` in an empty list.
+    pub fn current(&self) -> Option<&Row> {
+        self.rows.get(self.at)
+    }
+
+    /// Makes the rows anew and finds the selection among them by its name.
+    pub fn renew(&mut self, world: World<'_>) {
+        self.rows = rows(world, &self.ask);
+        self.stale = false;
+        let find = |rows: &[Row], id: &RowId| rows.iter().position(|it| it.id == *id);
+        if let Some(at) = self.awaited.as_ref().and_then(|it| find(&self.rows, it)) {
+            self.selected = self.awaited.take();
+            self.at = at;
+        }
+        let Some(id) = &self.selected else {
+            self.at = 0;
+            return;
+        };
+        if self.rows.get(self.at).is_some_and(|it| it.id == *id) {
+            return;
+        }
+        match find(&self.rows, id) {
+            Some(at) => self.at = at,
+            // It is gone: whatever stands in its place now.
+            None => self.select(self.at),
+        }
+    }
+
+    /// Selects the row at this index, or the nearest there is.
+    pub fn select(&mut self, at: usize) {
+        self.at = at.min(self.rows.len().saturating_sub(1));
+        self.selected = self.rows.get(self.at).map(|it| it.id.clone());
+        self.awaited = None;
+    }
+}
+
+/// Who has the keys. A prompt, where there is one, has them before.
+#[derive(Debug)]
+pub enum Mode {
+    List,
+    /// The details pane beside or below the list.
+    Details,
+    Page(Page),
+}
+
+/// Something that covers the list.
+#[derive(Debug)]
+pub struct Page {
+    pub kind: PageKind,
+    pub scroll: usize,
+}
+
+#[derive(Debug)]
+pub enum PageKind {
+    Help,
+    /// The details of a row, where there is no room for them beside the list, or to read them in full.
+    Details(RowId),
+    /// The trust policy of a role.
+    Policy(Arn),
+    /// The commands that would repair what is wrong at a row.
+    Repairs(RowId),
+    Explain(Explained),
+}
+
+#[derive(Debug)]
+pub struct Prompt {
+    pub kind: PromptKind,
+    pub text: String,
+    /// A byte index into the text, on a character boundary.
+    pub cursor: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum PromptKind {
+    /// After `:`.
+    Line,
+    /// After `/`; with the filter that `esc` puts back.
+    Filter { before: String },
+}
+
+/// A message of a few seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flash {
+    pub level: Level,
+    pub text: Text,
+    pub until: Timestamp,
+}

@@ -1,0 +1,167 @@
+//! Taking in facts, and judging what they concern in slices that leave time to draw.
+
+use crate::{
+    check::Ledger,
+    command::ViewKind,
+    event::Generation,
+    fact::Change,
+    graph::Graph,
+    ident::{Ref, SaKey, Text},
+    model::{Link, Mode, Model, Request, Screen},
+    tree::Board,
+};
+use std::collections::{HashSet, VecDeque};
+
+/// Above this many rows a list is made anew once a second and on the person's own doing, not on every fact.
+const LARGE: usize = 5_000;
+
+/// Units to judge and accounts to sum up, each once.
+#[derive(Default)]
+pub struct Queue {
+    /// What rows are made of goes first.
+    first: VecDeque<Ref>,
+    rest: VecDeque<Ref>,
+    units: HashSet<Ref>,
+    sums: VecDeque<SaKey>,
+    waiting_sums: HashSet<SaKey>,
+}
+
+impl Queue {
+    pub fn len(&self) -> usize {
+        self.units.len() + self.sums.len()
+    }
+
+    fn push(&mut self, unit: Ref) {
+        if self.units.insert(unit.clone()) {
+            let goes_first = matches!(unit, Ref::ServiceAccount(_) | Ref::Cluster);
+            if goes_first { self.first.push_back(unit) } else { self.rest.push_back(unit) }
+        }
+    }
+
+    fn push_sum(&mut self, key: SaKey) {
+        if self.waiting_sums.insert(key.clone()) {
+            self.sums.push_back(key);
+        }
+    }
+
+    fn take_units(&mut self, n: usize) -> Vec<Ref> {
+        let mut res = Vec::with_capacity(n.min(self.units.len()));
+        while res.len() < n {
+            let Some(unit) = self.first.pop_front().or_else(|| self.rest.pop_front()) else {
+                break;
+            };
+            self.units.remove(&unit);
+            res.push(unit);
+        }
+        res
+    }
+
+    fn take_sums(&mut self, n: usize) -> Vec<SaKey> {
+        let n = n.min(self.sums.len());
+        let res: Vec<_> = self.sums.drain(..n).collect();
+        for it in &res {
+            self.waiting_sums.remove(it);
+        }
+        res
+    }
+}
+
+impl Model {
+    pub(in crate::model) fn observe(&mut self, changes: Vec<Change>) -> Vec<Request> {
+        for change in changes {
+            for unit in self.graph.apply(change) {
+                self.queue.push(unit);
+            }
+        }
+        self.screen_mut().stale = true;
+        self.offer_contexts();
+        Vec::new()
+    }
+
+    /// Judges up to `units` of what waits. Sums are cheaper than judgements and make rows appear, so they share.
+    pub(in crate::model) fn work(&mut self, units: usize) -> Vec<Request> {
+        let sums = self.queue.take_sums(units.div_ceil(2));
+        self.board.renew(&self.graph, &self.ledger, sums);
+        let units = self.queue.take_units(units);
+        if !units.is_empty() {
+            // The account of a pod that is gone is known only before the ledger forgets the pod.
+            let before = self.board.concerned(&self.graph, &units);
+            self.ledger.refresh(&self.graph, &units, self.now);
+            for key in before {
+                self.queue.push_sum(key);
+            }
+            self.screen_mut().stale = true;
+        }
+        if self.screen().rows.len() < LARGE {
+            self.renew_rows();
+        }
+        if 0 < self.queue.len() {
+            return Vec::new();
+        }
+        self.n_pods = self.graph.pods().count();
+        let wanted = self.graph.wanted();
+        if wanted.is_empty() || wanted == self.fetched {
+            return Vec::new();
+        }
+        self.fetched = wanted.clone();
+        vec![Request::Fetch(wanted)]
+    }
+
+    /// Makes the rows of the visible list anew if they are behind.
+    pub(in crate::model) fn renew_rows(&mut self) {
+        if self.screen().stale {
+            self.force_rows();
+        }
+    }
+
+    /// As `renew_rows`, after the person changed what is asked for.
+    pub(in crate::model) fn force_rows(&mut self) {
+        let world = crate::tree::World {
+            graph: &self.graph,
+            ledger: &self.ledger,
+            board: &self.board,
+            contexts: &self.contexts,
+        };
+        if let Some(it) = self.screens.last_mut() {
+            it.renew(world);
+        }
+    }
+
+    /// Forgets the world and asks for another one.
+    pub(in crate::model) fn connect(&mut self, context: Text) -> Vec<Request> {
+        self.generation = Generation(self.generation.0 + 1);
+        self.graph = Graph::default();
+        self.ledger = Ledger::default();
+        self.board = Board::default();
+        self.queue = Queue::default();
+        self.fetched = Vec::new();
+        self.n_pods = 0;
+        self.picker_offered = false;
+        self.context = Some(context.clone());
+        self.screens = vec![Screen::new(ViewKind::Identities)];
+        self.previous = None;
+        self.mode = Mode::List;
+        self.details_scroll = 0;
+        vec![Request::Connect { context, generation: self.generation }]
+    }
+
+    /// Without a cluster the only thing to do is to choose another; with one again, the offer is withdrawn.
+    fn offer_contexts(&mut self) {
+        match self.link() {
+            Link::Down { .. } if !self.picker_offered => {
+                self.picker_offered = true;
+                if self.screens.len() == 1 && matches!(self.mode, Mode::List) {
+                    let mut picker = Screen::new(ViewKind::Contexts);
+                    picker.offered = true;
+                    self.screens.push(picker);
+                    self.force_rows();
+                }
+            }
+            Link::Up if self.screen().offered && self.screen().selected.is_none() => {
+                self.screens.pop();
+                self.force_rows();
+            }
+            Link::Down { .. } | Link::Up | Link::Connecting => {}
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! How every ServiceAccount and namespace stands and what each cause affects, kept up as units are judged.
+//!
+//! Costs as much as changed, so that headers and roll-ups are right at any size without being counted again.
+
+use crate::{
+    check::{Finding, Ledger, PodCounts},
+    graph::Graph,
+    ident::{Ref, SaKey, Text},
+    identity::Mechanism,
+    tree::standing::{Standing, Tally, worst},
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+#[derive(Default)]
+pub struct Board {
+    identities: HashMap<SaKey, Summary>,
+    namespaces: BTreeMap<Text, Tally>,
+    total: Tally,
+    node_role: u32,
+    affects: HashMap<Cause, Affects>,
+}
+
+/// One ServiceAccount, as its row says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub standing: Standing,
+    /// The code of the finding that decides the standing.
+    pub code: Option<&'static str>,
+    pub mechanism: Mechanism,
+    pub counts: PodCounts,
+    causes: Vec<Cause>,
+}
+
+/// One fault at one place: what the findings are grouped by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cause {
+    pub code: &'static str,
+    /// The role where the finding speaks of one, the ServiceAccount of a pod, else the node it hangs at.
+    pub of: Ref,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Affects {
+    pub identities: u32,
+    /// Pods of those.
+    pub pods: u32,
+}
+
+impl Cause {
+    pub fn new(graph: &Graph, finding: &Finding) -> Cause {
+        let at = &finding.subject.at;
+        let of = match at {
+            Ref::Pod { namespace, name } => match graph.pod(namespace, name) {
+                Some(pod) => Ref::ServiceAccount(pod.service_account()),
+                None => at.clone(),
+            },
+            Ref::ServiceAccount(_) => match &finding.subject.arn {
+                // Only a role that is there can be the common cause; a wrong ARN is each account's own.
+                Some(arn) if graph.role(arn).is_known() => Ref::Role(arn.clone()),
+                Some(_) | None => at.clone(),
+            },
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Association(_)
+            | Ref::Role(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => at.clone(),
+        };
+        Cause { code: finding.code, of }
+    }
+}
+
+impl Board {
+    pub fn identity(&self, key: &SaKey) -> Option<&Summary> {
+        self.identities.get(key)
+    }
+
+    /// Those judged so far, of one namespace.
+    pub fn namespace(&self, name: &str) -> Tally {
+        self.namespaces.get(name).copied().unwrap_or_default()
+    }
+
+    /// Those with some ServiceAccount judged so far, sorted.
+    pub fn namespaces(&self) -> impl Iterator<Item = &Text> {
+        self.namespaces.keys()
+    }
+
+    pub fn total(&self) -> &Tally {
+        &self.total
+    }
+
+    /// Pods of which some container ends with the node role.
+    pub fn node_role_pods(&self) -> u32 {
+        self.node_role
+    }
+
+    pub fn affects(&self, cause: &Cause) -> Affects {
+        self.affects.get(cause).copied().unwrap_or_default()
+    }
+
+    /// The ServiceAccounts that a cause affects, sorted.
+    pub fn affected(&self, cause: &Cause) -> Vec<&SaKey> {
+        let it = self.identities.iter().filter(|(_, it)| it.causes.contains(cause));
+        let mut res: Vec<_> = it.map(|(key, _)| key).collect();
+        res.sort_unstable();
+        res
+    }
+
+    /// The ServiceAccounts that these units concern, without duplicates.
+    pub fn concerned(&self, graph: &Graph, units: &[Ref]) -> BTreeSet<SaKey> {
+        let mut keys = BTreeSet::new();
+        for it in units {
+            match it {
+                Ref::ServiceAccount(key) => {
+                    keys.insert(key.clone());
+                }
+                Ref::Pod { namespace, name } => {
+                    keys.extend(graph.pod(namespace, name).map(|it| it.service_account()));
+                }
+                Ref::Workload { kind, namespace, name } => {
+                    keys.extend(graph.workload(*kind, namespace, name).map(|it| {
+                        SaKey::new(it.namespace.clone(), it.template.service_account.clone())
+                    }));
+                }
+                Ref::Association(id) => {
+                    keys.extend(graph.association(id).map(|it| it.service_account.clone()));
+                }
+                Ref::Role(arn) => {
+                    keys.extend(graph.annotated_with(arn).cloned());
+                    keys.extend(graph.associated_with(arn).map(|it| it.service_account.clone()));
+                }
+                // What exists once concerns everybody.
+                Ref::Cluster | Ref::Provider(_) | Ref::Webhook(_) => {
+                    keys.extend(self.identities.keys().cloned());
+                }
+                Ref::Namespace(_)
+                | Ref::Node(_)
+                | Ref::ConfigMap { .. }
+                | Ref::Secret { .. }
+                | Ref::Addon(_)
+                | Ref::Nodegroup(_) => {}
+            }
+        }
+        keys
+    }
+
+    /// Sums these up again, and forgets those that nothing names any more.
+    pub fn renew(&mut self, graph: &Graph, ledger: &Ledger, keys: Vec<SaKey>) {
+        for key in keys {
+            self.forget(&key);
+            if let Some(summary) = summarise(graph, ledger, &key) {
+                self.remember(key, summary);
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &SaKey) {
+        let Some(old) = self.identities.remove(key) else { return };
+        self.total.take(old.standing);
+        self.node_role -= old.counts.node_role;
+        if let Some(it) = self.namespaces.get_mut(&key.namespace) {
+            it.take(old.standing);
+            if it.total() == 0 {
+                self.namespaces.remove(&key.namespace);
+            }
+        }
+        for cause in old.causes {
+            if let Some(it) = self.affects.get_mut(&cause) {
+                it.identities -= 1;
+                it.pods -= old.counts.total;
+                if it.identities == 0 {
+                    self.affects.remove(&cause);
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, key: SaKey, new: Summary) {
+        self.total.add(new.standing);
+        self.node_role += new.counts.node_role;
+        self.namespaces.entry(key.namespace.clone()).or_default().add(new.standing);
+        for cause in &new.causes {
+            let it = self.affects.entry(cause.clone()).or_default();
+            it.identities += 1;
+            it.pods += new.counts.total;
+        }
+        self.identities.insert(key, new);
+    }
+}
+
+/// `None` when nothing of that name exists or is named any more.
+fn summarise(graph: &Graph, ledger: &Ledger, key: &SaKey) -> Option<Summary> {
+    let identity = ledger.identity(key)?;
+    let findings = ledger.findings_of_identity(graph, key);
+    let found = worst(findings.iter().copied());
+    let base = Standing::of_verdict(&identity.verdict);
+    let (standing, code) = match found {
+        Some((it, finding)) if it <= base => (it, Some(finding.code)),
+        Some(_) | None => (base, None),
+    };
+    let mut causes: Vec<_> = findings.iter().map(|it| Cause::new(graph, it)).collect();
+    causes.sort_unstable();
+    causes.dedup();
+    let counts = ledger.counts(key);
+    Some(Summary { standing, code, mechanism: identity.mechanism, counts, causes })
+}

@@ -1,0 +1,196 @@
+//! The graph and what was judged, as ordered rows: one list for each view, folded, filtered and sorted.
+//!
+//! Rows carry names only. What stands in their columns is worked out for the visible ones, in `view`.
+
+mod board;
+mod filter;
+mod identities;
+mod lists;
+mod standing;
+
+pub use board::{Affects, Board, Cause, Summary};
+pub use filter::Filter;
+pub use lists::role_refs;
+pub use standing::{Standing, Tally, of_pod, of_ref, worst};
+
+use crate::{
+    check::Ledger,
+    command::ViewKind,
+    fact::Scope,
+    graph::Graph,
+    ident::{Ref, Text},
+};
+use std::collections::HashMap;
+
+/// Everything that rows are made of.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    pub graph: &'a Graph,
+    pub ledger: &'a Ledger,
+    pub board: &'a Board,
+    /// `(name, cluster)`.
+    pub contexts: &'a [(Text, Text)],
+}
+
+/// What a row stands for. A row keeps its name while everything around it changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RowId {
+    Node(Ref),
+    Container {
+        namespace: Text,
+        pod: Text,
+        container: Text,
+    },
+    Cause(Cause),
+    /// A node listed under another row because that one affects it or is used by it; it may stand under several.
+    Under(Box<RowId>, Ref),
+    Context(Text),
+    Source(Scope),
+}
+
+impl RowId {
+    /// The node that the details are about; `None` for what is no node of the graph.
+    pub fn node(&self) -> Option<Ref> {
+        match self {
+            RowId::Node(it) | RowId::Under(_, it) => Some(it.clone()),
+            RowId::Cause(it) => Some(it.of.clone()),
+            RowId::Container { namespace, pod, .. } => {
+                Some(Ref::Pod { namespace: namespace.clone(), name: pod.clone() })
+            }
+            RowId::Context(_) | RowId::Source(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub id: RowId,
+    pub depth: u8,
+    pub fold: Fold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// Nothing under it.
+    Leaf,
+    Folded,
+    Open,
+}
+
+/// What part of the world a list is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Within {
+    #[default]
+    Everything,
+    Namespace(Text),
+    /// What belongs to or uses one node: pods of a ServiceAccount, ServiceAccounts of a role.
+    Of(Ref),
+}
+
+impl Within {
+    /// Whether it takes in what lies in this namespace, as far as names tell.
+    pub fn has(&self, namespace: &str) -> bool {
+        match self {
+            Within::Namespace(it) => &**it == namespace,
+            Within::Everything | Within::Of(_) => true,
+        }
+    }
+}
+
+/// Which list is wanted.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub view: ViewKind,
+    pub within: Within,
+    pub filter: Filter,
+    pub faults_only: bool,
+    pub worst_first: bool,
+    /// What the person folded or unfolded; anything else is as it is at the start.
+    pub folds: HashMap<RowId, bool>,
+}
+
+impl Ask {
+    pub fn new(view: ViewKind, within: Within) -> Ask {
+        Ask {
+            view,
+            within,
+            filter: Filter::default(),
+            faults_only: false,
+            worst_first: false,
+            folds: HashMap::new(),
+        }
+    }
+
+    fn is_open(&self, id: &RowId, at_start: bool) -> bool {
+        self.folds.get(id).copied().unwrap_or(at_start)
+    }
+
+    fn narrows(&self) -> bool {
+        self.faults_only || !self.filter.is_empty()
+    }
+}
+
+/// All rows of a list, in order.
+pub fn rows(world: World<'_>, ask: &Ask) -> Vec<Row> {
+    match ask.view {
+        ViewKind::Identities => identities::rows(world, ask),
+        ViewKind::Pods => lists::pods(world, ask),
+        ViewKind::Roles => lists::roles(world, ask),
+        ViewKind::Associations => lists::associations(world, ask),
+        ViewKind::Providers => lists::providers(world, ask),
+        ViewKind::Findings => lists::findings(world, ask),
+        ViewKind::Namespaces => lists::namespaces(world, ask),
+        ViewKind::Contexts => lists::contexts(world, ask),
+        ViewKind::Sources => lists::sources(world, ask),
+    }
+}
+
+/// A node with what is under it, before folding decides what is shown.
+struct Branch {
+    id: RowId,
+    standing: Standing,
+    /// The row itself is wanted.
+    matches: bool,
+    open_at_start: bool,
+    /// Whether anything is under it at all, listed here or not.
+    has_children: bool,
+    children: Vec<Branch>,
+}
+
+impl Branch {
+    fn leaf(id: RowId, standing: Standing, matches: bool) -> Branch {
+        Branch {
+            id,
+            standing,
+            matches,
+            open_at_start: false,
+            has_children: false,
+            children: Vec::new(),
+        }
+    }
+
+    fn wanted(&self) -> bool {
+        self.matches || self.children.iter().any(Branch::wanted)
+    }
+}
+
+/// Writes the wanted branches as rows; the path to a match is open whatever was folded.
+fn flatten(branches: Vec<Branch>, ask: &Ask, depth: u8, res: &mut Vec<Row>) {
+    for it in branches {
+        let below = it.children.iter().any(Branch::wanted);
+        if !it.matches && !below {
+            continue;
+        }
+        let leads_to_match = ask.narrows() && below && !it.matches;
+        let open = it.has_children && (leads_to_match || ask.is_open(&it.id, it.open_at_start));
+        let fold = match (it.has_children, open) {
+            (false, _) => Fold::Leaf,
+            (true, true) => Fold::Open,
+            (true, false) => Fold::Folded,
+        };
+        res.push(Row { id: it.id, depth, fold });
+        if open {
+            flatten(it.children, ask, depth + 1, res);
+        }
+    }
+}
