@@ -93,7 +93,7 @@ fn role_arn(ask: &Ask<'_>, steps: &mut Steps) -> Option<AccountId> {
     let what = "role ARN";
     let n_chars = ask.role_arn.chars().count();
     let arn = Arn::from(ask.role_arn);
-    if n_chars < MIN_ROLE_ARN || MAX_ROLE_ARN < n_chars {
+    if !(MIN_ROLE_ARN..=MAX_ROLE_ARN).contains(&n_chars) {
         let detail = format!("`{arn}` is {n_chars} characters long; STS takes 20 to 2048");
         steps.add(what, arn.text().clone(), Found::Fail(Signature::E07), detail, None);
         return None;

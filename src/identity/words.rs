@@ -4,15 +4,7 @@ use crate::iam::{Decision, Effect, Evaluation, Got, Part, StatementTrace, Truth}
 
 /// `Statement[0].Condition.StringEquals[KEY]`.
 pub(crate) fn path(statement: usize, part: &Part) -> String {
-    let tail = match part {
-        Part::Action { negated: false } => "Action".to_owned(),
-        Part::Action { negated: true } => "NotAction".to_owned(),
-        Part::Principal => "Principal".to_owned(),
-        Part::Resource { negated: false } => "Resource".to_owned(),
-        Part::Resource { negated: true } => "NotResource".to_owned(),
-        Part::Condition { operator, key } => format!("Condition.{operator}[{key}]"),
-    };
-    format!("Statement[{statement}].{tail}")
+    format!("Statement[{statement}].{part}")
 }
 
 /// Why the evaluation came out as it did; lowercase, no full stop.
@@ -30,7 +22,7 @@ pub(crate) fn reason(evaluation: &Evaluation) -> String {
             Some(it) => format!("`Statement[{}]` denies it", it.index),
             None => "it is denied".to_owned(),
         },
-        Decision::ImplicitDeny => match nearest(evaluation) {
+        Decision::ImplicitDeny => match evaluation.deciding().first() {
             Some(it) => clauses(it, Truth::False),
             None => "no statement allows anything".to_owned(),
         },
@@ -42,15 +34,6 @@ pub(crate) fn reason(evaluation: &Evaluation) -> String {
             }
         }
     }
-}
-
-/// The Allow statement with the fewest clauses that do not hold.
-pub(crate) fn nearest(evaluation: &Evaluation) -> Option<&StatementTrace> {
-    let n_false = |it: &StatementTrace| {
-        it.clauses.iter().filter(|clause| clause.truth == Truth::False).count()
-    };
-    let allows = evaluation.statements.iter().filter(|it| it.effect == Effect::Allow);
-    allows.min_by_key(|it| n_false(it))
 }
 
 fn clauses(trace: &StatementTrace, truth: Truth) -> String {

@@ -4,10 +4,28 @@
 //! Words here are about policies only. Which failure-mode code a fault becomes, and whether another finding already
 //! explains it, is `check`'s business.
 
+mod clause;
+mod openness;
+mod principal;
+mod statement;
+mod text;
+mod value;
+
+pub use openness::{Open, Openness, eks_issuers, openness};
+pub use text::{NEAR, distance, is_near, is_placeholder};
+
 use crate::{
-    iam,
-    ident::{Issuer, SaKey, Text},
-    identity::sts,
+    fact::Knowledge,
+    iam::{self, Caller, Decision, Effect, Truth},
+    ident::{Arn, Issuer, SaKey, Text},
+    identity::{
+        near_miss::{
+            clause::{Claim, needed},
+            statement::Candidate,
+        },
+        sts,
+        words::path,
+    },
 };
 
 /// Why a trust policy refuses, and the document that would not.
@@ -110,6 +128,8 @@ pub enum Principal {
     PodIdentity,
     /// Only other services.
     Service,
+    /// `*`: whether it lets web identity in is not documented.
+    Everyone,
     /// Only AWS principals, or an OIDC provider that is not an EKS cluster's.
     Other,
 }
@@ -197,56 +217,545 @@ pub struct Target<'a> {
     pub request: &'a iam::Request,
 }
 
-/// Names what keeps `policy` from allowing `target`. `None` when it does allow it.
-pub fn diagnose(_policy: &iam::Policy, _target: &Target<'_>) -> Option<Diagnosis> {
-    None
+/// Names what keeps `policy` from allowing `target`. `None` when it does allow it, or when the request's caller is not
+/// a provider.
+pub fn diagnose(policy: &iam::Policy, target: &Target<'_>) -> Option<Diagnosis> {
+    let Caller::Federated(provider) = &target.request.caller else { return None };
+    let evaluation = iam::evaluate(policy, target.request);
+    if evaluation.decision == Decision::Allow {
+        return None;
+    }
+    let allowed = evaluation
+        .statements
+        .iter()
+        .any(|it| (it.effect, it.matches) == (Effect::Allow, Truth::True));
+    let allows = evaluation.statements.iter().filter(|it| it.effect == Effect::Allow && !allowed);
+    let candidates = allows.filter_map(|it| statement::diagnose(policy, it, provider, target));
+    let nearest = candidates.min_by_key(|it| it.cost);
+
+    let mut res = match nearest {
+        Some(it) => repaired(policy, it, provider, target),
+        None => added(policy, Vec::new(), None, provider, target),
+    };
+    let denies = denials(&evaluation);
+    if !denies.is_empty() {
+        if allowed {
+            res.faults.clear();
+            res.statement = None;
+        }
+        res.statement = res.statement.or(denies.first().map(|it| it.0));
+        res.faults.splice(0..0, denies.into_iter().map(|it| it.1));
+        (res.repair, res.repaired, res.decision) = (Repair::Narrow, None, None);
+    }
+    Some(res)
 }
 
-/// As `diagnose` for what `sts::judge` refused or could not decide at the trust policy. `None` when it did not get so
-/// far, allows, or the policy is invalid.
-pub fn of(_ask: &sts::Ask<'_>) -> Option<Diagnosis> {
-    None
+/// As `diagnose` for what `sts::judge` refused or could not decide at the trust policy, judged as if the provider
+/// existed. `None` when role or issuer are not known, the policy is invalid, or it allows.
+pub fn of(ask: &sts::Ask<'_>) -> Option<Diagnosis> {
+    let (Knowledge::Known(role), Knowledge::Known(issuer)) = (&ask.role, &ask.issuer) else {
+        return None;
+    };
+    let account = Arn::from(ask.role_arn).account()?;
+    let policy = role.trust.parsed.as_ref().ok()?;
+    let request = sts::request(ask, &account, issuer);
+    let target = Target {
+        service_account: ask.service_account,
+        issuer,
+        audience: ask.audience,
+        request: &request,
+    };
+    diagnose(policy, &target)
 }
 
-/// Who, beside the one asked for, gets in by one Allow statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Open {
-    pub statement: usize,
-    pub openness: Openness,
-    /// The clause that opens it, as a path, or the statement's when there is none.
-    pub path: String,
-    /// The pattern as written; empty without one.
-    pub found: Text,
+/// The Deny statements that match, or whose matching nobody can tell.
+fn denials(evaluation: &iam::Evaluation) -> Vec<(usize, Fault)> {
+    let wanted = match evaluation.decision {
+        Decision::ExplicitDeny => Truth::True,
+        Decision::Unknown => Truth::Unknown,
+        Decision::Allow | Decision::ImplicitDeny => return Vec::new(),
+    };
+    let denies = evaluation.statements.iter();
+    let denies = denies.filter(|it| (it.effect, it.matches) == (Effect::Deny, wanted));
+    denies
+        .map(|it| {
+            let clause = it.clauses.iter().find(|clause| clause.truth == Truth::Unknown);
+            let path = match clause {
+                Some(clause) => path(it.index, &clause.part),
+                None => format!("Statement[{}]", it.index),
+            };
+            let found = clause.map(|it| it.wanted.join(", ")).unwrap_or_default();
+            let (what, needed) = (What::Deny, "".into());
+            (it.index, Fault { what, path, found: found.into(), needed, secondary: false })
+        })
+        .collect()
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Openness {
-    /// No subject other than those that it names.
-    Listed,
-    /// Every ServiceAccount of one namespace, as documented: `system:serviceaccount:NAMESPACE:*`.
-    Namespace(Text),
-    /// A prefix or other wildcard in the name within one namespace: `system:serviceaccount:NAMESPACE:app-*`.
-    Name(Text),
-    /// A wildcard in the namespace: `…:*:app`, `…:team-*:app`.
-    Namespaces,
-    /// A wildcard that runs over the colon: `…:default*`.
-    OverColon,
-    /// Every ServiceAccount, since the pattern is `*`, `system:serviceaccount:*` or `…:*:*`.
-    Everyone,
-    /// Every ServiceAccount: there is no condition at all.
-    NoCondition,
-    /// Every ServiceAccount: only `:aud` is asked for, or nothing about the subject.
-    NoSubject,
-    /// Every ServiceAccount, since an operator holds for a key that is not there (`ForAllValues`, `…IfExists`, negated).
-    Vacuous,
+/// The policy after the candidate's repair, if that lets the target in; else with a statement of its own.
+fn repaired(
+    policy: &iam::Policy,
+    candidate: Candidate,
+    provider: &Arn,
+    target: &Target<'_>,
+) -> Diagnosis {
+    let Candidate { index, faults, repair, edited, .. } = candidate;
+    if repair == Repair::Add {
+        return added(policy, faults, Some(index), provider, target);
+    }
+    let mut changed = policy.clone();
+    changed.statements.splice(index..=index, edited);
+    let decision = iam::evaluate(&changed, target.request).decision;
+    match decision {
+        Decision::Allow | Decision::Unknown => Diagnosis {
+            statement: Some(index),
+            faults,
+            repair,
+            repaired: Some(changed),
+            decision: Some(decision),
+        },
+        Decision::ImplicitDeny | Decision::ExplicitDeny => {
+            added(policy, faults, Some(index), provider, target)
+        }
+    }
 }
 
-/// The openness of every Allow statement that lets tokens of `issuer` in, in document order.
-pub fn openness(_policy: &iam::Policy, _target: &Target<'_>) -> Vec<Open> {
-    Vec::new()
+fn added(
+    policy: &iam::Policy,
+    mut faults: Vec<Fault>,
+    statement: Option<usize>,
+    provider: &Arn,
+    target: &Target<'_>,
+) -> Diagnosis {
+    if faults.is_empty() {
+        faults.push(Fault {
+            what: What::NoStatement,
+            path: "Statement".to_owned(),
+            found: "".into(),
+            needed: provider.text().clone(),
+            secondary: false,
+        });
+    }
+    let mut changed = policy.clone();
+    changed.statements.push(canonical(provider, target));
+    let decision = iam::evaluate(&changed, target.request).decision;
+    let repaired = match decision {
+        Decision::Allow | Decision::Unknown => Some(changed),
+        Decision::ImplicitDeny | Decision::ExplicitDeny => None,
+    };
+    let decision = repaired.as_ref().map(|_| decision);
+    Diagnosis { statement, faults, repair: Repair::Add, repaired, decision }
 }
 
-/// The EKS issuers whose providers the policy's Allow statements name as Federated, each once, in document order.
-pub fn eks_issuers(_policy: &iam::Policy) -> Vec<Issuer> {
-    Vec::new()
+/// The statement that lets exactly `target` in.
+pub fn canonical(provider: &Arn, target: &Target<'_>) -> iam::Statement {
+    let condition = |name: &str, claim: Claim| iam::Condition {
+        operator: "StringEquals".into(),
+        key: format!("{}:{name}", target.issuer).into(),
+        values: vec![needed(claim, target)],
+    };
+    iam::Statement {
+        sid: None,
+        effect: Effect::Allow,
+        principal: Some(iam::Principal::Listed(vec![(
+            "Federated".into(),
+            vec![provider.text().clone()],
+        )])),
+        action: iam::Patterns { negated: false, patterns: vec![sts::ACTION.into()] },
+        resource: None,
+        conditions: vec![condition("sub", Claim::Subject), condition("aud", Claim::Audience)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        fact::{IamRole, Knowledge},
+        iam::{Decision, Document, Kind, evaluate},
+        identity::{
+            near_miss::{Condition as Cond, *},
+            sts::{Ask, World},
+        },
+    };
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const ISS: &str = "oidc.eks.us-west-2.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
+    const OTHER: &str = "oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+    /// One trust policy after `$` was replaced by the issuer, `@` by its provider's ARN and `%` by another issuer.
+    fn with_ask<T>(statements: &str, world: World<'_>, look: impl FnOnce(&Ask<'_>) -> T) -> T {
+        let raw = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)
+            .replace('@', &format!("arn:aws:iam::111122223333:oidc-provider/{ISS}"))
+            .replace("${", "¤{")
+            .replace('$', ISS)
+            .replace("¤{", "${")
+            .replace('%', OTHER);
+        let document = Document::parse(raw.as_str(), Kind::Trust);
+        assert!(document.parsed.is_ok(), "{raw}: {:?}", document.parsed);
+        let role = IamRole {
+            arn: ROLE.into(),
+            id: "AROAEXAMPLE".into(),
+            created: None,
+            trust: Arc::new(document),
+            max_session_seconds: None,
+            permissions_boundary: Knowledge::NotYet,
+            tags: Knowledge::Known(Vec::new()),
+            last_used: Knowledge::NotYet,
+            policies: Knowledge::NotYet,
+            read_at: None,
+        };
+        look(&Ask {
+            role_arn: ROLE,
+            service_account: &SaKey::new("shop", "web"),
+            issuer: Knowledge::Known(Issuer::new(ISS)),
+            audience: &["sts.amazonaws.com".into()],
+            provider: Knowledge::Absent,
+            role: Knowledge::Known(&role),
+            region: Some("us-west-2"),
+            session_name: None,
+            world,
+            now: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        })
+    }
+
+    /// The faults of a policy, and that its repair heals it.
+    fn check(statements: &str, expected: &[What], repair: Repair) -> Diagnosis {
+        with_ask(statements, World::Closed(&[]), |ask| {
+            let found = of(ask).unwrap_or_else(|| panic!("allowed: {statements}"));
+            let primary = found.faults.iter().filter(|it| !it.secondary).map(|it| it.what);
+            assert_eq!(primary.collect::<Vec<_>>(), expected, "{statements}\n{:#?}", found.faults);
+            assert_eq!(found.repair, repair, "{statements}");
+            if repair != Repair::Narrow {
+                assert_eq!(found.decision, Some(Decision::Allow), "{statements}");
+                let issuer = Issuer::new(ISS);
+                let account = ask.role.as_ref().known().unwrap().arn.account().unwrap();
+                let request = sts::request(ask, &account, &issuer);
+                let repaired = found.repaired.as_ref().unwrap();
+                assert_eq!(evaluate(repaired, &request).decision, Decision::Allow);
+            }
+            found
+        })
+    }
+
+    fn statement(principal: &str, action: &str, condition: &str) -> String {
+        format!(
+            r#"{{"Effect":"Allow","Principal":{principal},"Action":"{action}","Condition":{condition}}}"#
+        )
+    }
+
+    const WEB: &str = "sts:AssumeRoleWithWebIdentity";
+    const RIGHT: &str = r#"{"StringEquals":{"$:sub":"system:serviceaccount:shop:web","$:aud":"sts.amazonaws.com"}}"#;
+    const FEDERATED: &str = r#"{"Federated":"@"}"#;
+
+    #[test]
+    fn a_policy_that_allows_has_no_faults() {
+        with_ask(&statement(FEDERATED, WEB, RIGHT), World::Closed(&[]), |ask| {
+            assert_eq!(of(ask), None);
+        });
+    }
+
+    #[test]
+    fn actions() {
+        let check = |action: &str, what: Action| {
+            let faults = [What::Action(what)];
+            check(&statement(FEDERATED, action, RIGHT), &faults, Repair::Edit);
+        };
+        check("sts:AssumeRole", Action::AssumeRole);
+        check("sts:assumerole", Action::AssumeRole);
+        check("sts:AssumeRoleWithSAML", Action::Other);
+        check("sts:AssumeRoleWithWebIdentities", Action::Other);
+        let excluded = statement(FEDERATED, WEB, RIGHT).replace("Action", "NotAction");
+        super::tests::check(&excluded, &[What::Action(Action::NotAction)], Repair::Edit);
+    }
+
+    #[test]
+    fn principals() {
+        let check = |principal: &str, what: Principal, repair: Repair| {
+            check(&statement(principal, WEB, RIGHT), &[What::Principal(what)], repair);
+        };
+        let arn = |issuer: &str| {
+            format!(r#"{{"Federated":"arn:aws:iam::111122223333:oidc-provider/{issuer}"}}"#)
+        };
+        let swapped = ISS.replace("oidc.eks.us-west-2", "oidc.us-west-2.eks");
+        check(&arn("%"), Principal::OtherCluster, Repair::Add);
+        check(&arn(&ISS.replace("C891", "C819")), Principal::NearId, Repair::Edit);
+        check(&arn(&ISS[..ISS.len() - 12]), Principal::NearId, Repair::Edit);
+        check(&arn(&ISS.replace("us-west-2", "eu-west-1")), Principal::Region, Repair::Edit);
+        check(&arn(&swapped), Principal::SwappedHost, Repair::Edit);
+        check(&arn("https://$"), Principal::Scheme, Repair::Edit);
+        check(&arn("$/"), Principal::Host, Repair::Edit);
+        check(&arn("$").replace("1111", "9999"), Principal::Account, Repair::Edit);
+        check(&arn("$").replace(":aws:", ":aws-cn:"), Principal::Partition, Repair::Edit);
+        check(&arn("$").replace("111122223333", "ACCOUNT_ID"), Principal::Placeholder, Repair::Add);
+        check(r#"{"Federated":"$"}"#, Principal::NotArn, Repair::Edit);
+        check(r#"{"AWS":"@"}"#, Principal::WrongType, Repair::Edit);
+        check(r#"{"Service":"@"}"#, Principal::WrongType, Repair::Edit);
+        check(r#"{"AWS":"AROAEXAMPLE123"}"#, Principal::Deleted, Repair::Add);
+        check(r#"{"Service":"pods.eks.amazonaws.com"}"#, Principal::PodIdentity, Repair::Add);
+        check(r#"{"Service":"ec2.amazonaws.com"}"#, Principal::Service, Repair::Add);
+        check(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, Principal::Other, Repair::Add);
+    }
+
+    #[test]
+    fn the_same_wrong_issuer_is_one_cause() {
+        let typo = ISS.replace("C891", "C819");
+        let wrong = statement(FEDERATED, WEB, RIGHT)
+            .replace('@', "arn:aws:iam::111122223333:oidc-provider/$")
+            .replace('$', &typo);
+        let found = check(&wrong, &[What::Principal(Principal::NearId)], Repair::Edit);
+        assert_eq!(found.faults.len(), 3);
+    }
+
+    #[test]
+    fn keys() {
+        let check = |key: &str, what: &[What]| {
+            let condition =
+                format!(r#"{{"StringEquals":{{"{key}":"system:serviceaccount:shop:web"}}}}"#);
+            check(&statement(FEDERATED, WEB, &condition), what, Repair::Edit);
+        };
+        check("%:sub", &[What::Key(Key::OtherIssuer)]);
+        check(&format!("{}:sub", ISS.replace("C891", "C819")), &[What::Key(Key::NearIssuer)]);
+        check(
+            &format!("{}:sub", ISS.replace("us-west-2", "eu-west-1")),
+            &[What::Key(Key::NearIssuer)],
+        );
+        check("@:sub", &[What::Key(Key::Arn)]);
+        check("https://$:sub", &[What::Key(Key::Scheme)]);
+        check("sub", &[What::Key(Key::Bare)]);
+        check("oidc:sub", &[What::Key(Key::Bare)]);
+        check("$:sub ", &[What::Key(Key::Bare)]);
+        check(
+            "oidc.eks.REGION.amazonaws.com/id/OIDC_PROVIDER_ID:sub",
+            &[What::Key(Key::Placeholder)],
+        );
+        check("$:email", &[What::Key(Key::Claim)]);
+        check("$:kubernetes.io/namespace", &[What::Key(Key::Claim)]);
+        check("aws:PrincipalOrgID", &[What::Key(Key::PrincipalKey)]);
+        check("aws:SourceVpce", &[What::Key(Key::Network)]);
+        check("sts:RoleSessionName", &[What::Key(Key::SessionName)]);
+        check("aws:RequestTag/x", &[What::Key(Key::Absent)]);
+    }
+
+    #[test]
+    fn a_wrong_key_may_hide_a_wrong_value() {
+        let condition = r#"{"StringEquals":{"%:sub":"system:serviceaccount:shop:api"}}"#;
+        let faults = [What::Key(Key::OtherIssuer), What::Subject(Subject::Name)];
+        check(&statement(FEDERATED, WEB, condition), &faults, Repair::Edit);
+    }
+
+    #[test]
+    fn subjects() {
+        let check = |operator: &str, value: &str, what: Subject| {
+            let condition = format!(r#"{{"{operator}":{{"$:sub":"{value}"}}}}"#);
+            check(&statement(FEDERATED, WEB, &condition), &[What::Subject(what)], Repair::Edit)
+        };
+        let equals = "StringEquals";
+        check(equals, "system:serviceaccount:pay:web", Subject::Namespace);
+        check(equals, "system:serviceaccount:shop:api", Subject::Name);
+        check(equals, "system:serviceaccount:pay:api", Subject::Both);
+        check(equals, "system:serviceaccount: shop:web", Subject::Whitespace);
+        check(equals, "system:serviceaccount:shop:web\u{a0}", Subject::Whitespace);
+        check(equals, "system:serviceaccount:Shop:web", Subject::Case);
+        check(equals, "system:serviceaccounts:shop:web", Subject::Shape);
+        check(equals, "shop/web", Subject::Shape);
+        check(equals, "serviceaccount:shop:web", Subject::Shape);
+        check(equals, "system:serviceaccount:shop:*", Subject::Wildcard);
+        check(equals, "system:serviceaccount:<namespace>:web", Subject::Placeholder);
+        check(equals, "system:serviceaccount:SHOP_NS:web", Subject::Placeholder);
+        check("StringLike", "system:serviceaccount:pay:*", Subject::Namespace);
+        check("StringLike", "system:serviceaccount:shop:api-*", Subject::Name);
+        check("StringLike", "system:serviceaccount:Shop:*", Subject::Case);
+        check("StringNotEquals", "system:serviceaccount:shop:web", Subject::Negated);
+        check("ForAnyValue:StringEquals", "system:serviceaccount:shop:w?b", Subject::Wildcard);
+    }
+
+    #[test]
+    fn generated_names_and_the_nearest_of_several_values() {
+        let list = r#"["system:serviceaccount:pay:api","system:serviceaccount:SHOP:web"]"#;
+        let condition = format!(r#"{{"StringEquals":{{"$:sub":{list}}}}}"#);
+        let found = check(
+            &statement(FEDERATED, WEB, &condition),
+            &[What::Subject(Subject::Case)],
+            Repair::Edit,
+        );
+        let values = &found.repaired.unwrap().statements[0].conditions[0].values;
+        assert_eq!(values.len(), 2, "the other value stays: {values:?}");
+    }
+
+    #[test]
+    fn another_ones_value_is_kept() {
+        let condition = r#"{"StringEquals":{"$:sub":"system:serviceaccount:shop:api"}}"#;
+        let found = check(
+            &statement(FEDERATED, WEB, condition),
+            &[What::Subject(Subject::Name)],
+            Repair::Edit,
+        );
+        assert_eq!(found.faults[0].path, format!("Statement[0].Condition.StringEquals[{ISS}:sub]"));
+        assert_eq!(&*found.faults[0].found, "system:serviceaccount:shop:api");
+        assert_eq!(&*found.faults[0].needed, "system:serviceaccount:shop:web");
+        let values = &found.repaired.unwrap().statements[0].conditions[0].values;
+        assert_eq!(values.len(), 2, "{values:?}");
+    }
+
+    #[test]
+    fn audiences() {
+        let check = |value: &str, what: What| {
+            let condition = format!(
+                r#"{{"StringEquals":{{"$:aud":"{value}","$:sub":"system:serviceaccount:shop:web"}}}}"#
+            );
+            check(&statement(FEDERATED, WEB, &condition), &[what], Repair::Edit);
+        };
+        check("sts.amazonaws.com.cn", What::Audience(Audience::Value));
+        check("https://sts.amazonaws.com", What::Audience(Audience::Value));
+        check("custom.example", What::Audience(Audience::Value));
+        let under = r#"{"StringEquals":{"$:aud":"system:serviceaccount:shop:web"}}"#;
+        super::tests::check(
+            &statement(FEDERATED, WEB, under),
+            &[What::Subject(Subject::UnderAudience)],
+            Repair::Edit,
+        );
+    }
+
+    #[test]
+    fn conditions() {
+        let check = |more: &str, what: What| {
+            let condition = format!(
+                r#"{{"StringEquals":{{"$:sub":"system:serviceaccount:shop:web"}},{more}}}"#
+            );
+            check(&statement(FEDERATED, WEB, &condition), &[what], Repair::Edit);
+        };
+        check(
+            r#""DateLessThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}"#,
+            What::Condition(Cond::Time),
+        );
+        check(r#""Null":{"$:sub":"true"}"#, What::Condition(Cond::Misuse));
+        check(r#""Null":{"aws:TokenIssueTime":"false"}"#, What::Condition(Cond::Misuse));
+        check(
+            r#""ArnLike":{"$:sub":"system:serviceaccount:shop:web"}"#,
+            What::Condition(Cond::Misuse),
+        );
+        check(r#""StringLike":{"$:sub":"${aws:userid}"}"#, What::Condition(Cond::Variable));
+        check(r#""Bool":{"aws:SecureTransport":"false"}"#, What::Condition(Cond::Value));
+        check(r#""StringLike":{"$:sub":"system:serviceaccount:pay:*"}"#, What::Conflict);
+    }
+
+    #[test]
+    fn two_issuers_are_split() {
+        let condition = r#"{"StringEquals":{"$:sub":"system:serviceaccount:shop:web","%:sub":"system:serviceaccount:shop:web"}}"#;
+        let principal = r#"{"Federated":["@","arn:aws:iam::111122223333:oidc-provider/%"]}"#;
+        let found =
+            check(&statement(principal, WEB, condition), &[What::TwoIssuers], Repair::Split);
+        let repaired = found.repaired.unwrap();
+        assert_eq!(repaired.statements.len(), 2);
+        assert_eq!(eks_issuers(&repaired), [Issuer::new(ISS), Issuer::new(OTHER)]);
+        assert!(repaired.statements.iter().all(|it| it.conditions.len() == 1));
+    }
+
+    #[test]
+    fn denies_are_left_to_a_person() {
+        let right = statement(FEDERATED, WEB, RIGHT);
+        let deny = r#"{"Effect":"Deny","Principal":"*","Action":"sts:*"}"#;
+        check(&format!("{right},{deny}"), &[What::Deny], Repair::Narrow);
+        let wrong = right.replace(":web", ":api");
+        let faults = [What::Deny, What::Subject(Subject::Name)];
+        check(&format!("{deny},{wrong}"), &faults, Repair::Narrow);
+    }
+
+    #[test]
+    fn no_statement_at_all() {
+        let deny =
+            r#"{"Effect":"Deny","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:*"}"#;
+        check(deny, &[What::NoStatement], Repair::Add);
+    }
+
+    #[test]
+    fn the_nearest_statement_is_told() {
+        let service = statement(r#"{"Service":"ec2.amazonaws.com"}"#, "sts:AssumeRole", "{}");
+        let other =
+            statement(r#"{"Federated":"arn:aws:iam::111122223333:oidc-provider/%"}"#, WEB, RIGHT);
+        let typo = statement(FEDERATED, WEB, RIGHT).replace(":web", ":webb");
+        let found = check(
+            &format!("{service},{other},{typo}"),
+            &[What::Subject(Subject::Name)],
+            Repair::Edit,
+        );
+        assert_eq!(found.statement, Some(2));
+    }
+
+    #[test]
+    fn what_nobody_can_know_stays_and_is_said() {
+        let condition = r#"{"StringEquals":{"$:sub":"system:serviceaccount:shop:api"},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#;
+        with_ask(&statement(FEDERATED, WEB, condition), World::Open, |ask| {
+            let found = of(ask).unwrap();
+            let whats: Vec<_> = found.faults.iter().map(|it| it.what).collect();
+            assert_eq!(whats, [What::Subject(Subject::Name), What::Key(Key::Network)]);
+            assert_eq!(found.decision, Some(Decision::Unknown));
+            assert_eq!(found.repaired.unwrap().statements[0].conditions.len(), 2);
+        });
+    }
+
+    fn check_open(statements: &str, expected: &[Openness]) {
+        with_ask(statements, World::Closed(&[]), |ask| {
+            let role = ask.role.as_ref().known().unwrap();
+            let issuer = Issuer::new(ISS);
+            let request = sts::request(ask, &role.arn.account().unwrap(), &issuer);
+            let target = Target {
+                service_account: ask.service_account,
+                issuer: &issuer,
+                audience: ask.audience,
+                request: &request,
+            };
+            let found = openness(role.trust.parsed.as_ref().unwrap(), &target);
+            let found: Vec<_> = found.into_iter().map(|it| it.openness).collect();
+            assert_eq!(found, expected, "{statements}");
+        });
+    }
+
+    #[test]
+    fn who_else_gets_in() {
+        let check = |condition: &str, expected: &[Openness]| {
+            check_open(&statement(FEDERATED, WEB, condition), expected);
+        };
+        let like = |pattern: &str| format!(r#"{{"StringLike":{{"$:sub":"{pattern}"}}}}"#);
+        check(RIGHT, &[Openness::Listed]);
+        check("{}", &[Openness::NoCondition]);
+        check(r#"{"StringEquals":{"$:aud":"sts.amazonaws.com"}}"#, &[Openness::NoSubject]);
+        check(r#"{"StringEquals":{"$:aud":"other"}}"#, &[]);
+        check(&like("*"), &[Openness::Everyone]);
+        check(&like("system:serviceaccount:*"), &[Openness::Everyone]);
+        check(&like("system:serviceaccount:*:*"), &[Openness::Everyone]);
+        check(&like("system:serviceaccount:shop:*"), &[Openness::Namespace("shop".into())]);
+        check(&like("system:serviceaccount:shop:w*"), &[Openness::Name("shop".into())]);
+        check(&like("system:serviceaccount:*:web"), &[Openness::Namespaces]);
+        check(&like("system:serviceaccount:team-*:*"), &[Openness::Namespaces]);
+        check(&like("system:serviceaccount:default*"), &[Openness::OverColon]);
+        check(&like("system:serviceaccount:shop:web"), &[Openness::Listed]);
+        check(r#"{"ForAllValues:StringEquals":{"%:sub":"x"}}"#, &[Openness::Vacuous]);
+        check(r#"{"StringEqualsIfExists":{"$x:sub":"x"}}"#, &[Openness::Vacuous]);
+        check(r#"{"StringNotEquals":{"$:sub":"x"}}"#, &[Openness::Vacuous]);
+        check(
+            r#"{"StringEquals":{"$:sub":"system:serviceaccount:shop:web"},"StringLike":{"$:sub":"system:serviceaccount:shop:*"}}"#,
+            &[Openness::Listed],
+        );
+        let deny = statement(FEDERATED, WEB, "{}").replace("Allow", "Deny");
+        check_open(&deny, &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn diagnoses_whatever_is_written(
+            operator in "(ForAnyValue:|ForAllValues:)?(String(Not)?(Equals|Like)|Null|Bool|Arn(Not)?Like|Odd)(IfExists)?",
+            key in "(\\$|%|@|https://\\$|sub|aws)(:sub|:aud|:SUB|:email)?[ ]?",
+            value in "(system:serviceaccount:)?(shop|pay|\\*|Shop| shop):?(web|api|we\\*|\\?eb)?",
+            principal in prop::sample::select(vec![FEDERATED, r#"{"AWS":"*"}"#, r#"{"Federated":"$"}"#]),
+        ) {
+            let condition = format!(r#"{{"{operator}":{{"{key}":"{value}"}}}}"#);
+            let found = with_ask(&statement(principal, WEB, &condition), World::Open, of);
+            if let Some(found) = found {
+                prop_assert!(!found.faults.is_empty());
+                prop_assert!(matches!(found.decision, Some(Decision::Allow | Decision::Unknown)));
+            }
+        }
+    }
 }

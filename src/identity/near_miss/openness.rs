@@ -1,0 +1,191 @@
+//! Who, beside the one asked for, gets in: the over-breadth probe.
+
+use crate::{
+    iam::{self, Condition, Effect, Policy, Quantifier, Statement, Truth},
+    ident::{Issuer, Text},
+    identity::{
+        near_miss::{
+            Target,
+            clause::{Claim, claim},
+            principal::{is_eks, named_issuer},
+        },
+        words::path,
+    },
+};
+
+/// Who, beside the one asked for, gets in by one Allow statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    pub statement: usize,
+    pub openness: Openness,
+    /// The clause that opens it, as a path, or the statement's when there is none.
+    pub path: String,
+    /// The pattern as written; empty without one.
+    pub found: Text,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Openness {
+    /// No subject other than those that it names.
+    Listed,
+    /// Every ServiceAccount of one namespace, as documented: `system:serviceaccount:NAMESPACE:*`.
+    Namespace(Text),
+    /// A prefix or other wildcard in the name within one namespace: `system:serviceaccount:NAMESPACE:app-*`.
+    Name(Text),
+    /// A wildcard in the namespace: `…:*:app`, `…:team-*:app`.
+    Namespaces,
+    /// A wildcard that runs over the colon: `…:default*`.
+    OverColon,
+    /// Every ServiceAccount, since the pattern is `*`, `system:serviceaccount:*` or `…:*:*`.
+    Everyone,
+    /// Every ServiceAccount: there is no condition at all.
+    NoCondition,
+    /// Every ServiceAccount: only `:aud` is asked for, or nothing about the subject.
+    NoSubject,
+    /// Every ServiceAccount, since an operator holds for a key that is not there (`ForAllValues`, `…IfExists`, negated).
+    Vacuous,
+}
+
+const PREFIX: &str = "system:serviceaccount:";
+/// A subject that nobody names.
+const STRANGER: &str = "system:serviceaccount:idscope-probe-k4x:idscope-probe-w9q";
+/// What stands for `*` where a pattern is tried.
+const FILLING: &str = "idscope-probe-k4x";
+
+/// The openness of every Allow statement that lets tokens of `target`'s issuer in, in document order; a statement with
+/// several wildcards has several entries. Statements that let nobody in have none.
+pub fn openness(policy: &Policy, target: &Target<'_>) -> Vec<Open> {
+    let statements = policy.statements.iter().enumerate();
+    let allows = statements.filter(|(_, it)| it.effect == Effect::Allow);
+    allows.flat_map(|(index, it)| of_statement(policy, index, it, target)).collect()
+}
+
+/// The EKS issuers whose providers the policy's Allow statements name as Federated, each once, in document order.
+pub fn eks_issuers(policy: &Policy) -> Vec<Issuer> {
+    let mut res: Vec<Issuer> = Vec::new();
+    for statement in policy.statements.iter().filter(|it| it.effect == Effect::Allow) {
+        for (kind, value) in statement.principals() {
+            let named = named_issuer(value).filter(|_| kind == "Federated").map(Issuer::new);
+            if let Some(it) = named
+                && is_eks(it.as_str())
+                && !res.contains(&it)
+            {
+                res.push(it);
+            }
+        }
+    }
+    res
+}
+
+fn of_statement(
+    policy: &Policy,
+    index: usize,
+    statement: &Statement,
+    target: &Target<'_>,
+) -> Vec<Open> {
+    let open = |openness: Openness, condition: Option<&Condition>, found: Text| {
+        let path = match condition {
+            Some(it) => {
+                let (operator, key) = (it.operator.clone(), it.key.clone());
+                path(index, &iam::Part::Condition { operator, key })
+            }
+            None => format!("Statement[{index}]"),
+        };
+        Open { statement: index, openness, path, found }
+    };
+    let lets_in = |subject: &str| admits(policy, statement, subject, target);
+    let on_subject: Vec<_> = subject_conditions(statement, target).collect();
+    if lets_in(STRANGER) {
+        if statement.conditions.is_empty() {
+            return vec![open(Openness::NoCondition, None, "".into())];
+        }
+        let vacuous = statement.conditions.iter().find(|it| {
+            // A key of another issuer or a mistyped one shows by its end.
+            let about = it.key.to_ascii_lowercase().trim_end().ends_with("sub");
+            let holds_anyway = it.parsed_operator().is_some_and(|it| {
+                it.negated || it.if_exists || it.quantifier == Some(Quantifier::All)
+            });
+            about && holds_anyway
+        });
+        if let Some(it) = vacuous {
+            return vec![open(Openness::Vacuous, Some(it), it.values.join(", ").into())];
+        }
+        return match on_subject.first() {
+            Some(it) => {
+                let widest = it.values.iter().min_by_key(|it| it.len());
+                vec![open(Openness::Everyone, Some(it), widest.cloned().unwrap_or_default())]
+            }
+            None => vec![open(Openness::NoSubject, statement.conditions.first(), "".into())],
+        };
+    }
+    let mut res: Vec<Open> = Vec::new();
+    let mut named = None;
+    for condition in &on_subject {
+        let operator = condition.parsed_operator();
+        if operator.is_none_or(|it| it.negated) {
+            continue;
+        }
+        let like = operator.is_some_and(|it| it.test.has_wildcards());
+        for value in &condition.values {
+            let wild = like && value.contains(['*', '?']);
+            let tried = if wild { filled(value) } else { value.to_string() };
+            if !lets_in(&tried) {
+                continue;
+            }
+            match wild {
+                true => res.push(open(breadth(value), Some(condition), value.clone())),
+                false => {
+                    named = named.or(Some(open(Openness::Listed, Some(condition), value.clone())))
+                }
+            }
+        }
+    }
+    if res.is_empty() {
+        res.extend(named);
+    }
+    res
+}
+
+fn subject_conditions<'a>(
+    statement: &'a Statement,
+    target: &Target<'_>,
+) -> impl Iterator<Item = &'a Condition> {
+    let issuer = target.issuer.clone();
+    let conditions = statement.conditions.iter();
+    conditions.filter(move |it| claim(&it.key, &issuer) == Some(Claim::Subject))
+}
+
+/// Whether the statement, alone, would let this subject in, or cannot be shown not to.
+fn admits(policy: &Policy, statement: &Statement, subject: &str, target: &Target<'_>) -> bool {
+    let mut request = target.request.clone();
+    request.context.set(&format!("{}:sub", target.issuer), [subject]);
+    let policy = Policy { version: policy.version, statements: vec![statement.clone()] };
+    let evaluation = iam::evaluate(&policy, &request);
+    evaluation.statements.first().is_some_and(|it| {
+        let principal = it.clauses.iter().find(|it| it.part == iam::Part::Principal);
+        // `*` is judged by others; here only named providers count.
+        principal.is_some_and(|it| it.truth == Truth::True) && it.matches != Truth::False
+    })
+}
+
+/// A subject that the pattern matches and nobody meant.
+fn filled(pattern: &str) -> String {
+    pattern.replace("${*}", "*").replace('*', FILLING).replace('?', "q")
+}
+
+/// What a wildcard pattern on the subject opens.
+fn breadth(pattern: &str) -> Openness {
+    let wild = |it: &str| it.contains(['*', '?']);
+    let Some(rest) = pattern.strip_prefix(PREFIX) else {
+        return match pattern.trim_matches('*').is_empty() || pattern.ends_with('*') {
+            true => Openness::OverColon,
+            false => Openness::Namespaces,
+        };
+    };
+    match rest.split_once(':') {
+        None => Openness::OverColon,
+        Some((namespace, _)) if wild(namespace) => Openness::Namespaces,
+        Some((namespace, "*")) => Openness::Namespace(namespace.into()),
+        Some((namespace, _)) => Openness::Name(namespace.into()),
+    }
+}
