@@ -3,10 +3,42 @@
 //! Nothing here says whether the named thing exists or is well formed beyond its shape; that is `graph`'s and
 //! `check`'s business.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 /// Shared, immutable text. Facts repeat the same few names many thousand times, so they share them.
 pub type Text = Arc<str>;
+
+/// Text that somebody else wrote, made fit for a terminal: control characters and those that reorder or hide their
+/// neighbours become visible escapes (`\n`, `\t`, `\u{1b}`). Borrowed when there is nothing to do.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_deceptive) {
+        return Cow::Borrowed(text);
+    }
+    let mut res = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' => res.push_str("\\n"),
+            '\r' => res.push_str("\\r"),
+            '\t' => res.push_str("\\t"),
+            it if is_deceptive(it) => {
+                write!(res, "\\u{{{:x}}}", u32::from(it)).expect("a String takes all");
+            }
+            it => res.push(it),
+        }
+    }
+    Cow::Owned(res)
+}
+
+/// C0, DEL, C1, bidirectional controls, zero-width characters, line separators, the byte order mark and tags.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
 
 /// A point in time, UTC. Pure code never asks for the present one; it is given.
 pub type Timestamp = jiff::Timestamp;
@@ -358,5 +390,47 @@ impl fmt::Display for Ref {
             Ref::Addon(it) => write!(f, "addon/{it}"),
             Ref::Nodegroup(it) => write!(f, "nodegroup/{it}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ident::{Arn, Issuer, Partition, visible};
+
+    #[test]
+    fn untrusted_text_is_made_visible() {
+        let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
+        check("plain é 漢字", "plain é 漢字");
+        check("a\u{1b}[31mb", "a\\u{1b}[31mb");
+        check("a\nb\tc\r", "a\\nb\\tc\\r");
+        check("x\u{202e}y\u{200b}", "x\\u{202e}y\\u{200b}");
+        check("\u{9b}2J", "\\u{9b}2J");
+    }
+
+    #[test]
+    fn only_role_arns_are_role_arns() {
+        let check = |text: &str, expected: bool| {
+            assert_eq!(Arn::from(text).is_iam_role(), expected, "{text}");
+        };
+        check("arn:aws:iam::111122223333:role/app", true);
+        check("arn:aws-cn:iam::111122223333:role/team/a/app", true);
+        check("arn:aws-us-gov:iam::111122223333:role/a.b@c=d,e+f_g-h", true);
+        check("arn:aws:iam::11112222333:role/app", false);
+        check("arn:aws:iam::111122223333:role/", false);
+        check("arn:aws:iam::111122223333:role/app ", false);
+        check("arn:aws:iam::111122223333:policy/app", false);
+        check("arn:aws:iam:us-east-1:111122223333:role/app", false);
+        check("arn:aws:sts::111122223333:assumed-role/app/s", false);
+        check("arn:gcp:iam::111122223333:role/app", false);
+        check("app", false);
+    }
+
+    #[test]
+    fn issuers_keep_everything_but_the_scheme() {
+        let issuer = Issuer::new("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/AB12");
+        assert_eq!(issuer.region(), Some("cn-north-1"));
+        assert_eq!(issuer.id(), Some("AB12"));
+        assert_eq!(Issuer::new("oidc.eks.us-east-1.amazonaws.com/id/A/").id(), Some("A/"));
+        assert_eq!(Partition::of_region("us-gov-west-1"), Partition::AwsUsGov);
     }
 }

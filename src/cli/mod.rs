@@ -1,1 +1,205 @@
-//! cli.
+//! The command line: arguments to the right command, its answer to stdout, everything else to stderr.
+
+mod args;
+mod check;
+mod codes;
+mod collect;
+mod error;
+mod explain;
+mod info;
+mod lab;
+mod settings;
+mod trust;
+
+use crate::{
+    cli::{
+        args::{Cli, Color, Command, Global},
+        collect::{Collected, clock, collect},
+        error::UsageError,
+    },
+    event::Level,
+    lab::Lab,
+    runtime,
+    source::Settings,
+};
+use clap::{CommandFactory, Parser};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+
+/// Exit status of a wrong call.
+const USAGE: u8 = 2;
+/// Exit status after an interrupt (128 + SIGINT).
+const INTERRUPTED: u8 = 130;
+
+/// Parses the arguments, runs, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(it) => it,
+        Err(err) => {
+            eprintln!("idscope: failed to start: {err}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let status = runtime.block_on(async {
+        match run(cli).await {
+            Ok(status) => status,
+            Err(error) => {
+                eprintln!("idscope: {error}");
+                for hint in &error.hints {
+                    eprintln!("  {hint}");
+                }
+                USAGE
+            }
+        }
+    });
+    // Watches and polls may hang in a system call; nothing is lost by leaving them.
+    runtime.shutdown_background();
+    ExitCode::from(status)
+}
+
+async fn run(cli: Cli) -> Result<u8, UsageError> {
+    let global = &cli.global;
+    match &cli.command {
+        Some(Command::Trust { command }) => {
+            let (text, status) = trust::run(command, global, clock())?;
+            print(&text);
+            Ok(status)
+        }
+        Some(Command::Codes(it)) => {
+            print(&codes::run(it)?);
+            Ok(0)
+        }
+        Some(Command::Completions { shell }) => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "idscope", &mut text);
+            print(&String::from_utf8_lossy(&text));
+            Ok(0)
+        }
+        Some(Command::Man) => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(|err| UsageError::new(format!("failed to render the manual page: {err}")))?;
+            print(&String::from_utf8_lossy(&text));
+            Ok(0)
+        }
+        Some(Command::Info(it)) if it.permissions => {
+            print(&info::permissions());
+            Ok(0)
+        }
+        Some(Command::Info(_)) => {
+            let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
+            print(&info::info(&read, global.demo.is_some()));
+            Ok(0)
+        }
+        Some(Command::Check(it)) => {
+            let filter = check::Filter::new(it)?;
+            let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
+            let (text, status) = check::run(it, &filter, &read, width());
+            print(&text);
+            Ok(status)
+        }
+        Some(Command::Explain(it)) => {
+            let question = explain::question(it)?;
+            let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
+            let namespaces: Vec<_> =
+                global.namespace.iter().map(|it| it.as_str().into()).collect();
+            let (text, status) = explain::run(it, &question, &read, &namespaces)?;
+            print(&text);
+            Ok(status)
+        }
+        Some(Command::Lab(it)) => lab::run(it, global, clock()).await,
+        None => dashboard(global).await,
+    }
+}
+
+/// Reads everything once; `None` when interrupted.
+async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
+    one_context(global)?;
+    let lab = demo(global).await?;
+    let settings = settings_of(global, lab.as_ref(), false);
+    let progress = std::io::stderr().is_terminal();
+    let read = tokio::select! {
+        read = collect(settings, progress) => read,
+        _interrupt = tokio::signal::ctrl_c() => return Ok(None),
+    };
+    for notice in &read.notices {
+        let word = match notice.level {
+            Level::Info => continue,
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        eprintln!("idscope: {word}: {}", crate::ident::visible(&notice.text));
+    }
+    for it in &read.unanswered {
+        eprintln!("idscope: warning: no answer: {it}");
+    }
+    Ok(Some(read))
+}
+
+async fn dashboard(global: &Global) -> Result<u8, UsageError> {
+    one_context(global)?;
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(UsageError::new("the dashboard needs a terminal")
+            .hint("`idscope check` prints the same without one"));
+    }
+    let lab = demo(global).await?;
+    let options = runtime::Options {
+        start: global.start.clone(),
+        focus: global.focus.clone(),
+        ascii: global.ascii,
+        color: match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
+        },
+        readonly: global.readonly,
+        log_file: global.log_file.clone(),
+        config_dir: settings::config_dir(),
+    };
+    let settings = settings_of(global, lab.as_ref(), true);
+    runtime::run(settings, options)
+        .await
+        .map_err(|err| UsageError::new(format!("failed to run the dashboard: {err}")))
+}
+
+fn settings_of(global: &Global, lab: Option<&Lab>, follow: bool) -> Settings {
+    match lab {
+        Some(lab) => settings::demo_settings(global, lab.settings_env(), follow),
+        None => settings::settings(global, follow),
+    }
+}
+
+/// The embedded endpoints, when asked for.
+async fn demo(global: &Global) -> Result<Option<Lab>, UsageError> {
+    match &global.demo {
+        None => Ok(None),
+        Some(file) => lab::start(file.as_deref(), global.scale, clock()).await.map(Some),
+    }
+}
+
+fn one_context(global: &Global) -> Result<(), UsageError> {
+    match global.context.as_slice() {
+        [] | [_] => Ok(()),
+        [..] => Err(UsageError::new("several contexts at once are not supported yet")
+            .hint("run once for each --context")),
+    }
+}
+
+/// The columns of the terminal that stdout is; unlimited elsewhere, so that logs and pipes lose nothing.
+fn width() -> usize {
+    if std::io::stdout().is_terminal() {
+        crossterm::terminal::size().map_or(usize::MAX, |(width, _)| usize::from(width))
+    } else {
+        usize::MAX
+    }
+}
+
+/// A reader that went away (`| head`) is no error of ours.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}

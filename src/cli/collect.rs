@@ -1,0 +1,134 @@
+//! Runs the sources once and judges everything: what `check` and `explain` stand on.
+
+use crate::{
+    check::Ledger,
+    event::{Event, Generation, Notice},
+    fact::SourceState,
+    graph::Graph,
+    ident::{Ref, Timestamp},
+    source::{Session, Settings},
+};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::sync::mpsc;
+
+/// How long `check` waits without anything new arriving before it judges by what it has.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everything that was read, judged.
+pub struct Collected {
+    pub graph: Graph,
+    pub ledger: Ledger,
+    pub now: Timestamp,
+    /// What the sources wanted a person to know.
+    pub notices: Vec<Notice>,
+    /// What had not answered when patience ran out.
+    pub unanswered: Vec<String>,
+}
+
+/// Reads until every scope has answered and every object that the rules want is known or refused.
+pub async fn collect(settings: Settings, progress: bool) -> Collected {
+    let (events, mut arriving) = mpsc::channel(4_096);
+    let session = Session::start(settings, Generation(0), events);
+    let mut graph = Graph::default();
+    let mut units: BTreeSet<Ref> = BTreeSet::new();
+    let mut notices = Vec::new();
+    let mut asked: BTreeSet<Ref> = BTreeSet::new();
+    let mut shown = Progress::new(progress);
+    let mut unanswered = Vec::new();
+    loop {
+        let event = match tokio::time::timeout(PATIENCE, arriving.recv()).await {
+            Ok(Some(event)) => event,
+            Ok(None) => break,
+            Err(_elapsed) => {
+                unanswered = graph.pending();
+                break;
+            }
+        };
+        let mut next = Some(event);
+        while let Some(event) = next {
+            match event {
+                Event::Facts { changes, .. } => {
+                    for change in changes {
+                        units.extend(graph.apply(change));
+                    }
+                }
+                Event::Notice { notice, .. } => notices.push(notice),
+                Event::Key(_)
+                | Event::Paste(_)
+                | Event::Resize { .. }
+                | Event::Tick(_)
+                | Event::Contexts { .. }
+                | Event::LoggedIn { .. }
+                | Event::Copied(_)
+                | Event::Saved(_)
+                | Event::Terminate => {}
+            }
+            next = arriving.try_recv().ok();
+        }
+        let wanted: Vec<Ref> =
+            graph.wanted().into_iter().filter(|it| asked.insert(it.clone())).collect();
+        let quiet = wanted.is_empty();
+        if !quiet {
+            session.fetch(wanted);
+        }
+        shown.say(&graph);
+        if quiet && graph.pending().is_empty() {
+            break;
+        }
+    }
+    shown.clear();
+    drop(session);
+    let now = clock();
+    let units: Vec<Ref> = units.into_iter().collect();
+    let mut ledger = Ledger::default();
+    ledger.refresh(&graph, &units, now);
+    Collected { graph, ledger, now, notices, unanswered }
+}
+
+/// The one place of the command line that asks the clock.
+#[expect(clippy::disallowed_methods, reason = "time enters the headless commands here")]
+pub fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A line on stderr that says what is read; only on a terminal.
+struct Progress {
+    shown: Option<String>,
+}
+
+impl Progress {
+    fn new(wanted: bool) -> Progress {
+        Progress { shown: wanted.then(String::new) }
+    }
+
+    fn say(&mut self, graph: &Graph) {
+        let Some(last) = &mut self.shown else { return };
+        let waiting: Vec<String> = graph
+            .sources()
+            .filter_map(|(scope, state)| match state {
+                SourceState::Pending { received: 0 } => Some(scope.name()),
+                SourceState::Pending { received } => Some(format!("{} {received}", scope.name())),
+                SourceState::Live { .. }
+                | SourceState::Cached { .. }
+                | SourceState::Stale { .. }
+                | SourceState::Denied { .. }
+                | SourceState::Failed { .. }
+                | SourceState::Truncated { .. }
+                | SourceState::Expired { .. }
+                | SourceState::Off { .. } => None,
+            })
+            .take(4)
+            .collect();
+        let line = format!("reading {}", waiting.join(", "));
+        if !waiting.is_empty() && line != *last {
+            eprint!("\r\x1b[K{line}");
+            *last = line;
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.as_ref().is_some_and(|it| !it.is_empty()) {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

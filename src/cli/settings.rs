@@ -1,0 +1,81 @@
+//! Flags and environment to `source::Settings`. The environment is read here, once.
+
+use crate::{cli::args::Global, source::Settings};
+use std::{path::PathBuf, time::Duration};
+
+/// The variables that idscope or the libraries below it honour.
+const HONOURED: &[&str] = &[
+    "KUBECONFIG",
+    "HOME",
+    "USERPROFILE",
+    "NO_PROXY",
+    "no_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+    "IDSCOPE_CONFIG_DIR",
+];
+
+/// Settings for a real cluster.
+pub fn settings(global: &Global, follow: bool) -> Settings {
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("AWS_") || HONOURED.contains(&name.as_str()))
+        .collect();
+    Settings {
+        context: global.context.first().cloned(),
+        kubeconfig: global.kubeconfig.clone(),
+        namespaces: if global.all_namespaces {
+            Vec::new()
+        } else {
+            global.namespace.iter().map(|it| it.as_str().into()).collect()
+        },
+        cluster: global.cluster.clone(),
+        region: global.region.clone(),
+        profile: global.profile.clone(),
+        account_profiles: global
+            .account_profile
+            .iter()
+            .map(|(id, profile)| (id.as_str().into(), profile.clone()))
+            .collect(),
+        // `check` never judges from the cache, so it does not read one either.
+        cache_dir: if global.no_cache || !follow { None } else { cache_dir() },
+        read_secrets: global.read_secrets,
+        request_timeout: global.request_timeout,
+        poll: Duration::from_secs(60),
+        env,
+        follow,
+    }
+}
+
+/// Settings for the embedded endpoints: the caller's environment is not looked at.
+pub fn demo_settings(global: &Global, env: Vec<(String, String)>, follow: bool) -> Settings {
+    let kubeconfig = env.iter().find(|(name, _)| name == "KUBECONFIG");
+    Settings {
+        context: None,
+        kubeconfig: kubeconfig.map(|(_, path)| PathBuf::from(path)),
+        cluster: None,
+        region: None,
+        profile: None,
+        cache_dir: None,
+        env,
+        ..settings(global, follow)
+    }
+}
+
+/// Where the disk cache lives; `None` where the system has no such place.
+pub fn cache_dir() -> Option<PathBuf> {
+    directories::ProjectDirs::from("dev", "idscope", "idscope").map(|it| it.cache_dir().to_owned())
+}
+
+/// Where the configuration is read from: `IDSCOPE_CONFIG_DIR`, else the system's place.
+pub fn config_dir() -> Option<PathBuf> {
+    match std::env::var_os("IDSCOPE_CONFIG_DIR") {
+        Some(it) => Some(PathBuf::from(it)),
+        None => directories::ProjectDirs::from("dev", "idscope", "idscope")
+            .map(|it| it.config_dir().to_owned()),
+    }
+}

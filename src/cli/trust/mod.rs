@@ -1,0 +1,113 @@
+//! `trust eval` and `trust test`: the policy evaluator offline.
+
+mod admission;
+mod eval;
+mod vectors;
+
+use crate::{
+    cli::{args, error::UsageError},
+    ident::Timestamp,
+    report::vector,
+};
+use serde_json::value::RawValue;
+use std::{collections::BTreeMap, path::Path};
+
+/// One line of `trust test --output json`.
+#[derive(serde::Serialize)]
+struct Outcome {
+    id: String,
+    expected: String,
+    got: String,
+    because: String,
+}
+
+/// The outer shape of both kinds of file.
+#[derive(serde::Deserialize)]
+struct File {
+    schema: String,
+    #[serde(default)]
+    defaults: vectors::Fields,
+    vectors: Vec<vectors::Fields>,
+}
+
+/// What to print, and whether everything passed.
+pub fn run(command: &args::Trust, global: &args::Global, now: Timestamp) -> Result<(String, u8), UsageError> {
+    match command {
+        args::Trust::Eval(it) => eval::run(it, global, now),
+        args::Trust::Test(it) => test(it, now),
+    }
+}
+
+fn test(args: &args::TrustTest, now: Timestamp) -> Result<(String, u8), UsageError> {
+    let mut outcomes = Vec::new();
+    for path in &args.files {
+        outcomes.extend(test_file(path, now)?);
+    }
+    let failed = outcomes.iter().filter(|it| it.expected != it.got).count();
+    let text = match args.output {
+        args::TrustOutput::Json => {
+            serde_json::to_string_pretty(&outcomes).expect("plain strings serialise") + "\n"
+        }
+        args::TrustOutput::Text => {
+            let mut res = String::new();
+            for it in outcomes.iter().filter(|it| it.expected != it.got) {
+                res.push_str(&format!(
+                    "{}: expected {}, got {}: {}\n",
+                    it.id, it.expected, it.got, it.because
+                ));
+            }
+            res.push_str(&format!("{} passed, {failed} failed\n", outcomes.len() - failed));
+            res
+        }
+    };
+    Ok((text, u8::from(failed != 0)))
+}
+
+fn test_file(path: &Path, now: Timestamp) -> Result<Vec<Outcome>, UsageError> {
+    let name = path.display().to_string();
+    let text = read(path)?;
+    let file: File = serde_json::from_str(&text).map_err(|err| {
+        UsageError::new(format!("{name}: not a vector file: {err}"))
+            .hint(format!("expected an object with `schema` ({}, {}), `defaults` and `vectors`",
+                vectors::TRUST_SCHEMA, admission::SCHEMA))
+    })?;
+    match file.schema.as_str() {
+        vectors::TRUST_SCHEMA => file
+            .vectors
+            .iter()
+            .map(|fields| {
+                let (vector, expected) = vectors::trust_vector(fields, &file.defaults, &name, now)?;
+                let (got, judged) = vector::judge(&vector);
+                let because = vector::because(&vector, &judged);
+                Ok(Outcome { id: vector.id, expected, got, because })
+            })
+            .collect(),
+        admission::SCHEMA => {
+            let defaults = admission::defaults(&file.defaults, &name)?;
+            file.vectors.iter().map(|it| admission::judge(it, &defaults, &name)).collect()
+        }
+        other => Err(UsageError::new(format!("{name}: `schema` is `{other}`")).hint(format!(
+            "expected {} or {}",
+            vectors::TRUST_SCHEMA,
+            admission::SCHEMA
+        ))),
+    }
+}
+
+/// A file's text; `-` is standard input.
+fn read(path: &Path) -> Result<String, UsageError> {
+    let wrong = |err: std::io::Error| {
+        UsageError::new(format!("failed to read `{}`: {err}", path.display()))
+    };
+    if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).map_err(wrong)
+    } else {
+        std::fs::read_to_string(path).map_err(wrong)
+    }
+}
+
+fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).expect("plain data serialises")
+}
+
+type Map<T> = BTreeMap<String, T>;

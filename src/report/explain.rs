@@ -1,0 +1,280 @@
+//! `explain TARGET`: one subject's chain, hop by hop, with everything found on it.
+
+use crate::{
+    check::{self, Finding, Ledger},
+    graph::Graph,
+    ident::{Ref, SaKey, Timestamp, visible},
+    identity::{Judged, Verdict},
+    report::{build, chain, json, roles},
+};
+use std::fmt::Write as _;
+
+/// What is said of one subject, ready to be rendered.
+pub struct Explained<'a> {
+    /// As a `TARGET`: `sa/payments/api`.
+    pub target: String,
+    /// The ServiceAccount behind a pod, workload or association.
+    pub identity: Option<json::Identity>,
+    pub judged: Option<&'a Judged>,
+    /// With both mechanisms, the annotation's chain, which new pods no longer use.
+    pub shadowed: Option<&'a Judged>,
+    pub containers: Vec<json::Container>,
+    pub role: Option<json::Role>,
+    pub findings: Vec<json::Finding>,
+    /// What an allow does not promise.
+    pub caveats: Vec<&'static str>,
+    /// E.g. that a pod is gone and its owner is explained.
+    pub notes: Vec<String>,
+    pub verdict: Option<Verdict>,
+}
+
+/// What our verdicts cannot see; printed under every allow (TOOL-ORG-01).
+const ORG: &str = "service control policies, resource control policies and VPC endpoint policies are not read; they \
+    can still refuse (TOOL-ORG-01)";
+
+pub fn explain<'a>(
+    graph: &'a Graph,
+    ledger: &'a Ledger,
+    target: &Ref,
+    now: Timestamp,
+) -> Explained<'a> {
+    let mut res = Explained {
+        target: target_name(graph, target),
+        identity: None,
+        judged: None,
+        shadowed: None,
+        containers: Vec::new(),
+        role: None,
+        findings: Vec::new(),
+        caveats: Vec::new(),
+        notes: Vec::new(),
+        verdict: None,
+    };
+    let mut found: Vec<&Finding> = Vec::new();
+    if let Some(key) = service_account(graph, target) {
+        let judged = ledger.identity(&key);
+        res.identity = Some(build::identity(graph, ledger, &key, &|_code| true));
+        res.judged = judged.and_then(|it| it.judged.as_ref());
+        res.shadowed = judged.and_then(|it| it.shadowed.as_ref());
+        res.verdict = judged.map(|it| it.verdict.clone());
+        if matches!(res.verdict, Some(Verdict::Allow)) {
+            res.caveats.push(ORG);
+        }
+        found = ledger.findings_of_identity(graph, &key);
+        res.containers = build::containers(graph, ledger, &|pod| match target {
+            Ref::Pod { namespace, name } => pod.namespace == *namespace && pod.name == *name,
+            Ref::Workload { kind, namespace, name } => {
+                graph.root_owner(pod).is_some_and(|it| {
+                    it.kind == *kind && it.namespace == *namespace && it.name == *name
+                })
+            }
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::ServiceAccount(_)
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Association(_)
+            | Ref::Role(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => pod.service_account() == key,
+        });
+        // Of a workload's or ServiceAccount's pods a few tell the same as all.
+        res.containers.truncate(20);
+        if let Ref::Pod { namespace, name } = target {
+            let mine = |it: &&Finding| match &it.subject.at {
+                Ref::Pod { namespace: ns, name: pod } => ns == namespace && pod == name,
+                _other_than_a_pod => true,
+            };
+            found.retain(mine);
+        }
+    } else if let Ref::Role(arn) = target {
+        res.role = Some(roles::role(graph, arn, now));
+        found = ledger
+            .findings()
+            .filter(|it| it.subject.arn.as_ref() == Some(arn) || it.subject.at == *target)
+            .collect();
+    } else {
+        found.extend(ledger.findings_at(target));
+    }
+    let mut findings: Vec<json::Finding> =
+        check::roll_up(graph, found.into_iter()).iter().map(build::finding).collect();
+    findings.sort_by_key(|it| check::Severity::parse(it.severity));
+    res.findings = findings;
+    res
+}
+
+/// Whose identity a target is about; `None` for roles, providers, nodes and the cluster.
+pub fn service_account(graph: &Graph, target: &Ref) -> Option<SaKey> {
+    match target {
+        Ref::ServiceAccount(it) => Some(it.clone()),
+        Ref::Pod { namespace, name } => graph.pod(namespace, name).map(|it| it.service_account()),
+        Ref::Workload { kind, namespace, name } => graph
+            .workload(*kind, namespace, name)
+            .map(|it| SaKey::new(namespace.clone(), it.template.service_account.clone())),
+        Ref::Association(id) => graph.association(id).map(|it| it.service_account.clone()),
+        Ref::Cluster
+        | Ref::Namespace(_)
+        | Ref::Node(_)
+        | Ref::Webhook(_)
+        | Ref::ConfigMap { .. }
+        | Ref::Secret { .. }
+        | Ref::Role(_)
+        | Ref::Provider(_)
+        | Ref::Addon(_)
+        | Ref::Nodegroup(_) => None,
+    }
+}
+
+fn target_name(graph: &Graph, target: &Ref) -> String {
+    match target {
+        Ref::Association(id) => graph
+            .association(id)
+            .map_or_else(|| target.to_string(), |it| format!("association/{}", it.service_account)),
+        other => other.to_string(),
+    }
+}
+
+/// `text` or, with `markdown`, headings and code blocks.
+pub fn render(it: &Explained<'_>, markdown: bool) -> String {
+    let mut res = String::new();
+    let verdict = match (&it.identity, &it.verdict) {
+        (Some(identity), Some(verdict)) => match verdict.signature() {
+            Some(signature) => format!("{} {signature}, {}", verdict.as_str(), identity.health),
+            None => format!("{}, {}", verdict.as_str(), identity.health),
+        },
+        (_, None) | (None, _) => String::new(),
+    };
+    let title = visible(&it.target);
+    let mark = if markdown { "# " } else { "" };
+    let gap = if verdict.is_empty() { "" } else { ": " };
+    put(&mut res, format_args!("{mark}{title}{gap}{verdict}"));
+    for note in &it.notes {
+        put(&mut res, format_args!("note: {}", visible(note)));
+    }
+    if let Some(identity) = &it.identity {
+        put(&mut res, format_args!("{}", visible(&identity.because)));
+        if let Some(signature) = it.verdict.as_ref().and_then(Verdict::signature) {
+            put(&mut res, format_args!("its pods print {signature}: {}", signature.meaning()));
+        }
+    }
+    section(&mut res, markdown, "Chain", it.judged.map(|it| chain::text(&it.hops)), true);
+    let heading = "Annotation's chain (new pods use the association)";
+    section(&mut res, markdown, heading, it.shadowed.map(|it| chain::text(&it.hops)), true);
+    section(&mut res, markdown, "Containers", containers(&it.containers), true);
+    section(&mut res, markdown, "Role", it.role.as_ref().map(role), true);
+    section(&mut res, markdown, "Findings", findings(&it.findings), markdown);
+    if !it.caveats.is_empty() {
+        put(&mut res, format_args!(""));
+        for caveat in &it.caveats {
+            put(&mut res, format_args!("caveat: {caveat}"));
+        }
+    }
+    res
+}
+
+fn section(res: &mut String, markdown: bool, heading: &str, body: Option<String>, code: bool) {
+    let Some(body) = body.filter(|it| !it.is_empty()) else { return };
+    if markdown {
+        let fence = if code { "```" } else { "```text" };
+        put(res, format_args!("\n## {heading}\n\n{fence}\n{}\n```", body.trim_end()));
+    } else {
+        put(res, format_args!("\n{heading}\n{}", body.trim_end()));
+    }
+}
+
+fn containers(lines: &[json::Container]) -> Option<String> {
+    let mut res = String::new();
+    for it in lines {
+        let reach = it.reach.map(|it| format!(" (instance metadata {it})")).unwrap_or_default();
+        let role = it.role_arn.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        put(
+            &mut res,
+            format_args!(
+                "{}[{}]  declared {}  carries {}  ends with {}{}{reach}",
+                visible(&it.pod),
+                visible(&it.container),
+                visible(&it.declared),
+                visible(&it.effective),
+                it.actual,
+                visible(&role),
+            ),
+        );
+    }
+    (!res.is_empty()).then_some(res)
+}
+
+fn role(it: &json::Role) -> String {
+    let mut res = String::new();
+    let list = |items: &[String]| {
+        if items.is_empty() { "nobody".to_owned() } else { visible(&items.join(", ")).into_owned() }
+    };
+    put(&mut res, format_args!("knowledge       {}", it.knowledge));
+    put(&mut res, format_args!("open to         {}", it.open_to));
+    put(&mut res, format_args!("may be used by  {}", list(&it.could_be_used_by)));
+    put(&mut res, format_args!("configured by   {}", list(&it.used_by)));
+    for trust in &it.trusts {
+        let pattern = trust.pattern.as_ref().map(|it| format!(" sub {it}")).unwrap_or_default();
+        put(
+            &mut res,
+            format_args!(
+                "Statement[{}] {} {} {} ({}){}",
+                trust.statement,
+                trust.effect,
+                visible(&trust.principal_type),
+                visible(&trust.principal),
+                trust.scope,
+                visible(&pattern)
+            ),
+        );
+    }
+    if !it.complete {
+        put(&mut res, format_args!("not read        {}", list(&it.not_read)));
+    }
+    res
+}
+
+fn findings(items: &[json::Finding]) -> Option<String> {
+    let mut res = String::new();
+    for it in items {
+        let severity = it.severity;
+        put(&mut res, format_args!("{} {} ({severity}, {})", it.code, it.name, it.confidence));
+        put(&mut res, format_args!("  {}", visible(&it.message)));
+        for evidence in &it.evidence {
+            put(&mut res, format_args!("  {}", visible(&evidence.place)));
+            put(&mut res, format_args!("    found  {}", visible(&evidence.found)));
+            put(&mut res, format_args!("    needed {}", visible(&evidence.needed)));
+        }
+        for fix in &it.fixes {
+            let restart = if fix.restart_needed { ", then restart the pods" } else { "" };
+            put(&mut res, format_args!("  fix: {}{restart}", visible(&fix.title)));
+            for command in &fix.commands {
+                put(&mut res, format_args!("    {}", visible(command)));
+            }
+        }
+    }
+    (!res.is_empty()).then_some(res)
+}
+
+/// For machines: `idscope/explain/v1`.
+pub fn data(it: &Explained<'_>) -> serde_json::Value {
+    serde_json::json!({
+        "schema": "idscope/explain/v1",
+        "target": it.target,
+        "verdict": it.verdict.as_ref().map(Verdict::as_str),
+        "identity": it.identity,
+        "chain": it.judged.map(|it| chain::json(&it.hops)),
+        "shadowedChain": it.shadowed.map(|it| chain::json(&it.hops)),
+        "containers": it.containers,
+        "role": it.role,
+        "findings": it.findings,
+        "caveats": it.caveats,
+        "notes": it.notes,
+    })
+}
+
+fn put(res: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(res, "{text}").expect("a String takes all");
+}
