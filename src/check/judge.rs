@@ -45,6 +45,17 @@ pub enum Reach {
     Blocked,
 }
 
+impl Reach {
+    /// `proven`, `not-known`, `blocked`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reach::Proven => "proven",
+            Reach::NotKnown => "not-known",
+            Reach::Blocked => "blocked",
+        }
+    }
+}
+
 /// What one ServiceAccount asks for, before any verdict.
 #[derive(Clone)]
 pub(crate) struct Declaration<'a> {

@@ -80,6 +80,21 @@ impl Severity {
             Severity::Unknown => "unknown",
         }
     }
+
+    /// `None` for a word that is no severity.
+    pub fn parse(word: &str) -> Option<Severity> {
+        let all = [
+            Severity::Blocker,
+            Severity::WrongId,
+            Severity::Degraded,
+            Severity::SecHigh,
+            Severity::SecMed,
+            Severity::SecLow,
+            Severity::Hygiene,
+            Severity::Unknown,
+        ];
+        all.into_iter().find(|it| it.as_str() == word)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

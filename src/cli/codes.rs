@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 pub fn run(args: &Codes) -> Result<String, UsageError> {
     let rows: Vec<&Row> = match &args.code {
-        None => check::rows().collect(),
+        None => check::table().collect(),
         Some(asked) => vec![find(asked)?],
     };
     Ok(match args.output {
@@ -37,10 +37,10 @@ pub fn run(args: &Codes) -> Result<String, UsageError> {
 /// A code or a name, whatever its case.
 pub fn find(asked: &str) -> Result<&'static Row, UsageError> {
     let wanted = asked.trim().to_ascii_lowercase();
-    check::rows()
+    check::table()
         .find(|it| it.code.to_ascii_lowercase() == wanted || it.name == wanted)
         .ok_or_else(|| {
-            let near: Vec<&str> = check::rows()
+            let near: Vec<&str> = check::table()
                 .filter(|it| {
                     let family = wanted.rsplit_once('-').map_or(wanted.as_str(), |(it, _)| it);
                     !family.is_empty() && it.code.to_ascii_lowercase().starts_with(family)

@@ -1,7 +1,7 @@
 //! Graph and ledger to `Report`. Sorted, so that two runs on the same world are equal but for times.
 
 use crate::{
-    check::{self, Ledger, Rolled, Severity},
+    check::{self, Ledger, Reach, Rolled, Severity},
     fact::{Knowledge, Pod, Proof, Scope, SourceState},
     graph::Graph,
     ident::{SaKey, Text, Timestamp},
@@ -19,7 +19,7 @@ pub struct Meta {
 pub type Keep<'a> = &'a dyn Fn(&str) -> bool;
 
 pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta, keep: Keep<'_>) -> json::Report {
-    let mut findings: Vec<json::Finding> = check::roll_up(graph, ledger.findings())
+    let mut findings: Vec<json::Finding> = check::roll_up(graph, ledger)
         .iter()
         .filter(|it| keep(it.finding.code))
         .map(finding)
@@ -198,7 +198,7 @@ pub fn containers(
     pods.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     let mut res = Vec::new();
     for pod in pods {
-        for line in ledger.containers(graph, &pod.namespace, &pod.name).unwrap_or_default() {
+        for line in ledger.containers(&pod.namespace, &pod.name).unwrap_or_default() {
             res.push(json::Container {
                 namespace: pod.namespace.to_string(),
                 pod: pod.name.to_string(),
@@ -206,7 +206,8 @@ pub fn containers(
                 declared: line.declared.render(),
                 effective: line.effective.render(),
                 actual: actual(&line),
-                reach: line.reach.map(check::Reach::as_str),
+                reach: matches!(line.chain.provider, Provider::NodeRole)
+                    .then(|| line.reach.as_str()),
                 role_arn: line.role_arn.map(|it| it.to_string()),
                 because: line.chain.because,
             });
@@ -215,22 +216,20 @@ pub fn containers(
     res
 }
 
+/// Where the chain ends; instance metadata that cannot be reached is no identity.
 fn actual(line: &check::ContainerLine) -> &'static str {
-    if line.actual_unknown {
-        return "unknown";
-    }
-    match &line.chain.provider {
-        Provider::Static => "static",
-        Provider::WebIdentity(_) => "irsa",
-        Provider::Container => "pod-identity",
-        Provider::NodeRole => "node-role",
-        Provider::None => "none",
+    match (&line.chain.provider, line.reach) {
+        (Provider::Static, _) => "static",
+        (Provider::WebIdentity(_), _) => "irsa",
+        (Provider::Container, _) => "pod-identity",
+        (Provider::NodeRole, Reach::Blocked) | (Provider::None, _) => "none",
+        (Provider::NodeRole, Reach::Proven | Reach::NotKnown) => "node-role",
     }
 }
 
 pub fn finding(rolled: &Rolled<'_>) -> json::Finding {
     let it = rolled.finding;
-    let row = check::row(it.code);
+    let row = check::row(it.code).expect("a finding's code is of the table");
     json::Finding {
         code: it.code,
         name: row.name,
@@ -255,7 +254,7 @@ pub fn finding(rolled: &Rolled<'_>) -> json::Finding {
                 needed: it.needed.clone(),
             })
             .collect(),
-        affects: json::Affects { pods: rolled.pods, workloads: rolled.workloads },
+        affects: json::Affects { pods: rolled.affects.pods, workloads: rolled.affects.workloads },
         fixes: it
             .fixes
             .iter()

@@ -1,7 +1,7 @@
 //! `explain TARGET`: one subject's chain, hop by hop, with everything found on it.
 
 use crate::{
-    check::{self, Finding, Ledger},
+    check::{self, Finding, Ledger, Rolled},
     graph::Graph,
     ident::{Ref, SaKey, Timestamp, visible},
     identity::{Judged, Verdict},
@@ -99,8 +99,18 @@ pub fn explain<'a>(
     } else {
         found.extend(ledger.findings_at(target));
     }
-    let mut findings: Vec<json::Finding> =
-        check::roll_up(graph, found.into_iter()).iter().map(build::finding).collect();
+    let rolled = check::roll_up(graph, ledger);
+    let mut findings: Vec<json::Finding> = found
+        .into_iter()
+        .filter_map(|it| {
+            let whole = rolled.iter().find(|rolled| std::ptr::eq(rolled.finding, it));
+            // A sibling pod's finding stands on the youngest of them; asked for one pod, its own is shown.
+            let own = matches!(target, Ref::Pod { .. })
+                .then(|| Rolled { finding: it, affects: check::Affects::default() });
+            whole.copied().or(own)
+        })
+        .map(|it| build::finding(&it))
+        .collect();
     findings.sort_by_key(|it| check::Severity::parse(it.severity));
     res.findings = findings;
     res

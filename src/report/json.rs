@@ -170,8 +170,8 @@ pub struct Evidence {
 #[derive(Serialize, Debug, Clone, Copy, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Affects {
-    pub pods: usize,
-    pub workloads: usize,
+    pub pods: u32,
+    pub workloads: u32,
 }
 
 #[derive(Serialize, Debug, Clone)]
