@@ -3,7 +3,7 @@
 use crate::{
     check::Ledger,
     event::{Event, Generation, Notice},
-    fact::SourceState,
+    fact::{Scope, SourceState},
     graph::Graph,
     ident::{Ref, Timestamp},
     source::{Session, Settings},
@@ -40,7 +40,7 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(_elapsed) => {
-                unanswered = graph.pending();
+                unanswered = waiting(&graph);
                 break;
             }
         };
@@ -61,6 +61,8 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
                 | Event::LoggedIn { .. }
                 | Event::Copied(_)
                 | Event::Saved(_)
+                | Event::Work { .. }
+                | Event::Drawn(_)
                 | Event::Terminate => {}
             }
             next = arriving.try_recv().ok();
@@ -72,7 +74,7 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
             session.fetch(wanted);
         }
         shown.say(&graph);
-        if quiet && graph.pending().is_empty() {
+        if quiet && announced(&graph) && graph.outstanding().is_empty() {
             break;
         }
     }
@@ -83,6 +85,29 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
     let mut ledger = Ledger::default();
     ledger.refresh(&graph, &units, now);
     Collected { graph, ledger, now, notices, unanswered }
+}
+
+/// Whether every source has said at least that it is at work; before that nothing outstanding means nothing.
+fn announced(graph: &Graph) -> bool {
+    let has = |wanted: &dyn Fn(&Scope) -> bool| graph.sources().any(|(scope, _)| wanted(scope));
+    let kube = has(&|it| matches!(it, Scope::Pods { .. }))
+        && has(&|it| matches!(it, Scope::ServiceAccounts { .. }))
+        || graph.sources().any(|(scope, state)| {
+            *scope == Scope::ApiServer && matches!(state, SourceState::Failed { .. })
+        });
+    let aws = has(&|it| *it == Scope::Caller) && has(&|it| *it == Scope::Cluster);
+    let cluster = !graph.cluster().is_known()
+        || has(&|it| *it == Scope::Associations)
+            && has(&|it| matches!(it, Scope::Roles { .. }))
+            && has(&|it| matches!(it, Scope::Providers { .. }));
+    kube && aws && cluster
+}
+
+/// The names of what has not answered.
+fn waiting(graph: &Graph) -> Vec<String> {
+    let outstanding = graph.outstanding();
+    let scopes = outstanding.scopes.iter().map(Scope::name);
+    scopes.chain(outstanding.objects.iter().map(ToString::to_string)).collect()
 }
 
 /// The one place of the command line that asks the clock.

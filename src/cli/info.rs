@@ -49,7 +49,7 @@ pub fn info(it: &Collected, demo: bool) -> String {
         Knowledge::Denied(it) => put(&mut res, "cluster", &format!("denied: {}", it.permission)),
         Knowledge::NotYet => put(&mut res, "cluster", "not known"),
     }
-    let proof = match it.graph.proof() {
+    let proof = match it.graph.api_server().and_then(|it| it.proof) {
         Some(Proof::Issuer) => "the API server publishes the cluster's issuer",
         Some(Proof::Endpoint) => "the server is the cluster's endpoint",
         Some(Proof::CertificateAuthority) => "the certificate authority is the cluster's",

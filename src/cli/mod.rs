@@ -7,7 +7,6 @@ mod collect;
 mod error;
 mod explain;
 mod info;
-mod lab;
 mod settings;
 mod trust;
 
@@ -18,8 +17,6 @@ use crate::{
         error::UsageError,
     },
     event::Level,
-    lab::Lab,
-    runtime,
     source::Settings,
 };
 use clap::{CommandFactory, Parser};
@@ -111,16 +108,14 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
             print(&text);
             Ok(status)
         }
-        Some(Command::Lab(it)) => lab::run(it, global, clock()).await,
-        None => dashboard(global).await,
+        Some(Command::Lab(_)) | None => Err(UsageError::new("not wired up yet")),
     }
 }
 
 /// Reads everything once; `None` when interrupted.
 async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
     one_context(global)?;
-    let lab = demo(global).await?;
-    let settings = settings_of(global, lab.as_ref(), false);
+    let settings = settings_of(global, false);
     let progress = std::io::stderr().is_terminal();
     let read = tokio::select! {
         read = collect(settings, progress) => read,
@@ -140,45 +135,8 @@ async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
     Ok(Some(read))
 }
 
-async fn dashboard(global: &Global) -> Result<u8, UsageError> {
-    one_context(global)?;
-    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return Err(UsageError::new("the dashboard needs a terminal")
-            .hint("`idscope check` prints the same without one"));
-    }
-    let lab = demo(global).await?;
-    let options = runtime::Options {
-        start: global.start.clone(),
-        focus: global.focus.clone(),
-        ascii: global.ascii,
-        color: match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
-        },
-        readonly: global.readonly,
-        log_file: global.log_file.clone(),
-        config_dir: settings::config_dir(),
-    };
-    let settings = settings_of(global, lab.as_ref(), true);
-    runtime::run(settings, options)
-        .await
-        .map_err(|err| UsageError::new(format!("failed to run the dashboard: {err}")))
-}
-
-fn settings_of(global: &Global, lab: Option<&Lab>, follow: bool) -> Settings {
-    match lab {
-        Some(lab) => settings::demo_settings(global, lab.settings_env(), follow),
-        None => settings::settings(global, follow),
-    }
-}
-
-/// The embedded endpoints, when asked for.
-async fn demo(global: &Global) -> Result<Option<Lab>, UsageError> {
-    match &global.demo {
-        None => Ok(None),
-        Some(file) => lab::start(file.as_deref(), global.scale, clock()).await.map(Some),
-    }
+fn settings_of(global: &Global, follow: bool) -> Settings {
+    settings::settings(global, follow)
 }
 
 fn one_context(global: &Global) -> Result<(), UsageError> {

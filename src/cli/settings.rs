@@ -41,6 +41,7 @@ pub fn settings(global: &Global, follow: bool) -> Settings {
             .iter()
             .map(|(id, profile)| (id.as_str().into(), profile.clone()))
             .collect(),
+        account_roles: Vec::new(),
         // `check` never judges from the cache, so it does not read one either.
         cache_dir: if global.no_cache || !follow { None } else { cache_dir() },
         read_secrets: global.read_secrets,

@@ -70,7 +70,7 @@ fn cluster(graph: &Graph) -> json::Cluster {
         region: aws.map(|it| it.region.to_string()),
         issuer: graph.issuer().known().map(|it| it.to_string()),
         kubernetes_version: api.map(|it| it.version.to_string()).filter(|it| !it.is_empty()),
-        proven_by: graph.proof().map(|it| match it {
+        proven_by: graph.api_server().and_then(|it| it.proof).map(|it| match it {
             Proof::Issuer => "issuer",
             Proof::Endpoint => "endpoint",
             Proof::CertificateAuthority => "certificate-authority",

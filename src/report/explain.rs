@@ -54,8 +54,8 @@ pub fn explain<'a>(
     if let Some(key) = service_account(graph, target) {
         let judged = ledger.identity(&key);
         res.identity = Some(build::identity(graph, ledger, &key, &|_code| true));
-        res.judged = judged.and_then(|it| it.judged.as_ref());
-        res.shadowed = judged.and_then(|it| it.shadowed.as_ref());
+        res.judged = judged.and_then(|it| it.judged.as_deref());
+        res.shadowed = judged.and_then(|it| it.shadowed.as_deref());
         res.verdict = judged.map(|it| it.verdict.clone());
         if matches!(res.verdict, Some(Verdict::Allow)) {
             res.caveats.push(ORG);

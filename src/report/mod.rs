@@ -1,4 +1,11 @@
 //! Headless renderings: what `check`, `explain`, `trust` and `codes` print. Pure: text out of graph and ledger.
 
+pub mod build;
 pub mod chain;
+pub mod explain;
+pub mod json;
+pub mod roles;
+pub mod table;
+pub mod target;
+pub mod triage;
 pub mod vector;
