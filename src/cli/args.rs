@@ -176,8 +176,10 @@ pub enum Trust {
 /// Flags mirror the keys of a trust-policy vector; --namespace, --cluster and --region are the global ones, and
 /// --context takes condition keys here.
 #[derive(Args, Debug)]
-#[command(after_help = "--namespace, --cluster and --region say what the token says; --context KEY=VALUE adds a \
-    condition key that is present (repeat for several values).")]
+#[command(
+    after_help = "--namespace, --cluster and --region say what the token says; --context KEY=VALUE adds a \
+    condition key that is present (repeat for several values)."
+)]
 pub struct TrustEval {
     /// The trust policy (JSON); - is standard input
     #[arg(long, value_name = "FILE")]

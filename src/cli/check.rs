@@ -33,8 +33,7 @@ impl Filter {
 
 /// The text for stdout and the exit status.
 pub fn run(args: &Check, filter: &Filter, it: &Collected, width: usize) -> (String, u8) {
-    let meta =
-        build::Meta { generated_at: it.now, tool_version: env!("CARGO_PKG_VERSION") };
+    let meta = build::Meta { generated_at: it.now, tool_version: env!("CARGO_PKG_VERSION") };
     let report = build::report(&it.graph, &it.ledger, &meta, &|code| filter.keeps(code));
     let text = match args.output {
         CheckOutput::Json => {

@@ -66,11 +66,8 @@ fn page(row: &Row, markdown: bool) -> String {
     } else {
         put(format_args!("{} {}\n{}\n", row.code, row.name, row.title));
     }
-    let signatures: Vec<String> = row
-        .signatures
-        .iter()
-        .map(|it| format!("{it} {}", it.meaning()))
-        .collect();
+    let signatures: Vec<String> =
+        row.signatures.iter().map(|it| format!("{it} {}", it.meaning())).collect();
     let fields = [
         ("Severity", row.severity.as_str().to_owned()),
         ("Confidence", row.confidence.as_str().to_owned()),

@@ -8,11 +8,7 @@ use crate::{
     },
     ident::{Ref, Text, visible},
     identity::Verdict,
-    report::{
-        explain, target,
-        target::Resolved,
-        triage,
-    },
+    report::{explain, target, target::Resolved, triage},
 };
 
 /// What was asked, with standard input already read.

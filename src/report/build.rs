@@ -86,7 +86,9 @@ pub fn source_words(
         SourceState::Pending { .. } => ("pending", None, None, None),
         SourceState::Live { at } => ("live", Some(*at), None, None),
         SourceState::Cached { at } => ("cached", Some(*at), None, None),
-        SourceState::Stale { at, error, .. } => ("failed", Some(*at), Some(error.to_string()), None),
+        SourceState::Stale { at, error, .. } => {
+            ("failed", Some(*at), Some(error.to_string()), None)
+        }
         SourceState::Denied { at, denied } => {
             let detail = (!denied.detail.is_empty()).then(|| denied.detail.to_string());
             ("denied", Some(*at), detail, Some(&denied.permission))
@@ -152,7 +154,8 @@ pub fn count(graph: &Graph, scope: &Scope) -> usize {
             .roles()
             .filter(|it| it.arn.account().is_some_and(|it| it.as_str() == &**account))
             .count(),
-        Scope::Providers { account } => graph.all_providers()
+        Scope::Providers { account } => graph
+            .all_providers()
             .filter(|it| it.arn.account().is_some_and(|it| it.as_str() == &**account))
             .count(),
     }
@@ -160,8 +163,12 @@ pub fn count(graph: &Graph, scope: &Scope) -> usize {
 
 pub fn identity(graph: &Graph, ledger: &Ledger, key: &SaKey, keep: Keep<'_>) -> json::Identity {
     let counts = ledger.counts(key);
-    let mut codes: Vec<&'static str> =
-        ledger.findings_of_identity(graph, key).iter().map(|it| it.code).filter(|it| keep(it)).collect();
+    let mut codes: Vec<&'static str> = ledger
+        .findings_of_identity(graph, key)
+        .iter()
+        .map(|it| it.code)
+        .filter(|it| keep(it))
+        .collect();
     codes.sort_unstable();
     codes.dedup();
     let judged = ledger.identity(key);

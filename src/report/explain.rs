@@ -63,11 +63,9 @@ pub fn explain<'a>(
         found = ledger.findings_of_identity(graph, &key);
         res.containers = build::containers(graph, ledger, &|pod| match target {
             Ref::Pod { namespace, name } => pod.namespace == *namespace && pod.name == *name,
-            Ref::Workload { kind, namespace, name } => {
-                graph.root_owner(pod).is_some_and(|it| {
-                    it.kind == *kind && it.namespace == *namespace && it.name == *name
-                })
-            }
+            Ref::Workload { kind, namespace, name } => graph.root_owner(pod).is_some_and(|it| {
+                it.kind == *kind && it.namespace == *namespace && it.name == *name
+            }),
             Ref::Cluster
             | Ref::Namespace(_)
             | Ref::ServiceAccount(_)

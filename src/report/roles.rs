@@ -19,7 +19,8 @@ pub fn roles(graph: &Graph, now: Timestamp) -> Vec<json::Role> {
 
 pub fn role(graph: &Graph, arn: &Arn, now: Timestamp) -> json::Role {
     let knowledge = graph.role(arn);
-    let mut used_by: BTreeSet<String> = graph.annotated_with(arn).map(ToString::to_string).collect();
+    let mut used_by: BTreeSet<String> =
+        graph.annotated_with(arn).map(ToString::to_string).collect();
     used_by.extend(graph.associated_with(arn).map(|it| it.service_account.to_string()));
     let known = knowledge.clone().known();
     let reach = known.map(|it| reach(graph, it, now));
@@ -33,11 +34,13 @@ pub fn role(graph: &Graph, arn: &Arn, now: Timestamp) -> json::Role {
         trusts: known.map(|it| trusts(graph, it)).unwrap_or_default(),
         complete: not_read.is_empty(),
         not_read,
-        last_used: known.and_then(|it| it.last_used.as_ref().known().map(|used| json::LastUsed {
-            at: used.at.map(|it| it.to_string()),
-            region: used.region.as_ref().map(ToString::to_string),
-            read_at: it.read_at.map(|it| it.to_string()),
-        })),
+        last_used: known.and_then(|it| {
+            it.last_used.as_ref().known().map(|used| json::LastUsed {
+                at: used.at.map(|it| it.to_string()),
+                region: used.region.as_ref().map(ToString::to_string),
+                read_at: it.read_at.map(|it| it.to_string()),
+            })
+        }),
     }
 }
 
@@ -79,7 +82,9 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
         Verdict::Unknown(_) => "unknown",
         Verdict::Deny(_) | Verdict::None if unknown => "unknown",
         Verdict::Deny(_) | Verdict::None if has_wildcards(role) => "wildcard",
-        Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !trusts_anybody(role) => "nobody",
+        Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !trusts_anybody(role) => {
+            "nobody"
+        }
         Verdict::Deny(_) | Verdict::None => "listed",
     };
     Reach { subjects: subjects.into_iter().collect(), open_to }
@@ -152,7 +157,9 @@ fn trusts_workloads(role: &IamRole) -> bool {
     policy(role).into_iter().flat_map(|it| &it.statements).any(|it| match &it.principal {
         Some(iam::Principal::Everyone) => true,
         Some(iam::Principal::Listed(groups)) => groups.iter().any(|(kind, values)| {
-            let of_cluster = |it: &Text| it.contains(":oidc-provider/oidc.") || &**it == "pods.eks.amazonaws.com";
+            let of_cluster = |it: &Text| {
+                it.contains(":oidc-provider/oidc.") || &**it == "pods.eks.amazonaws.com"
+            };
             matches!(&**kind, "Federated" | "Service") && values.iter().any(of_cluster)
         }),
         None => false,
@@ -162,7 +169,9 @@ fn trusts_workloads(role: &IamRole) -> bool {
 fn trusts(graph: &Graph, role: &IamRole) -> Vec<json::Trust> {
     let issuer = graph.issuer().known();
     let mut res = Vec::new();
-    for (index, statement) in policy(role).into_iter().flat_map(|it| it.statements.iter().enumerate()) {
+    for (index, statement) in
+        policy(role).into_iter().flat_map(|it| it.statements.iter().enumerate())
+    {
         let pattern: Vec<&str> = statement
             .conditions
             .iter()

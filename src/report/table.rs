@@ -37,7 +37,8 @@ pub fn wide(report: &Report) -> String {
     let mut res = String::new();
     let identities: Vec<[String; 8]> = report.identities.iter().map(identity).collect();
     if !identities.is_empty() {
-        let heads = ["NAMESPACE", "SERVICEACCOUNT", "VIA", "ROLE", "PODS", "VERDICT", "HEALTH", "WHY"];
+        let heads =
+            ["NAMESPACE", "SERVICEACCOUNT", "VIA", "ROLE", "PODS", "VERDICT", "HEALTH", "WHY"];
         columns(&mut res, heads, &identities, None);
         res.push('\n');
     }
@@ -46,7 +47,13 @@ pub fn wide(report: &Report) -> String {
     for it in findings {
         line(
             &mut res,
-            format_args!("{} {} {} ({})", it.severity, it.code, visible(&subject(it)), it.confidence),
+            format_args!(
+                "{} {} {} ({})",
+                it.severity,
+                it.code,
+                visible(&subject(it)),
+                it.confidence
+            ),
         );
         line(&mut res, format_args!("  {}", visible(&it.message)));
         for evidence in &it.evidence {
@@ -106,7 +113,10 @@ fn unread(res: &mut String, report: &Report) {
         let permission =
             it.missing_permission.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
         let detail = it.detail.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
-        line(res, format_args!("not read: {} {}{permission}{}", it.name, it.state, visible(&detail)));
+        line(
+            res,
+            format_args!("not read: {} {}{permission}{}", it.name, it.state, visible(&detail)),
+        );
     }
 }
 
@@ -130,9 +140,8 @@ fn sums(res: &mut String, report: &Report) {
 }
 
 fn rank(severity: &str) -> usize {
-    let order = [
-        "blocker", "wrong-id", "degraded", "sec-high", "sec-med", "sec-low", "unknown", "hygiene",
-    ];
+    let order =
+        ["blocker", "wrong-id", "degraded", "sec-high", "sec-med", "sec-low", "unknown", "hygiene"];
     order.iter().position(|it| *it == severity).unwrap_or(order.len())
 }
 

@@ -148,12 +148,9 @@ fn workload(kind: WorkloadKind, namespace: &Text, name: &Text) -> Ref {
 }
 
 fn roles(graph: &Graph, text: &str) -> Vec<Ref> {
-    let all: BTreeSet<&Arn> =
-        graph.roles().map(|it| &it.arn).chain(graph.named_roles()).collect();
+    let all: BTreeSet<&Arn> = graph.roles().map(|it| &it.arn).chain(graph.named_roles()).collect();
     all.into_iter()
-        .filter(|it| {
-            it.as_str() == text || (!text.starts_with("arn:") && it.name() == Some(text))
-        })
+        .filter(|it| it.as_str() == text || (!text.starts_with("arn:") && it.name() == Some(text)))
         .map(|it| Ref::Role(it.clone()))
         .collect()
 }

@@ -168,13 +168,17 @@ pub fn render(answer: &Answer, markdown: bool) -> String {
         let mark = if markdown { "## " } else { "" };
         put(&mut res, format_args!("{mark}{signature}: {}", signature.meaning()));
         put(&mut res, format_args!("  seen: {}", visible(&error.found.excerpt)));
-        let names: Vec<String> = error.subjects.iter().take(8).map(|it| format!("sa/{it}")).collect();
+        let names: Vec<String> =
+            error.subjects.iter().take(8).map(|it| format!("sa/{it}")).collect();
         let more = error.subjects.len().saturating_sub(names.len());
         match (names.is_empty(), more) {
             (true, _) => put(&mut res, format_args!("  fits: nobody that could be read")),
             (false, 0) => put(&mut res, format_args!("  fits: {}", visible(&names.join(", ")))),
             (false, more) => {
-                put(&mut res, format_args!("  fits: {} and {more} more", visible(&names.join(", "))));
+                put(
+                    &mut res,
+                    format_args!("  fits: {} and {more} more", visible(&names.join(", "))),
+                );
             }
         }
         for cause in &error.causes {

@@ -52,7 +52,9 @@ impl Aws {
             .assume_role_policy_document(trust)
             .send()
             .await
-            .unwrap_or_else(|err| panic!("role {arn}: {}", aws_sdk_iam::error::DisplayErrorContext(&err)));
+            .unwrap_or_else(|err| {
+                panic!("role {arn}: {}", aws_sdk_iam::error::DisplayErrorContext(&err))
+            });
         made.role().expect("a role").arn().to_owned()
     }
 
@@ -80,8 +82,12 @@ impl Aws {
         let providers = self.iam.list_open_id_connect_providers().send().await.expect("providers");
         for it in providers.open_id_connect_provider_list() {
             let arn = it.arn().unwrap_or_default();
-            let gone =
-                self.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await;
+            let gone = self
+                .iam
+                .delete_open_id_connect_provider()
+                .open_id_connect_provider_arn(arn)
+                .send()
+                .await;
             gone.expect("a provider can be deleted");
         }
         let roles = self.iam.list_roles().send().await.expect("roles");

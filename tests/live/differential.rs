@@ -1,7 +1,7 @@
 //! The policy evaluator against MiniStack's STS: generated trust policies, the same token, the same answer.
 
-use crate::{aws::Aws, peers::ACCOUNT, policies};
 use crate::base64_url;
+use crate::{aws::Aws, peers::ACCOUNT, policies};
 use idscope::{
     fact::{IamRole, Knowledge, LastUsed},
     iam,
@@ -22,7 +22,9 @@ fn is_comparable(case: &policies::Case) -> bool {
     use policies::Feature::*;
     case.subject.mechanism == policies::Mechanism::WebIdentity
         && case.features.iter().all(|it| match it {
-            Deny | NotAction | Negated | IfExists | Null | AbsentKey | OldVersion | SetOperator => true,
+            Deny | NotAction | Negated | IfExists | Null | AbsentKey | OldVersion | SetOperator => {
+                true
+            }
             Everyone | Typed | Variable | UnknownOperator => false,
         })
 }
@@ -71,10 +73,16 @@ pub async fn run(aws: &Aws) {
         compared += 1;
         allowed += usize::from(theirs);
         if ours != theirs {
-            disagreements.push(format!("seed {seed}: ours {ours}, theirs {theirs}: {:?} {text}", case.features));
+            disagreements.push(format!(
+                "seed {seed}: ours {ours}, theirs {theirs}: {:?} {text}",
+                case.features
+            ));
         }
     }
-    eprintln!("differential: {compared} policies compared, {allowed} allowed, {} disagree", disagreements.len());
+    eprintln!(
+        "differential: {compared} policies compared, {allowed} allowed, {} disagree",
+        disagreements.len()
+    );
     assert!(WANTED / 20 < allowed, "too few policies allow to tell anything: {allowed}");
     assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
 }
@@ -88,7 +96,12 @@ fn token(case: &policies::Case) -> String {
         "aud": "sts.amazonaws.com",
         "iat": 1_700_000_000, "exp": 4_000_000_000_u64,
     });
-    format!("{}.{}.{}", base64_url(r#"{"alg":"RS256","typ":"JWT"}"#), base64_url(&claims.to_string()), base64_url("none"))
+    format!(
+        "{}.{}.{}",
+        base64_url(r#"{"alg":"RS256","typ":"JWT"}"#),
+        base64_url(&claims.to_string()),
+        base64_url("none")
+    )
 }
 
 fn verdict(case: &policies::Case, arn: &str, policy: &str) -> bool {

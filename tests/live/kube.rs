@@ -104,10 +104,9 @@ pub async fn wipe(client: &Client) {
             call(client, "DELETE", &path, None).await.expect("a collection can be emptied");
         }
     }
-    for path in [
-        "/api/v1/nodes",
-        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-    ] {
+    for path in
+        ["/api/v1/nodes", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"]
+    {
         call(client, "DELETE", path, None).await.expect("a collection can be emptied");
     }
 }

@@ -25,7 +25,8 @@ fn base64_url(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut res = String::new();
     for chunk in text.as_bytes().chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |acc, it| (acc << 8) | u32::from(*it)) << (8 * (3 - chunk.len()));
+        let bits = chunk.iter().fold(0_u32, |acc, it| (acc << 8) | u32::from(*it))
+            << (8 * (3 - chunk.len()));
         for i in 0..=chunk.len() {
             let index = (bits >> (18 - 6 * i)) & 63;
             res.push(char::from(DIGITS[index as usize]));

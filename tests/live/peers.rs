@@ -263,8 +263,7 @@ impl Kubernetes {
     /// Ends the API server as a crash would, and starts it again on the same port and data.
     pub fn restart(&mut self) {
         self.apiserver.kill();
-        self.apiserver =
-            Kubernetes::apiserver(&self.dir, self.port, self.etcd_port, &self.issuer);
+        self.apiserver = Kubernetes::apiserver(&self.dir, self.port, self.etcd_port, &self.issuer);
         self.wait();
     }
 

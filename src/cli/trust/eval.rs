@@ -32,7 +32,11 @@ pub fn run(
         None => Err(UsageError::new(format!("{flag} is missing"))
             .hint("trust eval judges offline: nothing is read from a cluster or from AWS")),
     };
-    let issuer = if irsa { need("--issuer", args.issuer.as_ref())? } else { args.issuer.clone().unwrap_or_default() };
+    let issuer = if irsa {
+        need("--issuer", args.issuer.as_ref())?
+    } else {
+        args.issuer.clone().unwrap_or_default()
+    };
     let account = need("--account", args.account.as_ref())?;
     let cluster = if irsa {
         global.cluster.clone().unwrap_or_default()

@@ -31,7 +31,11 @@ struct File {
 }
 
 /// What to print, and whether everything passed.
-pub fn run(command: &args::Trust, global: &args::Global, now: Timestamp) -> Result<(String, u8), UsageError> {
+pub fn run(
+    command: &args::Trust,
+    global: &args::Global,
+    now: Timestamp,
+) -> Result<(String, u8), UsageError> {
     match command {
         args::Trust::Eval(it) => eval::run(it, global, now),
         args::Trust::Test(it) => test(it, now),
@@ -67,9 +71,11 @@ fn test_file(path: &Path, now: Timestamp) -> Result<Vec<Outcome>, UsageError> {
     let name = path.display().to_string();
     let text = read(path)?;
     let file: File = serde_json::from_str(&text).map_err(|err| {
-        UsageError::new(format!("{name}: not a vector file: {err}"))
-            .hint(format!("expected an object with `schema` ({}, {}), `defaults` and `vectors`",
-                vectors::TRUST_SCHEMA, admission::SCHEMA))
+        UsageError::new(format!("{name}: not a vector file: {err}")).hint(format!(
+            "expected an object with `schema` ({}, {}), `defaults` and `vectors`",
+            vectors::TRUST_SCHEMA,
+            admission::SCHEMA
+        ))
     })?;
     match file.schema.as_str() {
         vectors::TRUST_SCHEMA => file
