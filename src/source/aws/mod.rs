@@ -2,6 +2,22 @@
 //!
 //! Polls and answers fetches; never judges and never writes. What one call is refused is one `Denied`, the rest goes on.
 
+mod access;
+mod account;
+mod book;
+mod credentials;
+mod eks;
+mod env;
+mod error;
+mod hints;
+mod http;
+mod iam;
+mod jobs;
+mod limit;
+mod pages;
+mod poll;
+mod shared;
+
 use crate::{
     event::{Event, Generation},
     fact::{Cluster, Knowledge, Proof},
@@ -57,14 +73,15 @@ impl Drop for Running {
 ///
 /// With `follow` off it makes one complete pass and then answers fetches until `commands` is closed.
 pub fn start(
-    _settings: Settings,
-    _generation: Generation,
-    _events: mpsc::Sender<Event>,
-    _kube: watch::Receiver<Option<KubeSide>>,
-    _commands: mpsc::Receiver<Command>,
+    settings: Settings,
+    generation: Generation,
+    events: mpsc::Sender<Event>,
+    kube: watch::Receiver<Option<KubeSide>>,
+    commands: mpsc::Receiver<Command>,
 ) -> Running {
-    let (_, cluster) = watch::channel(None);
-    Running { cluster, task: tokio::spawn(async {}) }
+    let (known, cluster) = watch::channel(None);
+    let task = tokio::spawn(poll::run(settings, generation, events, kube, commands, known));
+    Running { cluster, task }
 }
 
 /// What proves that the API server of `kube` is the cluster that AWS describes, strongest first; `None`: nothing does.
@@ -95,4 +112,80 @@ fn host(url: &str) -> Option<String> {
     let host = rest.split(['/', '?', '#']).next()?.to_ascii_lowercase();
     let host = host.strip_suffix(":443").unwrap_or(&host);
     (!host.is_empty()).then(|| host.to_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::ident::Arn;
+    use std::time::Duration;
+
+    /// A session without flags and without environment.
+    pub(crate) fn settings() -> Settings {
+        Settings {
+            context: None,
+            kubeconfig: None,
+            namespaces: Vec::new(),
+            cluster: None,
+            region: None,
+            profile: None,
+            account_profiles: Vec::new(),
+            account_roles: Vec::new(),
+            cache_dir: None,
+            read_secrets: false,
+            request_timeout: Duration::from_secs(5),
+            poll: Duration::from_secs(60),
+            env: Vec::new(),
+            follow: false,
+        }
+    }
+
+    #[test]
+    fn the_issuer_proves_first_and_may_disprove() {
+        let cluster = |issuer: Option<&str>, endpoint: &str, ca: &str| Cluster {
+            name: "c".into(),
+            arn: Arn::from("arn:aws:eks:eu-west-1:111122223333:cluster/c"),
+            account: "111122223333".into(),
+            region: "eu-west-1".into(),
+            issuer: issuer.map(Issuer::new),
+            endpoint: Some(endpoint.into()),
+            ca_sha256: Some(ca.into()),
+            created: None,
+            version: "".into(),
+            platform_version: "".into(),
+            status: "".into(),
+            authentication_mode: "".into(),
+            auto_mode: false,
+            node_role: None,
+            tags: Vec::new(),
+            health_issues: Vec::new(),
+            outpost: false,
+        };
+        let kube = |issuer: Option<&str>, server: &str, ca: &str| KubeSide {
+            server: Some(server.into()),
+            ca_sha256: (!ca.is_empty()).then(|| ca.into()),
+            exec_args: Vec::new(),
+            exec_env: Vec::new(),
+            issuer: issuer.map_or(Knowledge::NotYet, |it| Knowledge::Known(Issuer::new(it))),
+        };
+        let check = |kube: KubeSide, cluster: Cluster, expected: Option<Proof>| {
+            assert_eq!(proof(&kube, &cluster), expected, "{kube:?}");
+        };
+        let (i, j) = (Some("https://oidc/id/A"), Some("https://oidc/id/B"));
+        let described = || cluster(i, "https://ABC.eks.amazonaws.com", "aa");
+        check(kube(i, "https://tunnel:8443", ""), described(), Some(Proof::Issuer));
+        check(kube(j, "https://abc.eks.amazonaws.com", "aa"), described(), None);
+        check(
+            kube(None, "https://abc.eks.amazonaws.com:443/", ""),
+            described(),
+            Some(Proof::Endpoint),
+        );
+        check(
+            kube(None, "https://tunnel:8443", "aa"),
+            described(),
+            Some(Proof::CertificateAuthority),
+        );
+        check(kube(None, "https://tunnel:8443", ""), described(), None);
+        check(kube(i, "https://tunnel:8443", ""), cluster(None, "https://x", "bb"), None);
+    }
 }

@@ -1,0 +1,340 @@
+//! EKS: which cluster this is, and its associations, add-ons and node groups; the other clusters of its region.
+
+use crate::{
+    fact::{Association, Change, Cluster, Fact, Knowledge, OtherClusters, Scope, SourceState},
+    ident::{Ref, Text, Timestamp},
+    source::{
+        aws::{
+            access::Home,
+            account::Account,
+            error::Failure,
+            host,
+            pages::{Listed, at_once, pages},
+            shared::Shared,
+        },
+        lower_aws,
+    },
+};
+use aws_sdk_eks::types::PodIdentityAssociationSummary;
+use futures::FutureExt;
+use std::sync::Arc;
+
+/// Describe calls on their way at the same time.
+const N_AT_ONCE: usize = 8;
+
+/// Known associations that one poll describes again, beside those that are not known yet.
+const N_OLD: usize = 60;
+
+/// What looking for the cluster came to.
+pub(crate) enum Found {
+    Cluster(Arc<Cluster>),
+    /// It could not be described, but its name is known, so the other calls are still worth a try.
+    NameOnly(Text),
+    /// Nothing further can be asked.
+    Nothing,
+}
+
+/// The clusters of the region as they were described, and whether those are all.
+pub(crate) struct Region {
+    clusters: Vec<Cluster>,
+    end: Result<(), Failure>,
+}
+
+/// By name; without one, or when the kubeconfig names one that does not exist, by the server's host.
+pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Region>) {
+    let scope = Scope::Cluster;
+    let account = &*home.account;
+    let Some(region) = &home.region else {
+        let error = "the region is not known: pass `--region` or set `AWS_REGION`";
+        let change = shared.incomplete(&scope, &Failure::Failed(error.into()), &account.origin, 0);
+        shared.emit(vec![change]).await;
+        return (Found::Nothing, None);
+    };
+    let named = shared.hints.cluster.clone();
+    if let Some(name) = &named {
+        match describe(account, name).await {
+            Ok(it) => return (known(shared, it).await, None),
+            Err(Failure::Absent) if !shared.hints.is_cluster_flag => {}
+            Err(Failure::Absent) => {
+                let error = missing(name, region, account);
+                let known = Change::Know { of: Ref::Cluster, knowledge: Knowledge::Absent };
+                let failure = Failure::Failed(error);
+                let change = shared.incomplete(&scope, &failure, &account.origin, 0);
+                shared.emit(vec![known, change]).await;
+                return (Found::Nothing, None);
+            }
+            Err(failure) => {
+                refused(shared, account, &failure).await;
+                return (Found::NameOnly(name.clone()), None);
+            }
+        }
+    }
+    let listed = region_clusters(shared, account).await;
+    let of_server = listed.clusters.iter().find(|it| is_of_server(shared, it)).cloned();
+    if let Some(it) = of_server {
+        return (known(shared, it).await, Some(listed));
+    }
+    match &listed.end {
+        Err(failure) => refused(shared, account, failure).await,
+        Ok(()) => {
+            let reason = match &named {
+                Some(name) => missing(name, region, account),
+                None => format!("no EKS cluster of {region} has this context's server").into(),
+            };
+            let known = Change::Know { of: Ref::Cluster, knowledge: Knowledge::Absent };
+            let state = SourceState::Off { reason };
+            shared.emit(vec![known, Change::Source { scope, state }]).await;
+        }
+    }
+    (Found::Nothing, Some(listed))
+}
+
+fn missing(name: &str, region: &str, account: &Account) -> Text {
+    format!("no EKS cluster `{name}` in {region} of account {}", account.id).into()
+}
+
+/// The same host, or the same certificate authority behind another host.
+fn is_of_server(shared: &Shared, cluster: &Cluster) -> bool {
+    let server = shared.hints.server.as_deref().and_then(host);
+    let same_host = server.is_some() && server == cluster.endpoint.as_deref().and_then(host);
+    same_host || (shared.ca_sha256.is_some() && shared.ca_sha256 == cluster.ca_sha256)
+}
+
+async fn known(shared: &Shared, cluster: Cluster) -> Found {
+    let facts = vec![Fact::Cluster(cluster.clone())];
+    let replace = Change::Replace { scope: Scope::Cluster, facts };
+    let complete = shared.complete(&Scope::Cluster);
+    shared.emit(vec![replace, complete]).await;
+    let cluster = Arc::new(cluster);
+    let same = |it: &Option<Arc<Cluster>>| it.as_ref() == Some(&cluster);
+    shared.cluster.send_if_modified(|it| {
+        let is_new = !same(it);
+        *it = Some(Arc::clone(&cluster));
+        is_new
+    });
+    Found::Cluster(cluster)
+}
+
+async fn refused(shared: &Shared, account: &Account, failure: &Failure) {
+    shared.note(account, failure);
+    let mut changes = Vec::new();
+    if let Failure::Denied(it) = failure {
+        let knowledge = Knowledge::Denied(it.clone());
+        changes.push(Change::Know { of: Ref::Cluster, knowledge });
+    }
+    changes.push(shared.incomplete(&Scope::Cluster, failure, &account.origin, 0));
+    shared.emit(changes).await;
+}
+
+/// The guard: a cluster of another account than the credentials' is not this call's answer.
+async fn describe(account: &Account, name: &str) -> Result<Cluster, Failure> {
+    let request = account.clients.eks.describe_cluster().name(name).send();
+    let got = account.call("eks:DescribeCluster", request).await?;
+    let cluster = got.cluster.and_then(lower_aws::cluster);
+    let cluster = cluster.ok_or(Failure::Failed("DescribeCluster named no ARN".into()))?;
+    if cluster.account != account.id {
+        let text = format!("`{}` is not of account {}", cluster.arn, account.id);
+        return Err(Failure::Failed(text.into()));
+    }
+    Ok(cluster)
+}
+
+async fn region_clusters(shared: &Shared, account: &Account) -> Region {
+    let eks = &account.clients.eks;
+    let listed = pages(shared, &Scope::OtherClusters, |token| {
+        async move {
+            let request = eks.list_clusters().max_results(100).set_next_token(token).send();
+            let got = account.call("eks:ListClusters", request).await?;
+            Ok((got.clusters.unwrap_or_default(), got.next_token))
+        }
+        .boxed()
+    })
+    .await;
+    let describe = |name: String| async move { describe(account, &name).await };
+    let described = at_once(N_AT_ONCE, listed.items.into_iter().map(describe)).await;
+    let (mut clusters, mut end) = (Vec::new(), listed.end);
+    for it in described {
+        match it {
+            Ok(it) => clusters.push(it),
+            // Deleted since it was listed.
+            Err(Failure::Absent) => {}
+            Err(failure) => end = end.and(Err(failure)),
+        }
+    }
+    clusters.sort_by(|a, b| a.name.cmp(&b.name));
+    Region { clusters, end }
+}
+
+/// Tells of the other clusters in the region; `read`: what looking for the own one has already brought.
+pub(crate) async fn others(
+    shared: &Shared,
+    home: &Home,
+    own: Option<&Cluster>,
+    read: Option<Region>,
+) {
+    let scope = Scope::OtherClusters;
+    let (account, Some(region)) = (&*home.account, &home.region) else { return };
+    let listed = match read {
+        Some(it) => it,
+        None => region_clusters(shared, account).await,
+    };
+    let is_other = |it: &&Cluster| own.is_none_or(|own| own.arn != it.arn);
+    let clusters: Vec<_> =
+        listed.clusters.iter().filter(is_other).map(lower_aws::other_cluster).collect();
+    let n_read = clusters.len();
+    let regions = listed.end.iter().map(|()| region.clone()).collect();
+    let facts = vec![Fact::OtherClusters(OtherClusters { clusters, regions })];
+    let mut changes = Vec::new();
+    if listed.end.is_ok() || 0 < n_read {
+        changes.push(Change::Replace { scope: scope.clone(), facts });
+    }
+    changes.push(match listed.end {
+        Ok(()) => shared.complete(&scope),
+        Err(failure) => {
+            shared.note(account, &failure);
+            shared.incomplete(&scope, &failure, &account.origin, n_read)
+        }
+    });
+    shared.emit(changes).await;
+}
+
+/// Lists the associations, then describes those that are due; `all`: every one. One that fails fails alone.
+pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &str, all: bool) {
+    let scope = Scope::Associations;
+    let eks = &account.clients.eks;
+    let listed = pages(shared, &scope, |token| {
+        async move {
+            let request =
+                eks.list_pod_identity_associations().cluster_name(cluster).max_results(100);
+            let request = request.set_next_token(token).send();
+            let got = account.call("eks:ListPodIdentityAssociations", request).await?;
+            Ok((got.associations.unwrap_or_default(), got.next_token))
+        }
+        .boxed()
+    })
+    .await;
+    let lower = |it: PodIdentityAssociationSummary| lower_aws::association(it);
+    let mut rows: Vec<Association> = listed.items.into_iter().filter_map(lower).collect();
+    if let Err(failure) = listed.end {
+        shared.note(account, &failure);
+        let n_read = rows.len();
+        let fact = |it| Change::Upsert(Box::new(Fact::Association(it)));
+        let mut changes: Vec<Change> = match shared.was_complete(&scope) {
+            true => Vec::new(),
+            false => rows.into_iter().map(fact).collect(),
+        };
+        changes.push(shared.incomplete(&scope, &failure, &account.origin, n_read));
+        return shared.emit(changes).await;
+    }
+    let due = {
+        let mut state = shared.state();
+        state.book.associations_listed(&mut rows);
+        let due = state.book.associations_due(&rows, if all { usize::MAX } else { N_OLD });
+        state.queue.visible_first(due)
+    };
+    let facts = rows.iter().cloned().map(Fact::Association).collect();
+    shared.emit(vec![Change::Replace { scope: scope.clone(), facts }]).await;
+    shared.received(&scope, rows.len()).await;
+    let describe = |id: Text| {
+        let row = rows.iter().find(|it| it.id == id);
+        async move {
+            let Some(row) = row else { return };
+            let change = association(shared, account, cluster, row).await;
+            shared.emit(change.into_iter().collect()).await;
+        }
+    };
+    at_once(N_AT_ONCE, due.into_iter().map(describe)).await;
+    shared.emit(vec![shared.complete(&scope)]).await;
+}
+
+/// One row. What fails for a passing reason stays as it is.
+async fn association(
+    shared: &Shared,
+    account: &Account,
+    cluster: &str,
+    row: &Association,
+) -> Option<Change> {
+    let request = account.clients.eks.describe_pod_identity_association();
+    let request = request.cluster_name(cluster).association_id(&*row.id).send();
+    let detail = match account.call("eks:DescribePodIdentityAssociation", request).await {
+        Ok(got) => Knowledge::Known(got.association.and_then(lower_aws::association_detail)?),
+        Err(Failure::Denied(it)) => Knowledge::Denied(it),
+        // Deleted since it was listed.
+        Err(Failure::Absent) => return Some(Change::Remove(Ref::Association(row.id.clone()))),
+        Err(failure) => {
+            shared.note(account, &failure);
+            return None;
+        }
+    };
+    shared.state().book.association_got(&row.id, detail.clone(), Timestamp::now());
+    Some(Change::Upsert(Box::new(Fact::Association(Association { detail, ..row.clone() }))))
+}
+
+pub(crate) async fn addons(shared: &Shared, account: &Account, cluster: &str) {
+    let eks = &account.clients.eks;
+    let names = pages(shared, &Scope::Addons, |token| {
+        async move {
+            let request = eks.list_addons().cluster_name(cluster).set_next_token(token).send();
+            let got = account.call("eks:ListAddons", request).await?;
+            Ok((got.addons.unwrap_or_default(), got.next_token))
+        }
+        .boxed()
+    })
+    .await;
+    let read = |name: String| async move {
+        let request = eks.describe_addon().cluster_name(cluster).addon_name(&name).send();
+        let got = account.call("eks:DescribeAddon", request).await?;
+        Ok(got.addon.and_then(lower_aws::addon).map(Fact::Addon))
+    };
+    each(shared, account, Scope::Addons, names, read).await;
+}
+
+pub(crate) async fn nodegroups(shared: &Shared, account: &Account, cluster: &str) {
+    let eks = &account.clients.eks;
+    let names = pages(shared, &Scope::Nodegroups, |token| {
+        async move {
+            let request = eks.list_nodegroups().cluster_name(cluster).set_next_token(token).send();
+            let got = account.call("eks:ListNodegroups", request).await?;
+            Ok((got.nodegroups.unwrap_or_default(), got.next_token))
+        }
+        .boxed()
+    })
+    .await;
+    let read = |name: String| async move {
+        let request = eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(&name).send();
+        let got = account.call("eks:DescribeNodegroup", request).await?;
+        Ok(got.nodegroup.and_then(lower_aws::nodegroup).map(Fact::Nodegroup))
+    };
+    each(shared, account, Scope::Nodegroups, names, read).await;
+}
+
+/// Describes every name; the list is complete only if all of them could be.
+async fn each<F: Future<Output = Result<Option<Fact>, Failure>>>(
+    shared: &Shared,
+    account: &Account,
+    scope: Scope,
+    names: Listed<String>,
+    read: impl FnMut(String) -> F,
+) {
+    let got = at_once(N_AT_ONCE, names.items.into_iter().map(read)).await;
+    let (mut facts, mut end) = (Vec::new(), names.end);
+    for it in got {
+        match it {
+            Ok(it) => facts.extend(it),
+            Err(Failure::Absent) => {}
+            Err(failure) => end = end.and(Err(failure)),
+        }
+    }
+    let changes = match end {
+        Ok(()) => vec![Change::Replace { scope: scope.clone(), facts }, shared.complete(&scope)],
+        Err(failure) => {
+            shared.note(account, &failure);
+            let n_read = facts.len();
+            let mut changes: Vec<Change> =
+                facts.into_iter().map(|it| Change::Upsert(Box::new(it))).collect();
+            changes.push(shared.incomplete(&scope, &failure, &account.origin, n_read));
+            changes
+        }
+    };
+    shared.emit(changes).await;
+}

@@ -1,0 +1,160 @@
+//! What the environment variables and AWS profile files of a session say, read from `Settings` only.
+//!
+//! The SDK's own loader reads the variables of the process, which a session with an environment of its own (the lab's)
+//! must not see; so the few settings that matter here are resolved here. Honoured: `AWS_PROFILE`,
+//! `AWS_DEFAULT_PROFILE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_CONFIG_FILE`, `AWS_SHARED_CREDENTIALS_FILE`,
+//! `AWS_ENDPOINT_URL[_IAM|_EKS|_STS]`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`,
+//! `AWS_USE_DUALSTACK_ENDPOINT`, `AWS_CA_BUNDLE`, the proxy variables, and those of the credential chain (see
+//! `credentials`); from the profile `region`, `services`, `endpoint_url`, `use_fips_endpoint`,
+//! `use_dualstack_endpoint`, `ca_bundle` and all that names credentials.
+
+use aws_config::profile::{Profile, ProfileSet};
+use aws_runtime::env_config::{
+    EnvConfigValue,
+    file::{EnvConfigFileKind, EnvConfigFiles},
+};
+use aws_types::os_shim_internal;
+use std::{borrow::Cow, collections::HashMap, path::PathBuf};
+
+/// The variables of a session. An empty value is an unset one.
+#[derive(Clone, Debug)]
+pub(crate) struct Env(HashMap<String, String>);
+
+/// The profile files as read at one moment, with the profile that is selected.
+#[derive(Clone, Debug)]
+pub(crate) struct Profiles {
+    env: os_shim_internal::Env,
+    /// The contents, for the SDK's own provider; it redacts them in its `Debug`.
+    pub(crate) files: EnvConfigFiles,
+    sections: ProfileSet,
+    /// Selected by flag, kubeconfig or variable, and not merely `default`.
+    pub(crate) is_explicit: bool,
+}
+
+/// Where requests go instead of AWS; `None`: to AWS.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Endpoints {
+    pub(crate) sts: Option<String>,
+    pub(crate) iam: Option<String>,
+    pub(crate) eks: Option<String>,
+}
+
+impl Env {
+    pub(crate) fn new(pairs: &[(String, String)]) -> Env {
+        Env(pairs.iter().filter(|(_, value)| !value.trim().is_empty()).cloned().collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|it| self.get(it))
+    }
+
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|it| it.eq_ignore_ascii_case("true"))
+    }
+
+    /// `~/` in front stands for the home directory, as in the AWS CLI.
+    fn path(&self, text: &str) -> PathBuf {
+        let home = self.first(&["HOME", "USERPROFILE"]);
+        match (text.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+            _ => PathBuf::from(text),
+        }
+    }
+}
+
+impl Profiles {
+    /// Reads the files that the variables name. `selected`: by flag or kubeconfig. Files that are missing are empty.
+    ///
+    /// # Errors
+    /// A file that is no profile file, as a sentence fragment.
+    pub(crate) async fn load(env: &Env, selected: Option<&str>) -> Result<Profiles, String> {
+        let config = read(env, "AWS_CONFIG_FILE", "~/.aws/config").await?;
+        let credentials = read(env, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials").await?;
+        let files = EnvConfigFiles::builder()
+            .with_contents(EnvConfigFileKind::Config, config)
+            .with_contents(EnvConfigFileKind::Credentials, credentials)
+            .build();
+        let by_variable = env.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
+        let selected = selected.or(by_variable);
+        let shim = os_shim_internal::Env::from(env.0.clone());
+        let sections = aws_config::profile::load(
+            &os_shim_internal::Fs::from_slice(&[]),
+            &shim,
+            &files,
+            Some(Cow::Owned(selected.unwrap_or("default").to_owned())),
+        )
+        .await
+        .map_err(|it| format!("failed to read the AWS profile files: {it}"))?;
+        Ok(Profiles { env: shim, files, sections, is_explicit: selected.is_some() })
+    }
+
+    pub(crate) fn selected(&self) -> &str {
+        self.sections.selected_profile()
+    }
+
+    pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {
+        self.sections.get_profile(name)
+    }
+
+    /// One property of the selected profile.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.sections.get(key).filter(|it| !it.trim().is_empty())
+    }
+
+    /// Variable of the service, variable for all, the profile's `services` section, the profile
+    /// (AWS SDKs reference guide, "Service-specific endpoints").
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        let ignored = EnvConfigValue::new()
+            .env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+            .profile("ignore_configured_endpoint_urls")
+            .load(&self.env, Some(&self.sections))
+            .is_some_and(|(it, _)| it.eq_ignore_ascii_case("true"));
+        if ignored {
+            return Endpoints::default();
+        }
+        let of = |service: &str| {
+            EnvConfigValue::new()
+                .env("AWS_ENDPOINT_URL")
+                .profile("endpoint_url")
+                .service_id(service)
+                .load(&self.env, Some(&self.sections))
+                .map(|(it, _)| it.trim().to_owned())
+                .filter(|it| !it.is_empty())
+        };
+        Endpoints { sts: of("sts"), iam: of("iam"), eks: of("eks") }
+    }
+
+    /// A yes or no that both the variables and the profile can say.
+    pub(crate) fn switch(&self, env: &Env, variable: &str, property: &str) -> bool {
+        env.get(variable)
+            .or_else(|| self.get(property))
+            .is_some_and(|it| it.eq_ignore_ascii_case("true"))
+    }
+
+    /// The file with further certificate authorities.
+    pub(crate) fn ca_bundle(&self, env: &Env) -> Option<PathBuf> {
+        env.get("AWS_CA_BUNDLE").or_else(|| self.get("ca_bundle")).map(|it| env.path(it))
+    }
+}
+
+impl Endpoints {
+    pub(crate) fn all(&self) -> [Option<&str>; 3] {
+        [self.sts.as_deref(), self.iam.as_deref(), self.eks.as_deref()]
+    }
+}
+
+async fn read(env: &Env, variable: &str, default: &str) -> Result<String, String> {
+    let path = env.path(env.get(variable).unwrap_or(default));
+    if path.starts_with("~") {
+        return Ok(String::new());
+    }
+    match tokio::fs::read(&path).await {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(it) if it.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(it) => Err(format!("failed to read `{}`: {it}", path.display())),
+    }
+}

@@ -1,0 +1,269 @@
+//! IAM: roles, their policies, and OIDC providers of one account.
+
+use crate::{
+    fact::{
+        AttachedPolicy, Change, Fact, Knowledge, OidcProvider, Policies, ProviderDetail, Scope,
+    },
+    iam::{Document, Kind},
+    ident::{Arn, Ref, Text, Timestamp},
+    source::{
+        aws::{
+            account::Account,
+            error::Failure,
+            pages::{at_once, pages},
+            shared::Shared,
+        },
+        lower_aws,
+    },
+};
+use futures::FutureExt;
+use std::sync::Arc;
+
+/// Providers that are read at once.
+const N_AT_ONCE: usize = 4;
+
+/// Known providers that one poll reads again, beside those that are not known yet.
+const N_OLD: usize = 10;
+
+/// IAM may return fewer than asked for.
+const PAGE: i32 = 1000;
+
+/// ListRoles, to the end.
+pub(crate) async fn roles(shared: &Shared, account: &Account) {
+    let scope = Scope::Roles { account: account.id.clone() };
+    let since = Timestamp::now();
+    let iam = &account.clients.iam;
+    let listed = pages(shared, &scope, |token| {
+        async move {
+            let request = iam.list_roles().max_items(PAGE).set_marker(token).send();
+            let got = account.call("iam:ListRoles", request).await?;
+            Ok((got.roles, got.marker.filter(|_| got.is_truncated)))
+        }
+        .boxed()
+    })
+    .await;
+    let at = Timestamp::now();
+    let roles = listed.items.into_iter().map(|it| lower_aws::listed_role(it, at));
+    let changes = match listed.end {
+        Ok(()) => {
+            let roles = shared.state().book.roles_listed(&account.id, roles.collect(), since);
+            let facts = roles.into_iter().map(Fact::Role).collect();
+            vec![Change::Replace { scope: scope.clone(), facts }, shared.complete(&scope)]
+        }
+        Err(failure) => {
+            shared.note(account, &failure);
+            let mut changes: Vec<Change> = roles
+                .map(|it| shared.state().book.role_listed(it))
+                .map(|it| Change::Upsert(Box::new(Fact::Role(it))))
+                .collect();
+            changes.push(shared.incomplete(&scope, &failure, &account.origin, changes.len()));
+            changes
+        }
+    };
+    shared.emit(changes).await;
+    shared.state().queue.listed(&account.id);
+    shared.wake.notify_one();
+}
+
+/// ListOpenIDConnectProviders, then GetOpenIDConnectProvider for each that is due; `all`: for every one. `first`: the
+/// issuer whose provider matters most.
+pub(crate) async fn providers(shared: &Shared, account: &Account, all: bool, first: Option<&str>) {
+    let scope = Scope::Providers { account: account.id.clone() };
+    let request = account.clients.iam.list_open_id_connect_providers().send();
+    let listed = account.call("iam:ListOpenIDConnectProviders", request).await;
+    let mut providers: Vec<OidcProvider> = match listed {
+        Ok(it) => it.open_id_connect_provider_list.unwrap_or_default(),
+        Err(failure) => {
+            shared.note(account, &failure);
+            let change = shared.incomplete(&scope, &failure, &account.origin, 0);
+            return shared.emit(vec![change]).await;
+        }
+    }
+    .into_iter()
+    .filter_map(|it| Some(unread_provider(Arn::new(it.arn?))))
+    .collect();
+    let mut due = {
+        let mut state = shared.state();
+        state.book.providers_listed(&mut providers, &account.id);
+        state.book.providers_due(&providers, if all { usize::MAX } else { N_OLD })
+    };
+    for it in providers.iter().filter(|it| Some(&*it.url) == first) {
+        due.retain(|arn| *arn != it.arn);
+        due.insert(0, it.arn.clone());
+    }
+    let received = providers.len();
+    let facts = providers.into_iter().map(Fact::Provider).collect();
+    shared.emit(vec![Change::Replace { scope: scope.clone(), facts }]).await;
+    shared.received(&scope, received).await;
+    let read =
+        |arn: Arn| async move { shared.emit(listed_provider(shared, account, &arn).await).await };
+    at_once(N_AT_ONCE, due.into_iter().map(read)).await;
+    shared.emit(vec![shared.complete(&scope)]).await;
+}
+
+/// What fails for a passing reason stays as it is.
+async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Vec<Change> {
+    match provider(account, arn).await {
+        Ok(detail) => provider_known(shared, arn, detail),
+        Err(Failure::Denied(it)) => provider_known(shared, arn, Knowledge::Denied(it)),
+        // Gone since the list was made; the next list will say so.
+        Err(Failure::Absent) => Vec::new(),
+        Err(failure) => {
+            shared.note(account, &failure);
+            Vec::new()
+        }
+    }
+}
+
+/// GetOpenIDConnectProvider. `Err(Denied)` is left to the caller: it means something else in a list and alone.
+pub(crate) async fn provider(
+    account: &Account,
+    arn: &Arn,
+) -> Result<Knowledge<ProviderDetail>, Failure> {
+    let iam = &account.clients.iam;
+    let request = iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn.as_str());
+    let got = account.call("iam:GetOpenIDConnectProvider", request.send()).await?;
+    Ok(Knowledge::Known(lower_aws::provider_detail(got)))
+}
+
+pub(crate) fn provider_known(
+    shared: &Shared,
+    arn: &Arn,
+    detail: Knowledge<ProviderDetail>,
+) -> Vec<Change> {
+    shared.state().book.provider_got(arn, detail.clone(), Timestamp::now());
+    let provider = OidcProvider { detail, ..unread_provider(arn.clone()) };
+    vec![Change::Upsert(Box::new(Fact::Provider(provider)))]
+}
+
+fn unread_provider(arn: Arn) -> OidcProvider {
+    let url = arn.as_str().split_once(":oidc-provider/").map_or("", |(_, it)| it);
+    OidcProvider { url: url.into(), detail: Knowledge::NotYet, arn }
+}
+
+/// GetRole by the friendly name in `wanted`. IAM ignores the path, so what comes back may be another role: then the
+/// wanted one is absent, and the other one is a fact by its own ARN.
+pub(crate) async fn role(
+    shared: &Shared,
+    account: &Account,
+    wanted: &Arn,
+) -> Result<Vec<Change>, Failure> {
+    let absent = || Change::Know { of: Ref::Role(wanted.clone()), knowledge: Knowledge::Absent };
+    let Some(name) = wanted.name() else { return Ok(vec![absent()]) };
+    let request = account.clients.iam.get_role().role_name(name).send();
+    let at = Timestamp::now();
+    let got = match account.call("iam:GetRole", request).await {
+        Ok(got) => got.role,
+        Err(Failure::Absent) => None,
+        Err(Failure::Denied(denied)) => {
+            let known = shared.state().book.role_refused(wanted, &denied);
+            let of = Ref::Role(wanted.clone());
+            return Ok(vec![match known {
+                Some(it) => Change::Upsert(Box::new(Fact::Role(it))),
+                None => Change::Know { of, knowledge: Knowledge::Denied(denied) },
+            }]);
+        }
+        Err(other) => return Err(other),
+    };
+    let mut changes = Vec::new();
+    let got = got.map(|it| lower_aws::got_role(it, at));
+    let is_wanted = got.as_ref().is_some_and(|it| it.arn == *wanted);
+    if !is_wanted {
+        if shared.state().book.role_gone(wanted) {
+            changes.push(Change::Remove(Ref::Role(wanted.clone())));
+        }
+        changes.push(absent());
+    }
+    if let Some(it) = got {
+        let it = shared.state().book.role_got(it);
+        changes.push(Change::Upsert(Box::new(Fact::Role(it))));
+    }
+    Ok(changes)
+}
+
+/// Attached and inline policies of a role that is already known.
+pub(crate) async fn policies(
+    shared: &Shared,
+    account: &Account,
+    arn: &Arn,
+) -> Result<Vec<Change>, Failure> {
+    let Some(name) = arn.name() else { return Ok(Vec::new()) };
+    let read = async {
+        let attached = attached_policies(account, name).await?;
+        let inline = inline_policies(account, name).await?;
+        Ok(Policies { attached, inline })
+    };
+    let policies = match read.await {
+        Ok(it) => Knowledge::Known(it),
+        Err(Failure::Denied(it)) => Knowledge::Denied(it),
+        Err(Failure::Absent) => return Ok(Vec::new()),
+        Err(other) => return Err(other),
+    };
+    let known = shared.state().book.policies_got(arn, policies);
+    Ok(known.into_iter().map(|it| Change::Upsert(Box::new(Fact::Role(it)))).collect())
+}
+
+async fn attached_policies(account: &Account, name: &str) -> Result<Vec<AttachedPolicy>, Failure> {
+    let mut res = Vec::new();
+    let mut marker = None;
+    loop {
+        let request = account.clients.iam.list_attached_role_policies().role_name(name);
+        let request = request.set_marker(marker.clone()).send();
+        let got = account.call("iam:ListAttachedRolePolicies", request).await?;
+        for arn in
+            got.attached_policies.unwrap_or_default().into_iter().filter_map(|it| it.policy_arn)
+        {
+            let document = match policy(account, &arn).await {
+                Ok(it) => Knowledge::Known(it),
+                Err(Failure::Denied(it)) => Knowledge::Denied(it),
+                Err(Failure::Absent) => Knowledge::Absent,
+                Err(other) => return Err(other),
+            };
+            res.push(AttachedPolicy { arn: Arn::new(arn), document });
+        }
+        let next = got.marker.filter(|_| got.is_truncated);
+        if next.is_none() || next == marker {
+            return Ok(res);
+        }
+        marker = next;
+    }
+}
+
+/// The default version's document.
+async fn policy(account: &Account, arn: &str) -> Result<Arc<Document>, Failure> {
+    let iam = &account.clients.iam;
+    let got = account.call("iam:GetPolicy", iam.get_policy().policy_arn(arn).send()).await?;
+    let version = got.policy.and_then(|it| it.default_version_id).ok_or(Failure::Absent)?;
+    let request = iam.get_policy_version().policy_arn(arn).version_id(version).send();
+    let got = account.call("iam:GetPolicyVersion", request).await?;
+    let text = got.policy_version.and_then(|it| it.document);
+    Ok(Arc::new(lower_aws::document(text.as_deref(), Kind::Identity)))
+}
+
+async fn inline_policies(
+    account: &Account,
+    name: &str,
+) -> Result<Vec<(Text, Arc<Document>)>, Failure> {
+    let iam = &account.clients.iam;
+    let mut res = Vec::new();
+    let mut marker = None;
+    loop {
+        let request = iam.list_role_policies().role_name(name).set_marker(marker.clone()).send();
+        let got = account.call("iam:ListRolePolicies", request).await?;
+        for policy in got.policy_names {
+            let request = iam.get_role_policy().role_name(name).policy_name(&policy).send();
+            let document = match account.call("iam:GetRolePolicy", request).await {
+                Ok(it) => lower_aws::document(Some(&it.policy_document), Kind::Identity),
+                // Deleted since it was listed.
+                Err(Failure::Absent) => continue,
+                Err(other) => return Err(other),
+            };
+            res.push((policy.into(), Arc::new(document)));
+        }
+        let next = got.marker.filter(|_| got.is_truncated);
+        if next.is_none() || next == marker {
+            return Ok(res);
+        }
+        marker = next;
+    }
+}

@@ -1,0 +1,369 @@
+//! Objects that were asked for by name: de-duplicated, the unknown ones first, each answered once.
+
+use crate::{
+    fact::{Change, Denied, Knowledge},
+    ident::{Arn, Ref, Text, Timestamp},
+    source::aws::{
+        Command,
+        access::{NoAccess, configured},
+        account::Account,
+        error::Failure,
+        iam,
+        shared::{Access, Shared, State},
+    },
+};
+use futures::{StreamExt, stream::FuturesUnordered};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+use tokio::sync::mpsc;
+
+/// Jobs on their way at the same time; the limiters pace them.
+const N_AT_ONCE: usize = 8;
+
+/// With more roles than this to read, the account's list comes first: it brings all trust policies in a few calls.
+const MANY_ROLES: usize = 20;
+
+/// How often a job is tried that fails for a passing reason, each time after the SDK's own retries.
+const MAX_ATTEMPTS: u32 = 4;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Job {
+    Role(Arn),
+    Policies(Arn),
+    Provider(Arn),
+}
+
+impl Job {
+    fn arn(&self) -> &Arn {
+        match self {
+            Job::Role(it) | Job::Policies(it) | Job::Provider(it) => it,
+        }
+    }
+
+    fn of(&self) -> Ref {
+        match self {
+            Job::Role(it) | Job::Policies(it) => Ref::Role(it.clone()),
+            Job::Provider(it) => Ref::Provider(it.clone()),
+        }
+    }
+
+    fn permission(&self) -> &'static str {
+        match self {
+            Job::Role(_) => "iam:GetRole",
+            Job::Policies(_) => "iam:ListAttachedRolePolicies",
+            Job::Provider(_) => "iam:GetOpenIDConnectProvider",
+        }
+    }
+
+    fn account(&self) -> Option<&str> {
+        self.arn().parts().map(|it| it.account)
+    }
+}
+
+#[derive(Debug)]
+struct Queued {
+    job: Job,
+    attempts: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    urgent: VecDeque<Queued>,
+    later: VecDeque<Queued>,
+    /// Queued or on their way.
+    pending: HashSet<Job>,
+    /// Accounts whose roles are being listed for the first time.
+    listing: HashSet<Text>,
+    /// Associations that somebody looks at.
+    visible: HashSet<Text>,
+}
+
+impl Queue {
+    pub(crate) fn list_begins(&mut self, account: &Text) {
+        self.listing.insert(account.clone());
+    }
+
+    pub(crate) fn listed(&mut self, account: &Text) {
+        self.listing.remove(account);
+    }
+
+    pub(crate) fn visible_first(&self, mut ids: Vec<Text>) -> Vec<Text> {
+        ids.sort_by_key(|it| !self.visible.contains(it));
+        ids
+    }
+
+    fn push(&mut self, job: Job, is_urgent: bool) {
+        if self.pending.insert(job.clone()) {
+            let queue = if is_urgent { &mut self.urgent } else { &mut self.later };
+            queue.push_back(Queued { job, attempts: 0 });
+        }
+    }
+
+    fn push_again(&mut self, it: Queued) {
+        self.later.push_back(Queued { attempts: it.attempts + 1, ..it });
+    }
+
+    /// Accounts whose list is awaited because many of their roles are wanted.
+    fn held(&self) -> HashSet<Text> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for it in self.urgent.iter().filter(|it| matches!(it.job, Job::Role(_))) {
+            *counts.entry(it.job.account().unwrap_or_default()).or_default() += 1;
+        }
+        let is_held = |it: &&Text| counts.get(&***it).is_some_and(|n| MANY_ROLES < *n);
+        self.listing.iter().filter(is_held).cloned().collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.later.is_empty()
+    }
+}
+
+/// # What is asked
+impl State {
+    fn fetch(&mut self, wanted: Vec<Ref>) {
+        for of in wanted {
+            match of {
+                Ref::Role(arn) => {
+                    let known = self.book.role(&arn);
+                    // Asked for again, what is left to read of it are its policies.
+                    if known.is_some_and(|it| it.last_used != Knowledge::NotYet) {
+                        self.queue.push(Job::Policies(arn), false);
+                    } else {
+                        let is_urgent = known.is_none();
+                        self.queue.push(Job::Role(arn), is_urgent);
+                    }
+                }
+                Ref::Provider(arn) => self.queue.push(Job::Provider(arn), true),
+                Ref::Association(id) => {
+                    self.queue.visible.insert(id);
+                }
+                Ref::Cluster
+                | Ref::Namespace(_)
+                | Ref::ServiceAccount(_)
+                | Ref::Pod { .. }
+                | Ref::Workload { .. }
+                | Ref::Node(_)
+                | Ref::Webhook(_)
+                | Ref::ConfigMap { .. }
+                | Ref::Secret { .. }
+                | Ref::Addon(_)
+                | Ref::Nodegroup(_) => {}
+            }
+        }
+    }
+
+    /// Asks again for roles that were answered before `before`; policies too, where they were read.
+    pub(crate) fn fetch_again(&mut self, before: Timestamp, is_due: impl Fn(&Arn) -> bool) {
+        for arn in self.book.roles_asked_before(before) {
+            if !is_due(&arn) {
+                continue;
+            }
+            if self.book.role(&arn).is_some_and(|it| it.policies != Knowledge::NotYet) {
+                self.queue.push(Job::Policies(arn.clone()), false);
+            }
+            self.queue.push(Job::Role(arn), false);
+        }
+    }
+
+    pub(crate) fn fetch_provider(&mut self, arn: Arn) {
+        self.queue.push(Job::Provider(arn), true);
+    }
+}
+
+/// Who reads for a job.
+enum Reader {
+    /// Not known yet, or a login may change it.
+    Hold,
+    Account(Arc<Account>),
+    Nobody(NoAccess),
+}
+
+fn reader(shared: &Shared, state: &State, job: &Job) -> Reader {
+    let home = match &state.access {
+        Access::Pending => return Reader::Hold,
+        Access::None(why) => return unreadable(shared, why),
+        Access::Home(it) => it,
+    };
+    let (Some(account), Some(partition)) = (job.account(), job.arn().partition()) else {
+        return Reader::Account(Arc::clone(&home.account));
+    };
+    if partition != home.account.partition {
+        return nobody(job, format!("no credentials for partition {partition}"));
+    }
+    if *account == *home.account.id {
+        return Reader::Account(Arc::clone(&home.account));
+    }
+    let is_configured = configured(&shared.settings).iter().any(|(it, _)| **it == *account);
+    match state.foreign.get(account) {
+        Some(Ok(it)) => Reader::Account(Arc::clone(it)),
+        Some(Err(why)) => unreadable(shared, why),
+        None if is_configured => Reader::Hold,
+        None => nobody(job, format!("no credentials for account {account}")),
+    }
+}
+
+fn nobody(job: &Job, detail: String) -> Reader {
+    let permission = job.permission().into();
+    Reader::Nobody(NoAccess::Denied(Denied { permission, detail: detail.into() }))
+}
+
+fn unreadable(shared: &Shared, why: &NoAccess) -> Reader {
+    match why {
+        NoAccess::Expired { .. } | NoAccess::Failed(_) if shared.settings.follow => Reader::Hold,
+        NoAccess::Expired { .. } | NoAccess::Failed(_) => Reader::Nobody(why.clone()),
+        NoAccess::Off(_) | NoAccess::Denied(_) => Reader::Nobody(why.clone()),
+    }
+}
+
+/// Takes the next job that can be done now.
+fn next(shared: &Shared) -> Option<(Queued, Result<Arc<Account>, NoAccess>)> {
+    let mut state = shared.state();
+    let held = state.queue.held();
+    let can = |it: &Queued| {
+        let is_held = matches!(it.job, Job::Role(_))
+            && it.job.account().is_some_and(|account| held.contains(account));
+        if is_held {
+            return None;
+        }
+        match reader(shared, &state, &it.job) {
+            Reader::Hold => None,
+            Reader::Account(it) => Some(Ok(it)),
+            Reader::Nobody(why) => Some(Err(why)),
+        }
+    };
+    let first = |queue: &VecDeque<Queued>| {
+        queue.iter().enumerate().find_map(|(at, it)| Some((at, can(it)?)))
+    };
+    if let Some((at, reader)) = first(&state.queue.urgent) {
+        return Some((state.queue.urgent.remove(at)?, reader));
+    }
+    let (at, reader) = first(&state.queue.later)?;
+    Some((state.queue.later.remove(at)?, reader))
+}
+
+/// Answers commands until their channel is closed; with `follow` off, then until all is answered and the pass is over.
+pub(crate) async fn work(shared: &Shared, mut commands: mpsc::Receiver<Command>) {
+    let mut on_their_way = FuturesUnordered::new();
+    let mut is_open = true;
+    loop {
+        while on_their_way.len() < N_AT_ONCE {
+            let Some((queued, reader)) = next(shared) else { break };
+            on_their_way.push(run(shared, queued, reader));
+        }
+        let is_idle = on_their_way.is_empty();
+        if !is_open && (shared.settings.follow || (is_idle && is_done(shared))) {
+            return;
+        }
+        tokio::select! {
+            command = commands.recv(), if is_open => match command {
+                Some(Command::Fetch(wanted)) => shared.state().fetch(wanted),
+                Some(Command::Refresh) => shared.refresh.notify_one(),
+                None => is_open = false,
+            },
+            Some(()) = on_their_way.next(), if !is_idle => {}
+            () = shared.wake.notified() => {}
+        }
+    }
+}
+
+fn is_done(shared: &Shared) -> bool {
+    shared.is_pass_over() && shared.state().queue.is_empty()
+}
+
+async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAccess>) {
+    let job = &queued.job;
+    let account = match reader {
+        Ok(it) => it,
+        Err(why) => {
+            let knowledge = match why {
+                NoAccess::Denied(it) => Knowledge::Denied(it),
+                NoAccess::Off(reason) => {
+                    let permission = job.permission().into();
+                    Knowledge::Denied(Denied { permission, detail: reason })
+                }
+                NoAccess::Expired { .. } | NoAccess::Failed(_) => Knowledge::NotYet,
+            };
+            return finish(shared, &queued.job, unanswered(shared, job, knowledge)).await;
+        }
+    };
+    let got = match job {
+        // STS takes nothing else for a role, so nothing of that name can exist.
+        Job::Role(arn) if !arn.is_iam_role() => Err(Failure::Absent),
+        Job::Role(arn) => iam::role(shared, &account, arn).await,
+        Job::Policies(arn) => iam::policies(shared, &account, arn).await,
+        Job::Provider(arn) => {
+            let got = iam::provider(&account, arn).await;
+            got.map(|it| iam::provider_known(shared, arn, it))
+        }
+    };
+    let changes = match got {
+        Ok(it) => it,
+        Err(Failure::Absent) => unanswered(shared, job, Knowledge::Absent),
+        Err(Failure::Denied(it)) => unanswered(shared, job, Knowledge::Denied(it)),
+        Err(failure @ Failure::Expired(_)) => {
+            shared.note(&account, &failure);
+            return shared.state().queue.push_again(queued);
+        }
+        Err(Failure::Throttled | Failure::Failed(_)) if queued.attempts < MAX_ATTEMPTS => {
+            return shared.state().queue.push_again(queued);
+        }
+        Err(Failure::Throttled | Failure::Failed(_)) => unanswered(shared, job, Knowledge::NotYet),
+    };
+    finish(shared, &queued.job, changes).await;
+}
+
+/// What is said when nothing was read; nothing, when more than that is known already.
+fn unanswered(shared: &Shared, job: &Job, knowledge: Knowledge<()>) -> Vec<Change> {
+    let is_known = match job {
+        Job::Role(arn) => shared.state().book.role(arn).is_some(),
+        Job::Policies(_) => true,
+        Job::Provider(_) => false,
+    };
+    if is_known { Vec::new() } else { vec![Change::Know { of: job.of(), knowledge }] }
+}
+
+async fn finish(shared: &Shared, job: &Job, changes: Vec<Change>) {
+    {
+        let mut state = shared.state();
+        if let Job::Role(arn) = job {
+            state.book.role_asked(arn, Timestamp::now());
+        }
+        state.queue.pending.remove(job);
+    }
+    shared.emit(changes).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(n: usize) -> Job {
+        Job::Role(Arn::new(format!("arn:aws:iam::111122223333:role/r{n}")))
+    }
+
+    #[test]
+    fn a_job_is_queued_once() {
+        let mut queue = Queue::default();
+        queue.push(role(1), true);
+        queue.push(role(1), true);
+        queue.push(role(1), false);
+        assert_eq!((queue.urgent.len(), queue.later.len()), (1, 0));
+    }
+
+    #[test]
+    fn many_roles_wait_for_the_list() {
+        let mut queue = Queue::default();
+        let account: Text = "111122223333".into();
+        queue.list_begins(&account);
+        for n in 0..MANY_ROLES {
+            queue.push(role(n), true);
+        }
+        assert!(queue.held().is_empty());
+        queue.push(role(MANY_ROLES), true);
+        assert!(queue.held().contains(&account));
+        queue.listed(&account);
+        assert!(queue.held().is_empty());
+    }
+}

@@ -1,0 +1,250 @@
+//! What the parts of a running source share: settings, what was read, who may read, and the way out for events.
+
+use crate::{
+    event::{Event, Generation},
+    fact::{Change, Cluster, Knowledge, Scope, SourceState},
+    ident::{Ref, Text, Timestamp},
+    source::{
+        Settings,
+        aws::{
+            access::{Home, NoAccess},
+            account::Account,
+            book::Book,
+            credentials::Origin,
+            env::Env,
+            error::Failure,
+            hints::Hints,
+            jobs::Queue,
+        },
+    },
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::{Notify, mpsc, watch};
+
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) env: Env,
+    pub(crate) hints: Hints,
+    /// By [`crate::source::aws::ca_sha256`]; finds the cluster of a context that goes through a tunnel.
+    pub(crate) ca_sha256: Option<Text>,
+    pub(crate) generation: Generation,
+    events: mpsc::Sender<Event>,
+    pub(crate) cluster: watch::Sender<Option<Arc<Cluster>>>,
+    state: Mutex<State>,
+    /// Something that queued jobs wait for has changed.
+    pub(crate) wake: Notify,
+    /// Poll now.
+    pub(crate) refresh: Notify,
+    is_pass_over: AtomicBool,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) access: Access,
+    pub(crate) foreign: HashMap<Text, Result<Arc<Account>, NoAccess>>,
+    pub(crate) book: Book,
+    pub(crate) queue: Queue,
+    scopes: HashMap<Scope, Log>,
+}
+
+/// Whether AWS can be read.
+#[derive(Clone, Default)]
+pub(crate) enum Access {
+    /// Not known yet.
+    #[default]
+    Pending,
+    Home(Home),
+    None(NoAccess),
+}
+
+/// How one scope has been doing.
+#[derive(Default)]
+struct Log {
+    complete_at: Option<Timestamp>,
+    attempts: u32,
+}
+
+impl State {
+    /// Accounts whose roles were listed to the end and whose list has not failed since.
+    pub(crate) fn complete_role_accounts(&self) -> Vec<Text> {
+        let complete =
+            self.scopes.iter().filter(|(_, log)| log.complete_at.is_some() && log.attempts == 0);
+        complete
+            .filter_map(|(scope, _)| match scope {
+                Scope::Roles { account } => Some(account.clone()),
+                Scope::ApiServer
+                | Scope::Namespaces
+                | Scope::ServiceAccounts { .. }
+                | Scope::Pods { .. }
+                | Scope::Workloads { .. }
+                | Scope::Nodes
+                | Scope::Webhooks
+                | Scope::Caller
+                | Scope::Cluster
+                | Scope::OtherClusters
+                | Scope::Associations
+                | Scope::Addons
+                | Scope::Nodegroups
+                | Scope::Providers { .. } => None,
+            })
+            .collect()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        settings: Settings,
+        hints: Hints,
+        ca_sha256: Option<Text>,
+        generation: Generation,
+        events: mpsc::Sender<Event>,
+        cluster: watch::Sender<Option<Arc<Cluster>>>,
+    ) -> Shared {
+        let env = Env::new(&settings.env);
+        Shared {
+            settings,
+            env,
+            hints,
+            ca_sha256,
+            generation,
+            events,
+            cluster,
+            state: Mutex::default(),
+            wake: Notify::new(),
+            refresh: Notify::new(),
+            is_pass_over: AtomicBool::new(false),
+        }
+    }
+
+    /// Every scope was asked for at least once.
+    pub(crate) fn pass_over(&self) {
+        self.is_pass_over.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn is_pass_over(&self) -> bool {
+        self.is_pass_over.load(Ordering::Acquire)
+    }
+
+    /// Never held across an await: the guard is not `Send`.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock can panic")
+    }
+
+    pub(crate) fn set_access(&self, access: Access) {
+        self.state().access = access;
+        self.wake.notify_one();
+    }
+
+    /// A receiver that is gone is a session that is over; what is sent then is lost on purpose.
+    pub(crate) async fn emit(&self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            let generation = self.generation;
+            let _gone = self.events.send(Event::Facts { generation, changes }).await;
+        }
+    }
+
+    pub(crate) async fn know(&self, of: Ref, knowledge: Knowledge<()>) {
+        self.emit(vec![Change::Know { of, knowledge }]).await;
+    }
+
+    pub(crate) async fn source(&self, scope: Scope, state: SourceState) {
+        self.emit(vec![Change::Source { scope, state }]).await;
+    }
+
+    /// Objects that have arrived of a list that was never complete before.
+    pub(crate) async fn received(&self, scope: &Scope, received: usize) {
+        if !self.was_complete(scope) {
+            self.source(scope.clone(), SourceState::Pending { received }).await;
+        }
+    }
+
+    pub(crate) fn was_complete(&self, scope: &Scope) -> bool {
+        self.state().scopes.get(scope).is_some_and(|it| it.complete_at.is_some())
+    }
+
+    /// The scope is read from start to end.
+    pub(crate) fn complete(&self, scope: &Scope) -> Change {
+        let at = Timestamp::now();
+        let mut state = self.state();
+        let log = state.scopes.entry(scope.clone()).or_default();
+        *log = Log { complete_at: Some(at), attempts: 0 };
+        Change::Source { scope: scope.clone(), state: SourceState::Live { at } }
+    }
+
+    /// The scope could not be read to its end; `n_read` objects of it were, in this attempt.
+    pub(crate) fn incomplete(
+        &self,
+        scope: &Scope,
+        failure: &Failure,
+        origin: &Origin,
+        n_read: usize,
+    ) -> Change {
+        let at = Timestamp::now();
+        let mut state = self.state();
+        let log = state.scopes.entry(scope.clone()).or_default();
+        log.attempts += 1;
+        let attempts = log.attempts;
+        let error: Text = match failure {
+            Failure::Failed(it) => it.clone(),
+            Failure::Throttled => "too many requests, asking more slowly".into(),
+            Failure::Absent => "not found".into(),
+            Failure::Denied(_) | Failure::Expired(_) => "".into(),
+        };
+        let state = match failure {
+            Failure::Denied(denied) => {
+                // What was readable before is not any more: its facts are not kept as if they were.
+                log.complete_at = None;
+                SourceState::Denied { at, denied: denied.clone() }
+            }
+            Failure::Expired(_) => {
+                SourceState::Expired { profile: origin.via.clone(), login: origin.login.clone() }
+            }
+            Failure::Absent | Failure::Throttled | Failure::Failed(_) => match log.complete_at {
+                Some(at) => SourceState::Stale { at, error, attempts },
+                None if 0 < n_read => SourceState::Truncated { at, detail: error },
+                None => SourceState::Failed { error, attempts },
+            },
+        };
+        Change::Source { scope: scope.clone(), state }
+    }
+
+    /// Nothing of the scope can be read for want of credentials.
+    pub(crate) fn unread(&self, scope: Scope, why: &NoAccess) -> Change {
+        match why {
+            NoAccess::Off(reason) => {
+                Change::Source { scope, state: SourceState::Off { reason: reason.clone() } }
+            }
+            NoAccess::Expired { origin, detail } => {
+                self.incomplete(&scope, &Failure::Expired(detail.clone()), origin, 0)
+            }
+            NoAccess::Denied(it) => {
+                self.incomplete(&scope, &Failure::Denied(it.clone()), &NOBODY, 0)
+            }
+            NoAccess::Failed(it) => {
+                self.incomplete(&scope, &Failure::Failed(it.clone()), &NOBODY, 0)
+            }
+        }
+    }
+
+    /// After a failure that a login mends: the next round starts with reading the credentials again.
+    pub(crate) fn note(&self, account: &Account, failure: &Failure) {
+        let Failure::Expired(detail) = failure else { return };
+        let why = NoAccess::Expired { origin: account.origin.clone(), detail: detail.clone() };
+        let mut state = self.state();
+        if let Some(it) = state.foreign.get_mut(&account.id) {
+            *it = Err(why);
+        } else {
+            state.access = Access::None(why);
+        }
+    }
+}
+
+static NOBODY: std::sync::LazyLock<Origin> =
+    std::sync::LazyLock::new(|| Origin { via: "".into(), login: "".into() });
