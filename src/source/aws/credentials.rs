@@ -272,8 +272,6 @@ role_arn = arn:aws:iam::111122223333:role/x
 source_profile = sso
 [profile loop]
 source_profile = loop
-[profile it's; rm]
-sso_session = corp
 ";
         let check = async |selected: Option<&str>, expected: &str| {
             assert_eq!(login(&profiles(CONFIG, selected).await), expected, "{selected:?}");

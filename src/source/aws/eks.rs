@@ -2,7 +2,7 @@
 
 use crate::{
     fact::{Association, Change, Cluster, Fact, Knowledge, OtherClusters, Scope, SourceState},
-    ident::{Ref, Text, Timestamp},
+    ident::{Ref, Text},
     source::{
         aws::{
             access::Home,
@@ -10,7 +10,7 @@ use crate::{
             error::Failure,
             host,
             pages::{Listed, at_once, pages},
-            shared::Shared,
+            shared::{Shared, now},
         },
         lower_aws,
     },
@@ -266,7 +266,7 @@ async fn association(
             return None;
         }
     };
-    shared.state().book.association_got(&row.id, detail.clone(), Timestamp::now());
+    shared.state().book.association_got(&row.id, detail.clone(), now());
     Some(Change::Upsert(Box::new(Fact::Association(Association { detail, ..row.clone() }))))
 }
 

@@ -13,6 +13,7 @@ use aws_runtime::env_config::{
     EnvConfigValue,
     file::{EnvConfigFileKind, EnvConfigFiles},
 };
+use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_types::os_shim_internal;
 use std::{borrow::Cow, collections::HashMap, path::PathBuf};
 
@@ -88,7 +89,9 @@ impl Profiles {
             Some(Cow::Owned(selected.unwrap_or("default").to_owned())),
         )
         .await
-        .map_err(|it| format!("failed to read the AWS profile files: {it}"))?;
+        .map_err(|it| {
+            format!("failed to read the AWS profile files: {}", DisplayErrorContext(it))
+        })?;
         Ok(Profiles { env: shim, files, sections, is_explicit: selected.is_some() })
     }
 

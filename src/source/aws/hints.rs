@@ -116,7 +116,7 @@ impl<'a> Args<'a> {
                 }
             }
         }
-        res.filter(|it| !it.is_empty())
+        res.map(|it| it.trim_matches(['"', '\''])).filter(|it| !it.is_empty())
     }
 }
 

@@ -5,13 +5,13 @@ use crate::{
         AttachedPolicy, Change, Fact, Knowledge, OidcProvider, Policies, ProviderDetail, Scope,
     },
     iam::{Document, Kind},
-    ident::{Arn, Ref, Text, Timestamp},
+    ident::{Arn, Ref, Text},
     source::{
         aws::{
             account::Account,
             error::Failure,
             pages::{at_once, pages},
-            shared::Shared,
+            shared::{Shared, now},
         },
         lower_aws,
     },
@@ -31,7 +31,7 @@ const PAGE: i32 = 1000;
 /// ListRoles, to the end.
 pub(crate) async fn roles(shared: &Shared, account: &Account) {
     let scope = Scope::Roles { account: account.id.clone() };
-    let since = Timestamp::now();
+    let since = now();
     let iam = &account.clients.iam;
     let listed = pages(shared, &scope, |token| {
         async move {
@@ -42,7 +42,7 @@ pub(crate) async fn roles(shared: &Shared, account: &Account) {
         .boxed()
     })
     .await;
-    let at = Timestamp::now();
+    let at = now();
     let roles = listed.items.into_iter().map(|it| lower_aws::listed_role(it, at));
     let changes = match listed.end {
         Ok(()) => {
@@ -131,7 +131,7 @@ pub(crate) fn provider_known(
     arn: &Arn,
     detail: Knowledge<ProviderDetail>,
 ) -> Vec<Change> {
-    shared.state().book.provider_got(arn, detail.clone(), Timestamp::now());
+    shared.state().book.provider_got(arn, detail.clone(), now());
     let provider = OidcProvider { detail, ..unread_provider(arn.clone()) };
     vec![Change::Upsert(Box::new(Fact::Provider(provider)))]
 }
@@ -151,7 +151,7 @@ pub(crate) async fn role(
     let absent = || Change::Know { of: Ref::Role(wanted.clone()), knowledge: Knowledge::Absent };
     let Some(name) = wanted.name() else { return Ok(vec![absent()]) };
     let request = account.clients.iam.get_role().role_name(name).send();
-    let at = Timestamp::now();
+    let at = now();
     let got = match account.call("iam:GetRole", request).await {
         Ok(got) => got.role,
         Err(Failure::Absent) => None,

@@ -9,7 +9,7 @@ use crate::{
         account::Account,
         error::Failure,
         iam,
-        shared::{Access, Shared, State},
+        shared::{Access, Shared, State, now},
     },
 };
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -328,7 +328,7 @@ async fn finish(shared: &Shared, job: &Job, changes: Vec<Change>) {
     {
         let mut state = shared.state();
         if let Job::Role(arn) = job {
-            state.book.role_asked(arn, Timestamp::now());
+            state.book.role_asked(arn, now());
         }
         state.queue.pending.remove(job);
     }

@@ -3,7 +3,7 @@
 use crate::{
     event::{Event, Generation},
     fact::{Caller, Change, Cluster, Fact, Knowledge, Scope, SourceState},
-    ident::{AccountId, Text, Timestamp},
+    ident::{AccountId, Text},
     source::{
         Settings,
         aws::{
@@ -16,7 +16,7 @@ use crate::{
             hints::Hints,
             iam, jobs,
             pages::at_once,
-            shared::{Access, Shared},
+            shared::{Access, Shared, now},
         },
     },
 };
@@ -144,6 +144,7 @@ async fn round(shared: &Shared, n: u64, all: bool) {
         account_side(shared, &home.account, all),
         foreign_side(shared, &home, all),
     );
+    own_provider(shared, &home.account);
 }
 
 /// The proven caller of this round.
@@ -232,14 +233,13 @@ async fn cluster_side(shared: &Shared, home: &Home, n: u64, all: bool) {
         eks::addons(shared, account, &name),
         eks::nodegroups(shared, account, &name),
         others,
-        own_provider(shared, account, own),
     );
 }
 
-/// Where providers may not be listed, the one that matters may still be read by its ARN.
-async fn own_provider(shared: &Shared, account: &Account, own: Option<&Cluster>) {
+/// Where providers could not be listed, the one that matters may still be read by its ARN.
+fn own_provider(shared: &Shared, account: &Account) {
     let scope = Scope::Providers { account: account.id.clone() };
-    let issuer = own.and_then(|it| it.issuer.as_ref());
+    let issuer = shared.cluster.borrow().as_ref().and_then(|it| it.issuer.clone());
     let (Some(issuer), Some(id)) = (issuer, AccountId::parse(&account.id)) else { return };
     if !shared.was_complete(&scope) {
         shared.state().fetch_provider(issuer.provider_arn(&account.partition, &id));
@@ -292,7 +292,7 @@ fn again_by_name(shared: &Shared, n: u64, all: bool) {
     if n == 0 {
         return;
     }
-    let now = Timestamp::now();
+    let now = now();
     let old = now.checked_sub(DETAIL_AGE).unwrap_or(now);
     let mut state = shared.state();
     if all {

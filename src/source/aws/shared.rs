@@ -2,8 +2,8 @@
 
 use crate::{
     event::{Event, Generation},
-    fact::{Change, Cluster, Knowledge, Scope, SourceState},
-    ident::{Ref, Text, Timestamp},
+    fact::{Change, Cluster, Scope, SourceState},
+    ident::{Text, Timestamp},
     source::{
         Settings,
         aws::{
@@ -150,10 +150,6 @@ impl Shared {
         }
     }
 
-    pub(crate) async fn know(&self, of: Ref, knowledge: Knowledge<()>) {
-        self.emit(vec![Change::Know { of, knowledge }]).await;
-    }
-
     pub(crate) async fn source(&self, scope: Scope, state: SourceState) {
         self.emit(vec![Change::Source { scope, state }]).await;
     }
@@ -171,7 +167,7 @@ impl Shared {
 
     /// The scope is read from start to end.
     pub(crate) fn complete(&self, scope: &Scope) -> Change {
-        let at = Timestamp::now();
+        let at = now();
         let mut state = self.state();
         let log = state.scopes.entry(scope.clone()).or_default();
         *log = Log { complete_at: Some(at), attempts: 0 };
@@ -186,7 +182,7 @@ impl Shared {
         origin: &Origin,
         n_read: usize,
     ) -> Change {
-        let at = Timestamp::now();
+        let at = now();
         let mut state = self.state();
         let log = state.scopes.entry(scope.clone()).or_default();
         log.attempts += 1;
@@ -244,6 +240,11 @@ impl Shared {
             state.access = Access::None(why);
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a source says when it saw what it reports")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 static NOBODY: std::sync::LazyLock<Origin> =

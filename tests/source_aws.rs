@@ -1,0 +1,383 @@
+//! The AWS source against canned answers on loopback: what it asks, what it makes of the answers, and that one refusal,
+//! one slow or one garbled answer costs only what it concerns.
+
+#[path = "source_aws/fake.rs"]
+mod fake;
+#[path = "source_aws/seen.rs"]
+mod seen;
+
+use fake::{ACCOUNT, Fake, ISSUER};
+use idscope::{
+    fact::{Knowledge, Scope, SourceState},
+    ident::{Arn, Ref},
+    source::aws::Command,
+};
+use seen::{Run, settings};
+
+const ALLOW: &str = r#"{"Version": "2012-10-17", "Statement": []}"#;
+
+fn arn(path: &str) -> Arn {
+    Arn::new(format!("arn:aws:iam::{ACCOUNT}:role/{path}"))
+}
+
+fn roles() -> Scope {
+    Scope::Roles { account: ACCOUNT.into() }
+}
+
+fn providers() -> Scope {
+    Scope::Providers { account: ACCOUNT.into() }
+}
+
+#[tokio::test]
+async fn one_pass_reads_everything_to_the_last_page() {
+    let fake = Fake::start().await;
+    fake.on("iam:ListRoles", |call| {
+        let page = |from: usize, next| {
+            let roles: Vec<_> = (from..from + 2).map(|n| (format!("r{n}"), "/", ALLOW)).collect();
+            (200, fake::list_roles(&roles, next))
+        };
+        match call.get("Marker") {
+            "" => page(0, Some("m1+/=")),
+            "m1+/=" => page(2, Some("m2")),
+            _ => page(4, None),
+        }
+    });
+    fake.on("eks:ListPodIdentityAssociations", |call| match call.get("nextToken") {
+        "" => (200, fake::associations(0..100, Some("t1"))),
+        "t1" => (200, fake::associations(100..130, None)),
+        other => panic!("token {other}"),
+    });
+    fake.on("eks:DescribePodIdentityAssociation", |call| (200, fake::association(call.last())));
+    fake.on("iam:ListOpenIDConnectProviders", |_| {
+        (200, fake::list_providers(&[ISSUER, "other.example/x"]))
+    });
+    fake.on("iam:GetOpenIDConnectProvider", |call| {
+        let arn = call.get("OpenIDConnectProviderArn").to_owned();
+        (200, fake::get_provider(arn.split_once("oidc-provider/").unwrap().1))
+    });
+    fake.on("eks:ListAddons", |_| (200, r#"{"addons": ["eks-pod-identity-agent"]}"#.into()));
+    fake.on("eks:DescribeAddon", |_| {
+        (200, r#"{"addon": {"addonName": "eks-pod-identity-agent", "status": "ACTIVE", "addonVersion": "v1"}}"#.into())
+    });
+    fake.on("eks:ListNodegroups", |_| (200, r#"{"nodegroups": ["default"]}"#.into()));
+    fake.on("eks:DescribeNodegroup", |_| {
+        (200, r#"{"nodegroup": {"nodegroupName": "default", "nodeRole": "arn:aws:iam::111122223333:role/n"}}"#.into())
+    });
+    fake.on("eks:ListClusters", |call| match call.get("nextToken") {
+        "" => (200, r#"{"clusters": ["prod"], "nextToken": "c1"}"#.into()),
+        _ => (200, r#"{"clusters": ["old", "gone"]}"#.into()),
+    });
+    fake.on("eks:DescribeCluster", |call| match call.last() {
+        "gone" => fake::not_found(),
+        name => (200, fake::cluster(name, &format!("oidc.eks.eu-west-1.amazonaws.com/id/{name}"))),
+    });
+
+    let seen = Run::start(settings(&fake)).finish().await;
+
+    assert_eq!(seen.roles().len(), 6);
+    assert_eq!(seen.associations().len(), 130);
+    assert!(seen.associations().iter().all(|it| it.detail.is_known()));
+    assert_eq!(seen.providers().len(), 2);
+    assert!(seen.providers().iter().all(|it| it.detail.is_known()));
+    let cluster = seen.cluster().expect("described");
+    assert_eq!(&*cluster.account, ACCOUNT);
+    assert_eq!(cluster.created.unwrap().to_string(), "2023-11-14T22:13:20.5Z");
+    let others = seen.other_clusters().expect("listed");
+    assert_eq!(others.clusters.iter().map(|it| &*it.name).collect::<Vec<_>>(), ["old"]);
+    assert_eq!(others.regions.iter().map(|it| &**it).collect::<Vec<_>>(), ["eu-west-1"]);
+    assert_eq!((seen.addons(), seen.nodegroups()), (1, 1));
+    for scope in seen.scopes() {
+        assert!(
+            matches!(seen.state(&scope), SourceState::Live { .. }),
+            "{scope:?}: {:?}",
+            seen.state(&scope)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_costs_only_what_it_concerns() {
+    let fake = Fake::start().await;
+    fake.on("iam:ListRoles", |call| fake::denied_xml(&call.operation));
+    fake.on("iam:ListOpenIDConnectProviders", |call| fake::denied_xml(&call.operation));
+    fake.on("iam:GetOpenIDConnectProvider", |_| (200, fake::get_provider(ISSUER)));
+    fake.on("iam:GetRole", |call| match call.get("RoleName") {
+        "app" => (200, fake::get_role("app", "/", ALLOW)),
+        _ => fake::denied_xml("iam:GetRole"),
+    });
+    fake.on("eks:ListPodIdentityAssociations", |_| (200, fake::associations(0..3, None)));
+    fake.on("eks:DescribePodIdentityAssociation", |call| match call.last() {
+        "a-1" => fake::denied_json("eks:DescribePodIdentityAssociation"),
+        id => (200, fake::association(id)),
+    });
+
+    let run = Run::start(settings(&fake));
+    run.fetch([Ref::Role(arn("app")), Ref::Role(arn("secret"))]).await;
+    let seen = run.finish().await;
+
+    assert_eq!(seen.missing(&roles()), "iam:ListRoles");
+    assert_eq!(seen.missing(&providers()), "iam:ListOpenIDConnectProviders");
+    let provider = Arn::new(format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"));
+    assert_eq!(
+        seen.provider(&provider).map(|it| it.detail.is_known()),
+        Some(true),
+        "read by its ARN"
+    );
+    assert!(seen.role(&arn("app")).expect("read alone").last_used.is_known());
+    let Some(Knowledge::Denied(denied)) = seen.known(&Ref::Role(arn("secret"))) else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(&*denied.permission, "iam:GetRole");
+    assert_eq!(&*denied.detail, "no identity-based policy allows the iam:GetRole action");
+    let details: Vec<bool> = seen.associations().iter().map(|it| it.detail.is_known()).collect();
+    assert_eq!(details, [true, false, true]);
+    assert!(matches!(seen.state(&Scope::Associations), SourceState::Live { .. }));
+}
+
+#[tokio::test]
+async fn the_path_of_a_role_is_part_of_its_name() {
+    let fake = Fake::start().await;
+    fake.on("iam:GetRole", |call| match call.get("RoleName") {
+        "app" => (200, fake::get_role("app", "/team/", ALLOW)),
+        _ => fake::error_xml(404, "NoSuchEntity", "The role cannot be found."),
+    });
+    let run = Run::start(settings(&fake));
+    let wanted =
+        [arn("app"), arn("team/app"), arn("none"), Arn::from("arn:aws:iam::111122223333:user/app")];
+    run.fetch(wanted.clone().map(Ref::Role)).await;
+    let seen = run.finish().await;
+    assert_eq!(seen.known(&Ref::Role(wanted[0].clone())), Some(Knowledge::Absent));
+    assert!(seen.role(&wanted[1]).is_some());
+    assert_eq!(seen.known(&Ref::Role(wanted[2].clone())), Some(Knowledge::Absent));
+    assert_eq!(seen.known(&Ref::Role(wanted[3].clone())), Some(Knowledge::Absent));
+    assert!(fake.calls("iam:GetRole").iter().all(|it| it.get("RoleName") != "user"));
+}
+
+#[tokio::test]
+async fn another_account_is_read_only_with_its_own_credentials() {
+    let fake = Fake::start().await;
+    fake.on("sts:GetCallerIdentity", |call| {
+        let account = if call.access_key_id == "AKIAOTHER" { "444455556666" } else { ACCOUNT };
+        (200, fake::caller(account))
+    });
+    fake.on("iam:GetRole", |call| {
+        let account = if call.access_key_id == "AKIAOTHER" { "444455556666" } else { ACCOUNT };
+        (200, fake::get_role(call.get("RoleName"), "/", ALLOW).replace(ACCOUNT, account))
+    });
+    let profiles = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n\
+                    [wrong]\naws_access_key_id = AKIAHOME2\naws_secret_access_key = x\n";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, profiles).unwrap();
+    let mut settings = settings(&fake);
+    settings.env.push(("AWS_SHARED_CREDENTIALS_FILE".into(), file.path().display().to_string()));
+    settings.account_profiles =
+        vec![("444455556666".into(), "other".into()), ("777788889999".into(), "wrong".into())];
+    let in_account = |account: &str| Arn::new(format!("arn:aws:iam::{account}:role/app"));
+    let run = Run::start(settings);
+    let accounts = ["444455556666", "777788889999", "123456789012"];
+    run.fetch(accounts.map(|it| Ref::Role(in_account(it)))).await;
+    run.fetch([Ref::Role(Arn::from("arn:aws-cn:iam::111122223333:role/app"))]).await;
+    let seen = run.finish().await;
+
+    assert!(seen.role(&in_account("444455556666")).is_some());
+    let detail = |of: Arn| match seen.known(&Ref::Role(of)) {
+        Some(Knowledge::Denied(it)) => it.detail.to_string(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(
+        detail(in_account("777788889999")),
+        "profile `wrong` belongs to account 111122223333, not 777788889999"
+    );
+    assert_eq!(detail(in_account("123456789012")), "no credentials for account 123456789012");
+    assert_eq!(
+        detail(Arn::from("arn:aws-cn:iam::111122223333:role/app")),
+        "no credentials for partition aws-cn"
+    );
+    assert!(fake.calls("iam:GetRole").iter().all(|it| it.access_key_id == "AKIAOTHER"));
+    let caller = seen.caller().expect("proven");
+    assert_eq!(
+        caller.accounts.iter().map(|it| &**it).collect::<Vec<_>>(),
+        [ACCOUNT, "444455556666"]
+    );
+}
+
+#[tokio::test]
+async fn expired_credentials_are_neither_denied_nor_absent() {
+    let fake = Fake::start().await;
+    fake.on("sts:GetCallerIdentity", |_| {
+        fake::error_xml(403, "ExpiredToken", "The security token included is expired")
+    });
+    let run = Run::start(settings(&fake));
+    run.fetch([Ref::Role(arn("app"))]).await;
+    let seen = run.finish().await;
+    let state = seen.state(&Scope::Cluster);
+    assert!(
+        matches!(&state, SourceState::Expired { profile, .. } if &**profile == "environment"),
+        "{state:?}"
+    );
+    assert_eq!(seen.known(&Ref::Role(arn("app"))), Some(Knowledge::NotYet));
+    assert!(
+        fake.calls("eks:DescribeCluster").is_empty(),
+        "nothing is asked of an account that is not proven"
+    );
+}
+
+#[tokio::test]
+async fn without_credentials_aws_is_off() {
+    let fake = Fake::start().await;
+    let mut settings = settings(&fake);
+    settings.env.retain(|(name, _)| !name.contains("KEY"));
+    let seen = Run::start(settings).finish().await;
+    let state = seen.state(&Scope::Associations);
+    assert!(matches!(&state, SourceState::Off { .. }), "{state:?}");
+}
+
+#[tokio::test]
+async fn clear_text_goes_nowhere_but_to_loopback() {
+    let fake = Fake::start().await;
+    let mut settings = settings(&fake);
+    settings.env.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
+    settings.env.push(("AWS_ENDPOINT_URL".into(), "http://emulator.example:4566".into()));
+    let seen = Run::start(settings).finish().await;
+    let SourceState::Failed { error, .. } = seen.state(&Scope::Cluster) else { panic!("{seen:?}") };
+    assert!(error.contains("only https or loopback"), "{error}");
+}
+
+#[tokio::test]
+async fn garbage_is_a_failure_and_not_an_empty_list() {
+    let fake = Fake::start().await;
+    fake.on("iam:ListRoles", |call| match call.get("Marker") {
+        "" => (200, fake::list_roles(&[("r0".into(), "/", ALLOW)], Some("m1"))),
+        _ => (200, "<ListRolesResponse><Li".into()),
+    });
+    fake.on("eks:ListPodIdentityAssociations", |_| (200, "{\"associations\": [".into()));
+    fake.on("iam:ListOpenIDConnectProviders", |_| (200, fake::list_providers(&[ISSUER])));
+    fake.on("iam:GetOpenIDConnectProvider", |_| {
+        fake::error_xml(400, "Throttling", "Rate exceeded")
+    });
+    let seen = Run::start(settings(&fake)).finish().await;
+    assert!(
+        matches!(seen.state(&roles()), SourceState::Truncated { .. }),
+        "{:?}",
+        seen.state(&roles())
+    );
+    assert_eq!(seen.roles().len(), 1, "the first page is kept");
+    let associations = seen.state(&Scope::Associations);
+    assert!(matches!(associations, SourceState::Failed { .. }), "{associations:?}");
+    assert_eq!(seen.providers()[0].detail, Knowledge::NotYet, "a throttled row is pending");
+}
+
+#[tokio::test]
+async fn a_repeated_page_token_ends() {
+    let fake = Fake::start().await;
+    fake.on("iam:ListRoles", |_| {
+        (200, fake::list_roles(&[("r0".into(), "/", ALLOW)], Some("same")))
+    });
+    let seen = Run::start(settings(&fake)).finish().await;
+    assert!(
+        matches!(seen.state(&roles()), SourceState::Truncated { .. }),
+        "{:?}",
+        seen.state(&roles())
+    );
+    assert_eq!(fake.calls("iam:ListRoles").len(), 2);
+}
+
+#[tokio::test]
+async fn many_roles_are_listed_before_they_are_read_one_by_one() {
+    let fake = Fake::start().await;
+    let all: Vec<_> = (0..30).map(|n| (format!("r{n}"), "/", ALLOW)).collect();
+    fake.on("iam:ListRoles", move |_| (200, fake::list_roles(&all, None)));
+    fake.on("iam:GetRole", |call| (200, fake::get_role(call.get("RoleName"), "/", ALLOW)));
+    let run = Run::start(settings(&fake));
+    let wanted: Vec<Ref> = (0..30).map(|n| Ref::Role(arn(&format!("r{n}")))).collect();
+    run.fetch(wanted.clone()).await;
+    run.fetch(wanted).await;
+    let seen = run.finish().await;
+    assert!(
+        seen.roles().iter().all(|it| it.last_used.is_known()),
+        "the list did not take away what GetRole told"
+    );
+    assert_eq!(seen.roles().len(), 30);
+    assert_eq!(fake.calls("iam:GetRole").len(), 30, "asked once each");
+}
+
+#[tokio::test]
+async fn policies_come_on_the_second_request() {
+    let fake = Fake::start().await;
+    fake.on("iam:GetRole", |call| (200, fake::get_role(call.get("RoleName"), "/", ALLOW)));
+    fake.on("iam:ListAttachedRolePolicies", |_| {
+        let body = "<ListAttachedRolePoliciesResponse><ListAttachedRolePoliciesResult><AttachedPolicies>\
+            <member><PolicyArn>arn:aws:iam::aws:policy/A</PolicyArn><PolicyName>A</PolicyName></member>\
+            <member><PolicyArn>arn:aws:iam::aws:policy/B</PolicyArn><PolicyName>B</PolicyName></member>\
+            </AttachedPolicies><IsTruncated>false</IsTruncated></ListAttachedRolePoliciesResult>\
+            </ListAttachedRolePoliciesResponse>";
+        (200, body.into())
+    });
+    fake.on("iam:GetPolicy", |call| match call.get("PolicyArn") {
+        "arn:aws:iam::aws:policy/A" => {
+            (200, "<GetPolicyResponse><GetPolicyResult><Policy><DefaultVersionId>v7</DefaultVersionId></Policy>\
+                   </GetPolicyResult></GetPolicyResponse>".into())
+        }
+        _ => fake::denied_xml("iam:GetPolicy"),
+    });
+    fake.on("iam:GetPolicyVersion", |call| {
+        assert_eq!(call.get("VersionId"), "v7");
+        (200, format!("<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>{}</Document>\
+                       </PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>", fake::encoded(ALLOW)))
+    });
+    fake.on("iam:ListRolePolicies", |_| {
+        (200, "<ListRolePoliciesResponse><ListRolePoliciesResult><PolicyNames><member>in</member></PolicyNames>\
+               <IsTruncated>false</IsTruncated></ListRolePoliciesResult></ListRolePoliciesResponse>".into())
+    });
+    fake.on("iam:GetRolePolicy", |_| {
+        (200, format!("<GetRolePolicyResponse><GetRolePolicyResult><RoleName>app</RoleName><PolicyName>in</PolicyName>\
+                       <PolicyDocument>{}</PolicyDocument></GetRolePolicyResult></GetRolePolicyResponse>",
+                      fake::encoded(ALLOW)))
+    });
+    let mut run = Run::start(settings(&fake));
+    run.fetch([Ref::Role(arn("app"))]).await;
+    run.until(|seen| seen.role(&arn("app")).is_some_and(|it| it.last_used.is_known())).await;
+    run.fetch([Ref::Role(arn("app"))]).await;
+    let seen = run.finish().await;
+    let role = seen.role(&arn("app")).expect("read").clone();
+    let Knowledge::Known(policies) = role.policies else { panic!("{:?}", role.policies) };
+    assert_eq!(&*policies.inline[0].0, "in");
+    assert_eq!(policies.attached.len(), 2);
+    let Knowledge::Known(document) = &policies.attached[0].document else { panic!("{policies:?}") };
+    assert_eq!(&*document.raw, ALLOW);
+    let Knowledge::Denied(denied) = &policies.attached[1].document else { panic!("{policies:?}") };
+    assert_eq!(&*denied.permission, "iam:GetPolicy");
+}
+
+#[tokio::test]
+async fn a_context_without_hints_is_found_by_its_server() {
+    let fake = Fake::start().await;
+    fake.on("eks:ListClusters", |_| (200, r#"{"clusters": ["a", "prod"]}"#.into()));
+    fake.on("eks:DescribeCluster", |call| (200, fake::cluster(call.last(), ISSUER)));
+    let mut settings = settings(&fake);
+    settings.cluster = None;
+    let check = async |server: &str, expected: Option<&str>| {
+        let seen = Run::start_on(settings.clone(), Some(server)).finish().await;
+        assert_eq!(seen.cluster().map(|it| it.name.to_string()).as_deref(), expected, "{server}");
+        if expected.is_none() {
+            assert!(matches!(seen.state(&Scope::Cluster), SourceState::Off { .. }));
+        }
+    };
+    check("https://PROD.gr7.eu-west-1.eks.amazonaws.com", Some("prod")).await;
+    check("https://127.0.0.1:6443", None).await;
+}
+
+#[tokio::test]
+async fn a_poll_follows_changes_and_a_refresh_does_not_wait() {
+    let fake = Fake::start().await;
+    let mut settings = settings(&fake);
+    settings.follow = true;
+    let mut run = Run::start(settings);
+    run.until(|seen| matches!(seen.state(&roles()), SourceState::Live { .. })).await;
+    fake.on("iam:ListRoles", |_| (200, fake::list_roles(&[("new".into(), "/", ALLOW)], None)));
+    run.send(Command::Refresh).await;
+    run.until(|seen| seen.role(&arn("new")).is_some()).await;
+    fake.on("iam:ListRoles", |call| fake::denied_xml(&call.operation));
+    run.send(Command::Refresh).await;
+    run.until(|seen| matches!(seen.state(&roles()), SourceState::Denied { .. })).await;
+}
