@@ -1,0 +1,127 @@
+//! Thousands of generated policies, judged by `iam` and by `naive`.
+
+use crate::{
+    naive::{self, World},
+    parse,
+    policies::{Case, Feature, Rng, generate},
+    request, show,
+};
+use idscope::iam::{Decision, evaluate};
+use std::collections::BTreeSet;
+
+const N_CLOSED: u64 = 6000;
+const N_OPEN: u64 = 1500;
+const MAX_WORLDS: usize = 40;
+
+#[test]
+fn agrees_in_a_closed_world() {
+    let mut seen = Seen::default();
+    for seed in 0..N_CLOSED {
+        let case = generate(seed);
+        let decision = evaluate(&parse(&case.policy), &request(&case.subject)).decision;
+        let possible = naive::outcomes(&case.policy, &case.subject, &case.subject.context);
+        check(&case, decision, &possible);
+        seen.note(&case, decision);
+    }
+    seen.assert_varied();
+}
+
+/// Some keys are unknown to `iam`; the second evaluator tries everything that they could be.
+#[test]
+fn never_claims_what_an_unknown_key_could_change() {
+    let mut seen = Seen::default();
+    for seed in N_CLOSED..N_CLOSED + N_OPEN {
+        let case = generate(seed);
+        let mut rng = Rng::new(!seed);
+        let mut keys: Vec<&String> = case.subject.context.keys().collect();
+        let absent = "aws:ResourceTag/level".to_owned();
+        keys.push(&absent);
+        let n_hidden = 1 + rng.below(2);
+        let hidden: BTreeSet<&String> = (0..n_hidden).map(|_| *rng.pick(&keys)).collect();
+
+        let mut request = request(&case.subject);
+        let mut worlds = vec![case.subject.context.clone()];
+        for key in hidden {
+            request.context.set_unknown(key);
+            worlds = worlds.iter().flat_map(|it| variants(it, key, &case)).collect();
+        }
+        let decision = evaluate(&parse(&case.policy), &request).decision;
+        let stride = worlds.len() / MAX_WORLDS + 1;
+        for world in worlds.iter().step_by(stride) {
+            let possible = naive::outcomes(&case.policy, &case.subject, world);
+            match decision {
+                Decision::Unknown => {}
+                Decision::Allow | Decision::ExplicitDeny | Decision::ImplicitDeny => {
+                    check(&case, decision, &possible);
+                }
+            }
+        }
+        seen.note(&case, decision);
+    }
+    seen.assert_varied();
+}
+
+/// `world` with everything that `key` could be: missing, as it is, and whatever the policy might ask for.
+fn variants(world: &World, key: &str, case: &Case) -> Vec<World> {
+    let mut values: Vec<Vec<String>> = vec![vec![], vec!["zzz".into()], vec!["true".into()]];
+    values.extend(world.get(key).cloned());
+    for statement in parse(&case.policy).statements {
+        for condition in statement.conditions.iter().filter(|it| it.key.eq_ignore_ascii_case(key)) {
+            values.extend(condition.values.iter().map(|it| vec![it.to_string()]));
+            values.push(condition.values.iter().map(ToString::to_string).collect());
+        }
+    }
+    values
+        .into_iter()
+        .map(|it| {
+            let mut res = world.clone();
+            res.insert(key.to_owned(), it);
+            res
+        })
+        .collect()
+}
+
+#[track_caller]
+fn check(case: &Case, decision: Decision, possible: &[bool]) {
+    let fits = match decision {
+        Decision::Allow => possible == [true],
+        Decision::ExplicitDeny | Decision::ImplicitDeny => possible == [false],
+        // Kleene's logic may not see that all coins lead to the same end, but without coins there is no excuse.
+        Decision::Unknown => 1 < possible.len() || may_have_coins(case),
+    };
+    assert!(fits, "{decision:?} but {possible:?} is possible\n{}", show(case));
+}
+
+fn may_have_coins(case: &Case) -> bool {
+    [Feature::Everyone, Feature::UnknownOperator, Feature::Typed]
+        .iter()
+        .any(|it| case.features.contains(it))
+}
+
+/// Guards against a generator that stops saying anything.
+#[derive(Default)]
+struct Seen {
+    n_allow: usize,
+    n_deny: usize,
+    n_unknown: usize,
+    features: BTreeSet<Feature>,
+}
+
+impl Seen {
+    fn note(&mut self, case: &Case, decision: Decision) {
+        match decision {
+            Decision::Allow => self.n_allow += 1,
+            Decision::ExplicitDeny | Decision::ImplicitDeny => self.n_deny += 1,
+            Decision::Unknown => self.n_unknown += 1,
+        }
+        self.features.extend(&case.features);
+    }
+
+    fn assert_varied(&self) {
+        let least = (self.n_allow + self.n_deny + self.n_unknown) / 50;
+        assert!(least < self.n_allow, "{} allows", self.n_allow);
+        assert!(least < self.n_deny, "{} denies", self.n_deny);
+        assert!(least < self.n_unknown, "{} unknown", self.n_unknown);
+        assert_eq!(self.features.len(), 12, "{:?}", self.features);
+    }
+}
