@@ -3,16 +3,20 @@
 //! Nothing here judges. A failing call becomes a `SourceState` or `Knowledge`, never the end of the session.
 
 pub mod aws;
+pub mod kube;
 mod lower_aws;
 mod lower_kube;
 pub mod slim;
 
 use crate::{
     event::{Event, Generation},
-    ident::{Ref, Text},
+    ident::{Ref, Text, Timestamp},
 };
 use std::{path::PathBuf, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 /// Everything a session needs to know, resolved from flags, environment and configuration.
 #[derive(Clone, Debug)]
@@ -51,25 +55,81 @@ pub struct AccountRole {
 }
 
 /// A running set of sources. Dropping it ends them.
-pub struct Session {}
+#[derive(Debug)]
+pub struct Session {
+    wanted: mpsc::UnboundedSender<Vec<Ref>>,
+    asked: watch::Sender<u64>,
+    aws_commands: mpsc::Sender<aws::Command>,
+    /// Aborts what it holds when it is dropped, and so does `aws`.
+    _kube: JoinSet<()>,
+    _aws: aws::Running,
+}
+
+/// How many orders to the AWS side may wait; further ones are dropped, since the graph asks again.
+const AWS_COMMANDS: usize = 256;
 
 impl Session {
-    /// Starts everything. Never fails: an unreachable cluster or missing credentials arrive as states.
+    /// Starts everything in the running tokio runtime. Never fails: an unreachable cluster or missing credentials arrive
+    /// as states.
     pub fn start(
-        _settings: Settings,
-        _generation: Generation,
-        _events: mpsc::Sender<Event>,
+        settings: Settings,
+        generation: Generation,
+        events: mpsc::Sender<Event>,
     ) -> Session {
-        todo!()
+        // An error means that somebody chose one before, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (sides, kube_side) = watch::channel(None);
+        let (wanted, wanted_here) = mpsc::unbounded_channel();
+        let (asked, asked_here) = watch::channel(0);
+        let (aws_commands, commands) = mpsc::channel(AWS_COMMANDS);
+        let aws = aws::start(settings.clone(), generation, events.clone(), kube_side, commands);
+        let wires = kube::Wires {
+            events,
+            sides,
+            cluster: aws.cluster.clone(),
+            wanted: wanted_here,
+            asked: asked_here,
+        };
+        let mut kube = JoinSet::new();
+        kube.spawn(kube::run(settings, generation, wires));
+        Session { wanted, asked, aws_commands, _kube: kube, _aws: aws }
     }
 
     /// Asks for objects that no list has brought; de-duplicated and rate-limited here.
-    pub fn fetch(&self, _wanted: Vec<Ref>) {
-        todo!()
+    pub fn fetch(&self, wanted: Vec<Ref>) {
+        let (kube, aws): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|it| match it {
+            Ref::ConfigMap { .. } | Ref::Secret { .. } => true,
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::ServiceAccount(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::Association(_)
+            | Ref::Role(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => false,
+        });
+        // Neither side may be there any longer in a run without `follow`; then nothing more can be answered.
+        if !kube.is_empty() {
+            let _ = self.wanted.send(kube);
+        }
+        if !aws.is_empty() {
+            let _ = self.aws_commands.try_send(aws::Command::Fetch(aws));
+        }
     }
 
-    /// Polls everything now.
+    /// Polls everything now: AWS at once, and on the cluster whatever waits to be tried again.
     pub fn refresh(&self) {
-        todo!()
+        self.asked.send_modify(|it| *it += 1);
+        let _ = self.aws_commands.try_send(aws::Command::Refresh);
     }
+}
+
+/// The present time, for the states of sources: when something was last right.
+#[expect(clippy::disallowed_methods, reason = "a source is where the world's time enters as data")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
 }

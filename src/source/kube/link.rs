@@ -1,0 +1,271 @@
+//! The connection to one API server: one request at a time, answered or failed in words.
+//!
+//! Renews credentials when the server says 401, by reading the kubeconfig again. Does not retry otherwise: who calls
+//! decides, and shows it.
+
+use crate::{
+    ident::Text,
+    source::{
+        Settings,
+        kube::config::{self, ConfigError, Login, Target},
+        now,
+    },
+};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use kube::client::{AuthError, Body, Client};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CallError {
+    /// Not retryable until somebody grants it.
+    #[error("{message}")]
+    Forbidden { message: Text },
+    /// 401, or a credential plugin that says its own credentials are over. Retryable after a login.
+    #[error("{message}")]
+    Expired { message: Text, login: Login },
+    /// Not retryable: the resource is not served, or the object is gone.
+    #[error("{message}")]
+    NotFound { message: Text },
+    /// The resource version or the list's continuation is too old. List again.
+    #[error("{message}")]
+    Gone { message: Text },
+    /// Everything else; retryable.
+    #[error("{message}")]
+    Failed { message: Text },
+}
+
+impl CallError {
+    pub(crate) fn failed(message: impl AsRef<str>) -> CallError {
+        CallError::Failed { message: one_line(message.as_ref()) }
+    }
+}
+
+/// What has been resolved and connected, until it is renewed.
+#[derive(Clone)]
+pub(crate) struct Connected {
+    client: Client,
+    pub(crate) target: Arc<Target>,
+    /// Counts renewals, so that ten tasks that see one 401 renew once.
+    epoch: u64,
+    since: Instant,
+}
+
+pub(crate) struct Link {
+    settings: Settings,
+    connected: Mutex<Connected>,
+    renewing: tokio::sync::Mutex<()>,
+}
+
+/// Plugins that ask a token service need a while; one that needs longer hangs.
+const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// A refusal of credentials younger than this is final for now: reading them again would give the same.
+const RENEW_AFTER: Duration = Duration::from_secs(2);
+
+impl Link {
+    pub(crate) async fn connect(settings: &Settings) -> Result<Link, ConnectError> {
+        let connected = Mutex::new(connect(settings, 0).await?);
+        Ok(Link { settings: settings.clone(), connected, renewing: tokio::sync::Mutex::new(()) })
+    }
+
+    pub(crate) fn connected(&self) -> Connected {
+        self.connected.lock().expect("nothing panics while it holds this lock").clone()
+    }
+
+    /// Sends a GET and returns once the head of a 200 has arrived; the body is still to be read.
+    pub(crate) async fn get(&self, path: &str) -> Result<Response<Body>, CallError> {
+        let mut connected = self.connected();
+        let until = connected.client.valid_until().as_ref();
+        if until.is_some_and(|it| it.duration_since(now()).as_secs() < 30) {
+            connected = self.renew(connected.epoch).await?;
+        }
+        match self.send(&connected, path).await {
+            Err(CallError::Expired { .. }) if RENEW_AFTER < connected.since.elapsed() => {
+                let renewed = self.renew(connected.epoch).await?;
+                self.send(&renewed, path).await
+            }
+            res => res,
+        }
+    }
+
+    /// As `get`, with the whole body; for small answers.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Result<Bytes, CallError> {
+        let response = self.get(path).await?;
+        let body = http_body_util::Limited::new(response.into_body(), 8 << 20).collect();
+        match tokio::time::timeout(self.settings.request_timeout, body).await {
+            Ok(Ok(it)) => Ok(it.to_bytes()),
+            Ok(Err(it)) => Err(CallError::failed(format!("read `{path}`: {it}"))),
+            Err(_) => Err(self.silent(path)),
+        }
+    }
+
+    /// The error of an answer that did not come in time.
+    pub(crate) fn silent(&self, path: &str) -> CallError {
+        let path = path.split('?').next().unwrap_or_default();
+        let seconds = self.settings.request_timeout.as_secs_f32();
+        CallError::failed(format!("read `{path}`: no answer within {seconds} s"))
+    }
+
+    async fn send(&self, connected: &Connected, path: &str) -> Result<Response<Body>, CallError> {
+        let request = Request::get(path)
+            .header(header::ACCEPT, "application/json")
+            // The server answers pretty-printed, 2.3 times the bytes, to what looks like a browser or curl.
+            .header(header::USER_AGENT, concat!("idscope/", env!("CARGO_PKG_VERSION")))
+            .body(Body::empty())
+            .map_err(|it| CallError::failed(format!("ask for `{path}`: {it}")))?;
+        let sent =
+            tokio::time::timeout(self.settings.request_timeout, connected.client.send(request));
+        let login = &connected.target.login;
+        let server = connected.target.side.server.as_deref().unwrap_or_default();
+        let response = match sent.await {
+            Err(_) => return Err(self.silent(path)),
+            Ok(Err(it)) => return Err(transport(&it, server, login)),
+            Ok(Ok(it)) => it,
+        };
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response);
+        }
+        let body = http_body_util::Limited::new(response.into_body(), 64 << 10).collect();
+        let body = tokio::time::timeout(self.settings.request_timeout, body).await;
+        let body = body.ok().and_then(Result::ok).map(|it| it.to_bytes()).unwrap_or_default();
+        Err(refusal(status, &body, login))
+    }
+
+    /// Reads the kubeconfig again and connects anew, unless somebody else has since `epoch`.
+    async fn renew(&self, epoch: u64) -> Result<Connected, CallError> {
+        let _only_one = self.renewing.lock().await;
+        let present = self.connected();
+        if present.epoch != epoch {
+            return Ok(present);
+        }
+        let renewed = connect(&self.settings, epoch + 1).await.map_err(ConnectError::into_call)?;
+        *self.connected.lock().expect("nothing panics while it holds this lock") = renewed.clone();
+        Ok(renewed)
+    }
+}
+
+/// Why there is no connection to try requests on.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    Config(ConfigError),
+    Call(CallError),
+}
+
+impl ConnectError {
+    pub(crate) fn into_call(self) -> CallError {
+        match self {
+            ConnectError::Config(it) => CallError::failed(it.to_string()),
+            ConnectError::Call(it) => it,
+        }
+    }
+}
+
+async fn connect(settings: &Settings, epoch: u64) -> Result<Connected, ConnectError> {
+    let wanted = settings.clone();
+    // Reads files and runs the credential plugin, both blocking.
+    let work = tokio::task::spawn_blocking(move || {
+        let load = config::load(&wanted);
+        let target =
+            tokio::runtime::Handle::current().block_on(load).map_err(ConnectError::Config)?;
+        let client = Client::try_from(target.config.clone()).map_err(|it| {
+            let server = target.side.server.as_deref().unwrap_or_default();
+            ConnectError::Call(transport(&it, server, &target.login))
+        })?;
+        Ok((client, target))
+    });
+    let (client, target) = match tokio::time::timeout(PLUGIN_TIMEOUT, work).await {
+        Ok(Ok(it)) => it?,
+        Ok(Err(it)) => return Err(ConnectError::Call(CallError::failed(it.to_string()))),
+        Err(_) => {
+            let text = format!(
+                "log in: the credential plugin gave no answer within {} s",
+                PLUGIN_TIMEOUT.as_secs()
+            );
+            return Err(ConnectError::Call(CallError::failed(text)));
+        }
+    };
+    Ok(Connected { client, target: Arc::new(target), epoch, since: Instant::now() })
+}
+
+/// A call that got no HTTP answer.
+fn transport(error: &kube::Error, server: &str, login: &Login) -> CallError {
+    if let Some(auth) = auth_error(error) {
+        return plugin(auth, login);
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(it) = cause.source() {
+        cause = it;
+    }
+    CallError::failed(format!("reach `{server}`: {cause}"))
+}
+
+fn auth_error(error: &kube::Error) -> Option<&AuthError> {
+    if let kube::Error::Auth(it) = error {
+        return Some(it);
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(it) = cause {
+        if let Some(auth) = it.downcast_ref::<AuthError>() {
+            return Some(auth);
+        }
+        cause = it.source();
+    }
+    None
+}
+
+/// What a credential plugin failed with: its own last line, never its output, which may hold a token.
+fn plugin(error: &AuthError, login: &Login) -> CallError {
+    let message = match error {
+        AuthError::AuthExecRun { cmd, out } => {
+            let program = cmd.split('"').nth(1).unwrap_or(cmd);
+            let stderr = String::from_utf8_lossy(&out.stderr);
+            let said = stderr.lines().map(str::trim).rfind(|it| !it.is_empty());
+            let said = said.map_or_else(|| out.status.to_string(), str::to_owned);
+            format!("log in: credential plugin `{program}`: {said}")
+        }
+        AuthError::AuthExecStart(it) => format!("log in: start the credential plugin: {it}"),
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            "log in: the credential plugin printed no ExecCredential".to_owned()
+        }
+        other => format!("log in: {other}"),
+    };
+    let lower = message.to_ascii_lowercase();
+    let over = ["expired", "sso", "login", "refresh", "credentials", "token"];
+    match error {
+        AuthError::AuthExecRun { .. } if over.iter().any(|it| lower.contains(it)) => {
+            CallError::Expired { message: one_line(&message), login: login.clone() }
+        }
+        _ => CallError::failed(message),
+    }
+}
+
+/// An HTTP answer that is not 200.
+fn refusal(status: StatusCode, body: &[u8], login: &Login) -> CallError {
+    #[derive(serde::Deserialize)]
+    struct Status {
+        message: Option<String>,
+    }
+    let said = serde_json::from_slice::<Status>(body).ok().and_then(|it| it.message);
+    let said = said.filter(|it| !it.is_empty());
+    let message = one_line(&said.unwrap_or_else(|| format!("the API server answered {status}")));
+    match status {
+        StatusCode::FORBIDDEN => CallError::Forbidden { message },
+        StatusCode::UNAUTHORIZED => CallError::Expired { message, login: login.clone() },
+        StatusCode::NOT_FOUND => CallError::NotFound { message },
+        StatusCode::GONE => CallError::Gone { message },
+        _ => CallError::Failed { message },
+    }
+}
+
+/// Text of the server or of a plugin as one line of bearable length without control characters.
+pub(crate) fn one_line(text: &str) -> Text {
+    const LONGEST: usize = 400;
+    let clean = text.chars().map(|it| if it.is_control() { ' ' } else { it });
+    clean.take(LONGEST).collect::<String>().trim().into()
+}

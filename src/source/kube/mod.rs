@@ -1,0 +1,290 @@
+//! The Kubernetes side of a session: what is listed where, and what is done when that is forbidden.
+//!
+//! Every list is cluster-wide unless `-n` narrows it; where a cluster-wide list is forbidden, the readable namespaces are
+//! read one by one and a notice says so. Nothing ends a session but its owner.
+
+mod config;
+mod follow;
+mod keeper;
+mod link;
+mod list;
+mod out;
+mod pace;
+mod proxy;
+mod server;
+pub mod split;
+mod target;
+mod single;
+
+use crate::{
+    event::{Event, Generation, Level},
+    fact::{Cluster, Knowledge, Scope, SourceState},
+    ident::{Ref, Text},
+    source::{
+        Settings,
+        aws::KubeSide,
+        kube::{
+            keeper::{IfForbidden, Keeper, Shared, Stop},
+            link::{CallError, ConnectError, Link},
+            out::{Closed, Out},
+            pace::{Pace, REFUSED},
+            target::{Listed, is_namespaced},
+        },
+        slim::Kind,
+    },
+};
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::{
+    sync::{OnceCell, Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+
+/// Lists that run at once: every kind, and a few more where namespaces are read one by one.
+const LISTS_AT_ONCE: usize = 16;
+
+/// The ends of the channels that a session holds the other ends of.
+pub(crate) struct Wires {
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) sides: watch::Sender<Option<KubeSide>>,
+    pub(crate) cluster: watch::Receiver<Option<Arc<Cluster>>>,
+    pub(crate) wanted: mpsc::UnboundedReceiver<Vec<Ref>>,
+    /// Counts the refreshes asked for.
+    pub(crate) asked: watch::Receiver<u64>,
+}
+
+/// The contexts of the kubeconfig as `(name, cluster)`, and the name of the one that a session would use.
+///
+/// The error reads after "failed to".
+pub fn contexts(settings: &Settings) -> Result<(Vec<(Text, Text)>, Option<Text>), String> {
+    config::contexts(settings).map_err(|it| it.to_string())
+}
+
+/// Runs until everything is read (without `follow`) or until it is dropped.
+pub(crate) async fn run(settings: Settings, generation: Generation, wires: Wires) {
+    let _closed = run_open(settings, generation, wires).await;
+}
+
+async fn run_open(settings: Settings, generation: Generation, wires: Wires) -> Result<(), Closed> {
+    let out = Out::new(wires.events, generation);
+    let mut pace = Pace::new(wires.asked);
+    let Some(link) = connect(&settings, &out, &mut pace, &wires.sides).await? else {
+        return Ok(());
+    };
+    let target = link.connected().target;
+    wires.sides.send_replace(Some(target.side.clone()));
+    let shared = Shared {
+        link: Arc::new(link),
+        out,
+        pace,
+        lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
+        follow: settings.follow,
+        request_timeout: settings.request_timeout,
+    };
+    let mut tasks: JoinSet<Result<(), Closed>> = JoinSet::new();
+    let readable = Arc::new(OnceCell::new());
+    for kind in Kind::ALL {
+        let (shared, readable) = (shared.clone(), readable.clone());
+        tasks.spawn(cover(shared, kind, settings.namespaces.clone(), readable));
+    }
+    tasks.spawn(server::describe(shared.clone(), wires.sides, wires.cluster));
+    tasks.spawn(single::answer(shared, wires.wanted, settings.read_secrets));
+    while let Some(done) = tasks.join_next().await {
+        match done {
+            Ok(res) => res?,
+            // A broken invariant of ours in one task must not silently leave its scope as it is.
+            Err(it) if it.is_panic() => std::panic::resume_unwind(it.into_panic()),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Tries until there is a connection; `None`: it was tried often enough for a run without `follow`.
+async fn connect(
+    settings: &Settings,
+    out: &Out,
+    pace: &mut Pace,
+    sides: &watch::Sender<Option<KubeSide>>,
+) -> Result<Option<Link>, Closed> {
+    let mut attempts = 0;
+    let mut told = String::new();
+    loop {
+        let error = match Link::connect(settings).await {
+            Ok(it) => return Ok(Some(it)),
+            Err(it) => it,
+        };
+        attempts += 1;
+        // AWS can be read without a cluster, by the flags alone.
+        sides.send_if_modified(|it| {
+            it.is_none() && {
+                *it = Some(no_side());
+                true
+            }
+        });
+        let is_final =
+            !settings.follow && (3 <= attempts || matches!(error, ConnectError::Config(_)));
+        let error = error.into_call();
+        let text = format!("failed to {error}");
+        if text != told && (settings.follow || is_final) {
+            out.notice(Level::Error, &text).await?;
+            told = text;
+        }
+        if settings.follow || is_final {
+            for scope in scopes(settings) {
+                out.state(&scope, not_connected(&error, attempts)).await?;
+            }
+        }
+        if is_final {
+            return Ok(None);
+        }
+        pace.after(attempts).await;
+    }
+}
+
+fn not_connected(error: &CallError, attempts: u32) -> SourceState {
+    match error {
+        CallError::Expired { login, .. } => {
+            SourceState::Expired { profile: login.profile.clone(), login: login.command.clone() }
+        }
+        CallError::Forbidden { message }
+        | CallError::NotFound { message }
+        | CallError::Gone { message }
+        | CallError::Failed { message } => SourceState::Failed { error: message.clone(), attempts },
+    }
+}
+
+fn no_side() -> KubeSide {
+    KubeSide {
+        server: None,
+        ca_sha256: None,
+        exec_args: Vec::new(),
+        exec_env: Vec::new(),
+        issuer: Knowledge::NotYet,
+    }
+}
+
+/// Everything that will be listed if nothing is forbidden.
+fn scopes(settings: &Settings) -> Vec<Scope> {
+    let listed = Kind::ALL.into_iter().flat_map(|it| wanted(it, &settings.namespaces));
+    std::iter::once(Scope::ApiServer).chain(listed.map(|it| it.scope())).collect()
+}
+
+fn wanted(kind: Kind, namespaces: &[Text]) -> Vec<Listed> {
+    if namespaces.is_empty() || !is_namespaced(kind) {
+        return vec![Listed::everywhere(kind)];
+    }
+    let namespaces: BTreeSet<_> = namespaces.iter().cloned().collect();
+    namespaces.into_iter().map(|it| Listed { kind, namespace: Some(it) }).collect()
+}
+
+/// Keeps one kind right wherever it is wanted.
+async fn cover(
+    shared: Shared,
+    kind: Kind,
+    namespaces: Vec<Text>,
+    readable: Arc<OnceCell<Readable>>,
+) -> Result<(), Closed> {
+    let may_narrow = namespaces.is_empty() && is_namespaced(kind);
+    if may_narrow {
+        let keeper = Keeper::new(shared.clone(), Listed::everywhere(kind), IfForbidden::Narrow);
+        return match keeper.run().await {
+            Stop::Closed => Err(Closed),
+            Stop::Done => Ok(()),
+            Stop::Forbidden => narrow(shared, kind, readable).await,
+        };
+    }
+    let mut tasks = JoinSet::new();
+    for listed in wanted(kind, &namespaces) {
+        tasks.spawn(Keeper::new(shared.clone(), listed, IfForbidden::Insist).run());
+    }
+    while let Some(stop) = tasks.join_next().await {
+        if matches!(stop, Ok(Stop::Closed)) {
+            return Err(Closed);
+        }
+    }
+    Ok(())
+}
+
+/// Which namespaces to try where cluster-wide lists are forbidden.
+#[derive(Clone, Debug)]
+enum Readable {
+    /// Every namespace that exists: most may be forbidden as well.
+    Listed(Vec<Text>),
+    /// Namespaces cannot be listed: the context's own is all that is known.
+    Own(Text),
+}
+
+/// Reads the readable namespaces one by one; with `follow`, also those that appear later.
+async fn narrow(
+    mut shared: Shared,
+    kind: Kind,
+    readable: Arc<OnceCell<Readable>>,
+) -> Result<(), Closed> {
+    let mut tasks: JoinSet<Stop> = JoinSet::new();
+    let mut seen: BTreeSet<Text> = BTreeSet::new();
+    let mut known = readable.get_or_try_init(|| first_readable(&shared, kind)).await?.clone();
+    loop {
+        let (names, if_forbidden) = match &known {
+            Readable::Listed(names) => (names.clone(), IfForbidden::Forget),
+            Readable::Own(name) => (vec![name.clone()], IfForbidden::Insist),
+        };
+        for name in names {
+            if seen.insert(name.clone()) {
+                let listed = Listed { kind, namespace: Some(name) };
+                tasks.spawn(Keeper::new(shared.clone(), listed, if_forbidden).run());
+            }
+        }
+        if !shared.follow {
+            break;
+        }
+        tokio::select! {
+            Some(Ok(Stop::Closed)) = tasks.join_next(), if !tasks.is_empty() => return Err(Closed),
+            () = shared.pace.sleep(REFUSED) => {}
+        }
+        known = find_readable(&shared).await;
+    }
+    while let Some(stop) = tasks.join_next().await {
+        if matches!(stop, Ok(Stop::Closed)) {
+            return Err(Closed);
+        }
+    }
+    Ok(())
+}
+
+/// Asked once for all kinds, and said once.
+async fn first_readable(shared: &Shared, kind: Kind) -> Result<Readable, Closed> {
+    let res = find_readable(shared).await;
+    let permission = Listed::everywhere(kind).permission("list");
+    let text = match &res {
+        Readable::Listed(names) => format!(
+            "`{permission}` is forbidden in all namespaces at once: trying {} namespaces one by one",
+            names.len()
+        ),
+        Readable::Own(name) => format!(
+            "`{permission}` is forbidden in all namespaces, and so is `list namespaces`: reading namespace `{name}` \
+             only; name others with -n"
+        ),
+    };
+    shared.out.notice(Level::Warning, &text).await?;
+    Ok(res)
+}
+
+async fn find_readable(shared: &Shared) -> Readable {
+    #[derive(serde::Deserialize)]
+    struct List {
+        items: Option<Vec<Item>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Item {
+        metadata: Metadata,
+    }
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        name: String,
+    }
+    let own = || Readable::Own(shared.link.connected().target.namespace.clone());
+    let Ok(bytes) = shared.link.get_bytes("/api/v1/namespaces").await else { return own() };
+    let Ok(list) = serde_json::from_slice::<List>(&bytes) else { return own() };
+    let names = list.items.unwrap_or_default().into_iter().map(|it| it.metadata.name.into());
+    Readable::Listed(names.collect())
+}

@@ -1,0 +1,140 @@
+//! What the API server says of itself: version, published issuer, and whether it is the EKS cluster that AWS describes.
+
+use crate::{
+    fact::{ApiServer, Change, Cluster, Denied, Fact, Knowledge, Scope, SourceState},
+    ident::{Issuer, Text},
+    source::{
+        aws::{KubeSide, proof},
+        kube::{
+            keeper::Shared,
+            link::{CallError, one_line},
+            out::Closed,
+        },
+        now,
+    },
+};
+use serde::Deserialize;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// Asks, tells the AWS side, and says it again whenever the proof changes or a refresh is asked for.
+pub(crate) async fn describe(
+    mut shared: Shared,
+    sides: watch::Sender<Option<KubeSide>>,
+    mut cluster: watch::Receiver<Option<Arc<Cluster>>>,
+) -> Result<(), Closed> {
+    let mut attempts = 0;
+    let scope = Scope::ApiServer;
+    shared.out.state(&scope, SourceState::Pending { received: 0 }).await?;
+    loop {
+        let (version, side) = match ask(&shared).await {
+            Ok(it) => it,
+            Err(error) => {
+                attempts += 1;
+                let gives_up = !shared.follow && 3 <= attempts;
+                if shared.follow || gives_up {
+                    shared.out.state(&scope, state(error, attempts)).await?;
+                }
+                if gives_up {
+                    return Ok(());
+                }
+                shared.pace.after(attempts).await;
+                continue;
+            }
+        };
+        attempts = 0;
+        sides.send_replace(Some(side.clone()));
+        loop {
+            let described = cluster.borrow_and_update().clone();
+            let fact = fact(&shared, version.clone(), &side, described.as_deref());
+            let replace = Change::Replace { scope: scope.clone(), facts: vec![fact] };
+            let live =
+                Change::Source { scope: scope.clone(), state: SourceState::Live { at: now() } };
+            shared.out.changes(vec![replace, live]).await?;
+            let asked_again = tokio::select! {
+                res = cluster.changed() => match res {
+                    Ok(()) => false,
+                    Err(_) if shared.follow => {
+                        shared.pace.until_asked().await;
+                        true
+                    }
+                    Err(_) => return Ok(()),
+                },
+                () = shared.pace.until_asked() => true,
+            };
+            if asked_again {
+                break;
+            }
+        }
+    }
+}
+
+/// What went wrong before anything was known. The refusals of keepers say more; here it is one line of the header.
+fn state(error: CallError, attempts: u32) -> SourceState {
+    match error {
+        CallError::Forbidden { message } => {
+            let denied = Denied { permission: "get /version".into(), detail: message };
+            SourceState::Denied { at: now(), denied }
+        }
+        CallError::Expired { login, .. } => {
+            SourceState::Expired { profile: login.profile, login: login.command }
+        }
+        CallError::NotFound { message }
+        | CallError::Gone { message }
+        | CallError::Failed { message } => SourceState::Failed { error: message, attempts },
+    }
+}
+
+fn fact(shared: &Shared, version: Text, side: &KubeSide, cluster: Option<&Cluster>) -> Fact {
+    let target = shared.link.connected().target;
+    Fact::ApiServer(ApiServer {
+        context: target.context.clone(),
+        server: side.server.clone().unwrap_or_default(),
+        ca_sha256: side.ca_sha256.clone(),
+        version,
+        issuer: side.issuer.clone(),
+        proof: cluster.and_then(|it| proof(side, it)),
+    })
+}
+
+/// The version, and the kubeconfig's side with the issuer added. A refused version is an empty one.
+async fn ask(shared: &Shared) -> Result<(Text, KubeSide), CallError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Version {
+        git_version: Option<String>,
+    }
+    let version = match shared.link.get_bytes("/version").await {
+        Ok(it) => serde_json::from_slice::<Version>(&it)
+            .map_err(|it| CallError::failed(format!("read `/version`: {it}")))?
+            .git_version
+            .unwrap_or_default(),
+        Err(CallError::Forbidden { .. } | CallError::NotFound { .. }) => String::new(),
+        Err(it) => return Err(it),
+    };
+    let issuer = issuer(shared).await?;
+    let side = KubeSide { issuer, ..shared.link.connected().target.side.clone() };
+    Ok((one_line(&version), side))
+}
+
+async fn issuer(shared: &Shared) -> Result<Knowledge<Issuer>, CallError> {
+    #[derive(Deserialize)]
+    struct Discovery {
+        issuer: Option<String>,
+    }
+    let bytes = match shared.link.get_bytes(DISCOVERY).await {
+        Ok(it) => it,
+        Err(CallError::Forbidden { message }) => {
+            let permission = format!("get {DISCOVERY}").into();
+            return Ok(Knowledge::Denied(Denied { permission, detail: message }));
+        }
+        Err(CallError::NotFound { .. }) => return Ok(Knowledge::Absent),
+        Err(it) => return Err(it),
+    };
+    let discovery: Discovery = serde_json::from_slice(&bytes)
+        .map_err(|it| CallError::failed(format!("read `{DISCOVERY}`: {it}")))?;
+    let issuer = discovery.issuer.filter(|it| !it.is_empty());
+    Ok(issuer.map_or(Knowledge::Absent, |it| Knowledge::Known(Issuer::new(&it))))
+}
