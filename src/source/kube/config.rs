@@ -8,7 +8,7 @@ use crate::{
     source::{
         Settings,
         aws::{KubeSide, ca_sha256},
-        kube::proxy,
+        kube::{Contexts, proxy},
     },
 };
 use kube::config::{
@@ -36,6 +36,8 @@ pub(crate) struct Login {
     pub(crate) profile: Text,
     /// `aws sso login --profile …`; empty when it is not the AWS CLI that gets them.
     pub(crate) command: Text,
+    /// The program of the credential plugin, without its folder; empty without one.
+    pub(crate) plugin: Text,
 }
 
 /// What is wrong with the kubeconfig. Reads after "failed to"; the person mends it, so it is retried forever.
@@ -73,8 +75,6 @@ pub(crate) fn contexts(settings: &Settings) -> Result<Contexts, ConfigError> {
     });
     Ok((contexts.collect(), current.filter(|it| !it.is_empty()).map(Text::from)))
 }
-
-pub(crate) type Contexts = (Vec<(Text, Text)>, Option<Text>);
 
 /// Reads the kubeconfig and resolves the wanted context. Reads files, so it blocks.
 pub(crate) async fn load(settings: &Settings) -> Result<Target, ConfigError> {
@@ -280,7 +280,11 @@ fn login(user: &AuthInfo, user_name: &str, side: &KubeSide) -> Login {
         None if uses_aws => "aws sso login".to_owned(),
         Some(_) | None => String::new(),
     };
-    Login { profile: profile.unwrap_or(user_name).into(), command: command.into() }
+    Login {
+        profile: profile.unwrap_or(user_name).into(),
+        command: command.into(),
+        plugin: program.into(),
+    }
 }
 
 fn is_in_cluster(settings: &Settings) -> bool {

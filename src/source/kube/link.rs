@@ -222,16 +222,17 @@ fn auth_error(error: &kube::Error) -> Option<&AuthError> {
 /// What a credential plugin failed with: its own last line, never its output, which may hold a token.
 fn plugin(error: &AuthError, login: &Login) -> CallError {
     let message = match error {
-        AuthError::AuthExecRun { cmd, out } => {
-            let program = cmd.split('"').nth(1).unwrap_or(cmd);
+        AuthError::AuthExecRun { cmd: _, out } => {
             let stderr = String::from_utf8_lossy(&out.stderr);
             let said = stderr.lines().map(str::trim).rfind(|it| !it.is_empty());
             let said = said.map_or_else(|| out.status.to_string(), str::to_owned);
-            format!("log in: credential plugin `{program}`: {said}")
+            format!("log in: credential plugin `{}`: {said}", login.plugin)
         }
-        AuthError::AuthExecStart(it) => format!("log in: start the credential plugin: {it}"),
+        AuthError::AuthExecStart(it) => {
+            format!("log in: credential plugin `{}` does not start: {it}", login.plugin)
+        }
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
-            "log in: the credential plugin printed no ExecCredential".to_owned()
+            format!("log in: credential plugin `{}` printed no ExecCredential", login.plugin)
         }
         other => format!("log in: {other}"),
     };

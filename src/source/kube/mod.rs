@@ -52,10 +52,11 @@ pub(crate) struct Wires {
     pub(crate) asked: watch::Receiver<u64>,
 }
 
-/// The contexts of the kubeconfig as `(name, cluster)`, and the name of the one that a session would use.
-///
-/// The error reads after "failed to".
-pub fn contexts(settings: &Settings) -> Result<(Vec<(Text, Text)>, Option<Text>), String> {
+/// The contexts of a kubeconfig as `(name, cluster)`, and the name of the one that a session would use.
+pub type Contexts = (Vec<(Text, Text)>, Option<Text>);
+
+/// Reads the kubeconfig's contexts, for `Event::Contexts`. The error reads after "failed to".
+pub fn contexts(settings: &Settings) -> Result<Contexts, String> {
     config::contexts(settings).map_err(|it| it.to_string())
 }
 
