@@ -5,9 +5,9 @@ use crate::{
     fact::{Association, Container, Knowledge, Pod, ServiceAccount, Workload},
     graph::Graph,
     ident::{AccountId, Arn, Issuer, SaKey, Text, Timestamp},
-    identity::{Carried, Judged, Mechanism, Verdict, chain::Chain, sts},
+    identity::{Carried, Judged, Mechanism, Verdict, chain::Chain, near_miss::Diagnosis, sts},
 };
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 /// The world as known at `now`.
 #[derive(Clone, Copy)]
@@ -33,8 +33,12 @@ pub struct IdentityContext<'a> {
     pub expected: Option<String>,
     /// Its pods, as they were stored; nothing here depends on a verdict.
     pub counts: PodCounts,
+    /// Bare pods of it that have the role annotation themselves.
+    pub(crate) annotated_pods: u32,
     /// The `aud` of its web identity tokens.
     pub(crate) audience: Arc<[Text]>,
+    /// What is wrong with the annotated role's trust policy; worked out when the first row asks.
+    pub(crate) diagnosis: OnceCell<Option<Diagnosis>>,
 }
 
 /// One pod that has not run to its end.
@@ -80,6 +84,12 @@ impl<'a> IdentityContext<'a> {
     /// The issuer of its tokens, where it is known.
     pub fn issuer(&self) -> Option<Issuer> {
         self.cx.graph.issuer().known()
+    }
+
+    /// What keeps the annotated role's trust policy from letting it in; `None` when nothing does, when web identity is
+    /// not what its pods use, or when the policy is not known.
+    pub(crate) fn diagnosis(&self) -> Option<&Diagnosis> {
+        self.diagnosis.get_or_init(|| crate::check::trust::diagnose(self)).as_ref()
     }
 
     pub fn irsa_verdict(&self) -> Option<&Verdict> {

@@ -106,6 +106,8 @@ pub(crate) struct Siblings {
     pub carrying: u32,
     /// Pods of node agents.
     pub node_agents: u32,
+    /// Pods without an owner that have the role annotation themselves.
+    pub annotated: u32,
 }
 
 /// Whether a spec sets variables that only an AWS SDK reads, and has no keys of its own.

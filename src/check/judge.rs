@@ -16,7 +16,7 @@ use crate::{
         eks, sts,
     },
 };
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 /// What the webhook makes the token's audience unless the ServiceAccount says otherwise.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -168,7 +168,9 @@ pub(crate) fn identity<'a>(
         pod_identity: None,
         expected: None,
         counts: siblings.counts,
+        annotated_pods: siblings.annotated,
         audience: Arc::from([audience.unwrap_or_else(|| AUDIENCE.into())]),
+        diagnosis: OnceCell::new(),
     };
     if issuer_mismatch(cx.graph).is_some() {
         return res;
@@ -205,6 +207,13 @@ pub(crate) fn accepts(identity: &IdentityContext<'_>, role_arn: &str) -> Verdict
         Verdict::Allow => Verdict::Allow,
         Verdict::None | Verdict::Deny(_) | Verdict::Unknown(_) => web_identity,
     }
+}
+
+/// Whether the trust policy of a role would take this ServiceAccount's token, were the provider there.
+pub(crate) fn takes_token(identity: &IdentityContext<'_>, role_arn: &str) -> bool {
+    let mut ask = identity.ask(role_arn);
+    ask.provider = Knowledge::Known(ask.audience.to_vec());
+    sts::judge(&ask).verdict == Verdict::Allow
 }
 
 /// The question to EKS Auth about an association.

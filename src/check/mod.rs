@@ -32,6 +32,7 @@ mod pod_key;
 mod sa;
 mod sec;
 mod tool;
+mod trust;
 mod trust_act;
 mod trust_aud;
 mod trust_cond;
@@ -291,6 +292,11 @@ pub struct Acc {
 impl Acc {
     pub(crate) fn new(row: &'static Row) -> Acc {
         Acc { row, found: Vec::new() }
+    }
+
+    /// The code that is asked for now.
+    pub(crate) fn code(&self) -> &'static str {
+        self.row.code
     }
 
     pub(crate) fn into_findings(self) -> Vec<Finding> {

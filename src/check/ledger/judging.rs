@@ -2,8 +2,8 @@
 
 use crate::{
     check::{
-        Acc, ContainerContext, ContainerLine, Context, IdentityContext, Ledger, PodContext,
-        PodCounts, Rule,
+        Acc, ContainerContext, ContainerLine, Context, IdentityContext, Ledger, PodContext, Rule,
+        expect::Siblings,
         judge::{self, Declaration},
         ledger::{Identity, is_trouble, tally::Marks},
         overview::Overview,
@@ -14,7 +14,7 @@ use crate::{
     ident::{Ref, SaKey, Text},
     identity::{Carried, Judged, Mechanism},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
 
 /// One ServiceAccount, with what its pods' rules need of it.
 pub(crate) struct Entry {
@@ -163,8 +163,8 @@ impl Ledger {
         let Some(pod) = cx.graph.pod(namespace, name) else { return };
         let Some(entry) = self.identities.get(&pod_entry.key) else { return };
         let tally = self.tallies.get(&pod_entry.key);
-        let counts = tally.map(|it| it.siblings.counts).unwrap_or_default();
-        let identity = recall(cx, entry, counts);
+        let siblings = tally.map(|it| it.siblings).unwrap_or_default();
+        let identity = recall(cx, entry, &siblings);
         let context = PodContext {
             cx,
             identity: &identity,
@@ -267,7 +267,7 @@ fn entry(context: &IdentityContext<'_>, explained: bool) -> Entry {
 }
 
 /// The context of an identity that was judged before.
-fn recall<'a>(cx: Context<'a>, entry: &'a Entry, counts: PodCounts) -> IdentityContext<'a> {
+fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> IdentityContext<'a> {
     let key = &entry.identity.key;
     let declaration = Declaration::of(cx.graph, key);
     IdentityContext {
@@ -280,8 +280,10 @@ fn recall<'a>(cx: Context<'a>, entry: &'a Entry, counts: PodCounts) -> IdentityC
         irsa: entry.irsa.clone(),
         pod_identity: entry.pod_identity.clone(),
         expected: entry.expected.clone(),
-        counts,
+        counts: siblings.counts,
+        annotated_pods: siblings.annotated,
         audience: entry.audience.clone(),
+        diagnosis: OnceCell::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         ContainerLine,
         expect::{self, Siblings},
     },
-    fact::{ContainerKind, Pod},
+    fact::{ContainerKind, Pod, ServiceAccount},
     graph::Graph,
     ident::Text,
     identity::{Carried, chain::Provider},
@@ -22,6 +22,7 @@ pub(crate) struct Marks {
     pub(crate) hints: bool,
     pub(crate) carrying: bool,
     pub(crate) node_agent: bool,
+    pub(crate) annotated: bool,
     pub(crate) deleting: bool,
     pub(crate) node: Option<Text>,
     /// Its own findings that make it degraded.
@@ -43,7 +44,7 @@ impl Tally {
         let change = |n: &mut u32, counts: bool| {
             *n = if add { *n + u32::from(counts) } else { *n - u32::from(counts) };
         };
-        let Siblings { counts, hints, carrying, node_agents } = &mut self.siblings;
+        let Siblings { counts, hints, carrying, node_agents, annotated } = &mut self.siblings;
         change(&mut counts.total, true);
         change(&mut counts.injected, marks.injected);
         change(&mut counts.stale, marks.stale);
@@ -52,6 +53,7 @@ impl Tally {
         change(hints, marks.hints);
         change(carrying, marks.carrying);
         change(node_agents, marks.node_agent);
+        change(annotated, marks.annotated);
         change(&mut self.deleting, marks.deleting);
         change(&mut self.troubled, 0 < marks.troubles);
         if let Some(node) = &marks.node {
@@ -64,8 +66,8 @@ impl Tally {
     }
 
     /// What rules of the ServiceAccount may look at: only whether there are any.
-    pub fn shape(&self) -> [bool; 8] {
-        let Siblings { counts, hints, carrying, node_agents } = self.siblings;
+    pub fn shape(&self) -> [bool; 9] {
+        let Siblings { counts, hints, carrying, node_agents, annotated } = self.siblings;
         [
             0 < counts.total,
             0 < counts.injected,
@@ -74,6 +76,7 @@ impl Tally {
             0 < counts.fixed,
             0 < hints,
             0 < carrying,
+            0 < annotated,
             node_agents == counts.total,
         ]
     }
@@ -96,6 +99,8 @@ impl Marks {
                 && expect::uses_sdk(&pod.spec),
             carrying: admitted().any(|it| it.effective != Carried::None),
             node_agent: expect::is_node_agent(&pod.name, &pod.namespace),
+            annotated: pod.owner.is_none()
+                && pod.spec.annotation(ServiceAccount::ROLE_ARN).is_some(),
             deleting: pod.deleting,
             node: pod.node.clone(),
             troubles: 0,

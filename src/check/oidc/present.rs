@@ -1,0 +1,152 @@
+//! The provider is there: does it take the tokens; and providers that roles still name.
+
+use crate::{
+    check::{
+        Acc, Context, Evidence, Fix, Severity, Subject, judge,
+        oidc::{Site, recreated, web_identities},
+    },
+    fact::{Knowledge, Scope, ServiceAccount},
+    ident::{Arn, Partition, Ref, SaKey, Text},
+    identity::near_miss,
+};
+use std::collections::BTreeMap;
+
+const AUDIENCE: &str = "sts.amazonaws.com";
+const AUDIENCE_CHINA: &str = "sts.amazonaws.com.cn";
+
+/// Hexadecimal digits of a SHA-1.
+const THUMBPRINT: usize = 40;
+
+/// OIDC-05, 06 and 07.
+pub(crate) fn client_id(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some(site) = Site::of(cx, unit) else { return };
+    let Some(provider) = site.provider.as_ref().known() else { return };
+    let Some(detail) = provider.detail.as_ref().known() else { return };
+    let mut refused: BTreeMap<Text, Vec<&SaKey>> = BTreeMap::new();
+    for key in site.roles.iter().flat_map(|it| web_identities(cx, it)) {
+        let Some(sa) = cx.graph.service_account(key).known() else { continue };
+        let audience = sa.annotation(ServiceAccount::AUDIENCE);
+        let audience = audience.cloned().unwrap_or_else(|| AUDIENCE.into());
+        if !detail.client_ids.contains(&audience) {
+            refused.entry(audience).or_default().push(key);
+        }
+    }
+    let in_china = site.arn.partition() == Some(Partition::AwsCn)
+        && detail.client_ids.iter().any(|it| &**it == AUDIENCE_CHINA);
+    for (audience, keys) in refused {
+        let code = match &*audience {
+            AUDIENCE if in_china => "OIDC-06",
+            AUDIENCE => "OIDC-05",
+            _ => "OIDC-07",
+        };
+        if code != acc.code() {
+            continue;
+        }
+        let whose = match &keys[..] {
+            [one] => format!("ServiceAccount `{one}`"),
+            many => format!("{} ServiceAccounts", many.len()),
+        };
+        let finding = acc.push(
+            Subject::provider(&site.arn),
+            format!("the client ids lack `{audience}`, the audience of {whose}"),
+            vec![Evidence {
+                place: format!("OIDC provider {} ClientIDList", site.arn),
+                found: detail.client_ids.join(", "),
+                needed: audience.to_string(),
+            }],
+        );
+        finding.fixes.push(Fix::add_client_id(&site.arn, &audience));
+    }
+}
+
+/// OIDC-08.
+pub(crate) fn thumbprint(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some(site) = Site::of(cx, unit) else { return };
+    let Some(provider) = site.provider.as_ref().known() else { return };
+    let Some(detail) = provider.detail.as_ref().known() else { return };
+    let is_eks = site.issuer.region().is_some();
+    let malformed = detail
+        .thumbprints
+        .iter()
+        .find(|it| it.len() != THUMBPRINT || !it.chars().all(|c| c.is_ascii_hexdigit()));
+    let found = match malformed {
+        Some(it) => it.to_string(),
+        None if detail.thumbprints.is_empty() && !is_eks => String::new(),
+        None => return,
+    };
+    let finding = acc.push(
+        Subject::provider(&site.arn),
+        if found.is_empty() {
+            "there is no thumbprint, and the issuer is not an EKS one".to_owned()
+        } else {
+            format!("the thumbprint `{found}` is not {THUMBPRINT} hexadecimal digits")
+        },
+        vec![Evidence {
+            place: format!("OIDC provider {} ThumbprintList", site.arn),
+            found,
+            needed: format!("{THUMBPRINT} hexadecimal digits"),
+        }],
+    );
+    if !is_eks {
+        finding.severity = Severity::Blocker;
+    }
+    let command = format!(
+        "aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {} --thumbprint-list THUMBPRINT",
+        crate::check::quote(site.arn.as_str())
+    );
+    finding.fixes.push(Fix::by_hand(
+        "FX-OIDC-THUMB",
+        "write the SHA-1 of the issuer's top certificate".into(),
+        vec![command],
+    ));
+}
+
+/// OIDC-13. Looked at once an account, with the provider of the cluster's own issuer.
+pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some(site) = Site::of(cx, unit) else { return };
+    let scope = Scope::Providers { account: site.account.as_str().into() };
+    if !site.provider.is_known()
+        || recreated(cx, &site.account).is_some()
+        || !judge::is_settled(cx.graph, &scope)
+    {
+        return;
+    }
+    let mut missing: BTreeMap<Arn, Vec<&Arn>> = BTreeMap::new();
+    for role in &site.roles {
+        let Some(known) = judge::settled_role(cx.graph, role).known() else { continue };
+        let Ok(policy) = &known.trust.parsed else { continue };
+        let issuers = near_miss::eks_issuers(policy);
+        if !issuers.contains(&site.issuer) {
+            continue;
+        }
+        for issuer in issuers.into_iter().filter(|it| *it != site.issuer) {
+            let Some(partition) = site.arn.partition() else { continue };
+            if cx.graph.provider(&site.account, &issuer) == Knowledge::Absent {
+                let arn = issuer.provider_arn(&partition, &site.account);
+                missing.entry(arn).or_default().push(role);
+            }
+        }
+    }
+    for (arn, roles) in missing {
+        let whose = match &roles[..] {
+            [one] => format!("role `{one}` trusts"),
+            many => format!("{} roles that are used here trust", many.len()),
+        };
+        let finding = acc.push(
+            Subject::provider(&arn),
+            format!("{whose} this provider, which does not exist"),
+            vec![Evidence {
+                place: format!("OIDC providers of account {}", site.account),
+                found: String::new(),
+                needed: arn.to_string(),
+            }],
+        );
+        // The cluster's own provider is there, so nobody here is refused because of it.
+        finding.severity = Severity::Hygiene;
+        finding.signature = None;
+        for role in roles {
+            let title = format!("remove the statement for `{arn}` from trust.json");
+            finding.fixes.push(Fix::trust("FX-TRUST-EDIT", title, role));
+        }
+    }
+}

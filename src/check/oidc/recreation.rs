@@ -1,0 +1,101 @@
+//! The cluster was deleted and made again: its roles trust an issuer that is no more.
+
+use crate::{
+    check::{
+        Acc, Context, Evidence, Fix, Subject, judge,
+        oidc::{Site, used_roles},
+    },
+    fact::{Knowledge, OtherClusters, Scope},
+    ident::{AccountId, Arn, Issuer, Ref},
+    identity::near_miss,
+};
+
+/// What the cluster had before.
+pub(crate) struct Recreated {
+    /// The issuer that no readable cluster has.
+    pub old: Issuer,
+    /// The roles used here that trust it and not the present one.
+    pub roles: Vec<Arn>,
+}
+
+/// `None` unless roles of `account` that are used here trust an EKS issuer that no readable cluster has, and the
+/// provider of the present one is absent, or as young as the cluster while the roles are older.
+pub(crate) fn recreated(cx: &Context<'_>, account: &AccountId) -> Option<Recreated> {
+    let graph = cx.graph;
+    if !judge::is_settled(graph, &Scope::Providers { account: account.as_str().into() }) {
+        return None;
+    }
+    let issuer = graph.issuer().known()?;
+    let cluster = graph.cluster().known()?;
+    let others = graph.other_clusters().known()?;
+    let provider = match graph.provider(account, &issuer) {
+        Knowledge::Absent => None,
+        Knowledge::Known(it) => Some(it.detail.as_ref().known()?.created?),
+        Knowledge::Denied(_) | Knowledge::NotYet => return None,
+    };
+    let cluster_created = cluster.created;
+    if let Some(it) = provider
+        && cluster_created.is_none_or(|created| it < created)
+    {
+        return None;
+    }
+    let mut res: Option<Recreated> = None;
+    for arn in used_roles(cx, account) {
+        let Some(role) = judge::settled_role(graph, arn).known() else { continue };
+        let Ok(policy) = &role.trust.parsed else { continue };
+        // A role as old as the cluster was written for it; only the missing provider says otherwise.
+        let older = role.created.zip(cluster_created).is_some_and(|(role, cluster)| role < cluster);
+        if provider.is_some() && !older {
+            continue;
+        }
+        let issuers = near_miss::eks_issuers(policy);
+        if issuers.contains(&issuer) {
+            continue;
+        }
+        let mut dead = issuers.into_iter().filter(|it| is_dead(it, &issuer, others));
+        let Some(old) = dead.next() else { continue };
+        let found = res.get_or_insert_with(|| Recreated { old, roles: Vec::new() });
+        found.roles.push(arn.clone());
+    }
+    res
+}
+
+/// OIDC-04.
+pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some(site) = Site::of(cx, unit) else { return };
+    let Some(found) = recreated(cx, &site.account) else { return };
+    let roles = match &found.roles[..] {
+        [one] => format!("role `{one}` trusts"),
+        many => format!("{} roles trust", many.len()),
+    };
+    let finding = acc.push(
+        Subject::provider(&site.arn),
+        format!("{roles} `{}`, which no cluster has: the cluster was made again", found.old),
+        vec![Evidence {
+            place: format!("OIDC providers of account {}", site.account),
+            found: found.old.to_string(),
+            needed: site.issuer.to_string(),
+        }],
+    );
+    if site.provider == Knowledge::Absent {
+        finding.fixes.push(Fix::create_provider(cx, &site.account, &site.issuer));
+    } else {
+        finding.signature = Some(crate::identity::Signature::E05);
+    }
+    for role in &found.roles {
+        let title = format!("write `{}` instead of `{}` in trust.json", site.issuer, found.old);
+        finding.fixes.push(Fix::trust("FX-TRUST-ADD", title, role));
+    }
+}
+
+/// An EKS issuer whose region was listed and has no such cluster. A typing error of ours or a placeholder is none.
+fn is_dead(it: &Issuer, ours: &Issuer, others: &OtherClusters) -> bool {
+    let Some(region) = it.region() else { return false };
+    let (Some(id), Some(own)) = (it.id(), ours.id()) else { return false };
+    let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
+    is_id
+        && id != own
+        && !near_miss::is_near_id(id, own)
+        && others.regions.iter().any(|it| **it == *region)
+        && others.clusters.iter().all(|other| other.issuer.as_ref() != Some(it))
+}

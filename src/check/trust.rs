@@ -1,0 +1,225 @@
+//! What keeps an annotated role's trust policy from letting its ServiceAccount in: one diagnosis, many families.
+//!
+//! The codes are here, since one fault has one code; each family's file has its words.
+
+use crate::{
+    check::{Acc, Evidence, Finding, Fix, IdentityContext, Subject, fix},
+    fact::Knowledge,
+    iam,
+    ident::Arn,
+    identity::{
+        Verdict,
+        near_miss::{self, Diagnosis, Fault, Repair, What},
+    },
+};
+
+/// The fault as a family tells it.
+pub(crate) struct Told<'a> {
+    pub cx: &'a IdentityContext<'a>,
+    pub role: &'a Arn,
+    pub policy: &'a iam::Policy,
+    pub fault: &'a Fault,
+    pub diagnosis: &'a Diagnosis,
+}
+
+/// Reports the faults that have the row's code, each with the family's sentence.
+pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc, say: fn(&Told<'_>) -> String) {
+    let (Some(diagnosis), Some(role)) = (cx.diagnosis(), cx.annotated_role()) else { return };
+    let Some(policy) = policy(cx) else { return };
+    for fault in diagnosis.faults.iter().filter(|it| !it.secondary) {
+        if code(fault.what, policy, cx) != Some(acc.code()) {
+            continue;
+        }
+        let told = Told { cx, role: &role, policy, fault, diagnosis };
+        let evidence = Evidence {
+            place: format!("role {role} {}", fault.path),
+            found: fault.found.to_string(),
+            needed: fault.needed.to_string(),
+        };
+        let finding = acc.push(
+            Subject::service_account(cx.key, Some(role.clone())),
+            say(&told),
+            vec![evidence],
+        );
+        offer(&told, finding);
+    }
+}
+
+/// Whether web identity is what its pods use: an association would take over, and one that nobody could read counts
+/// unless pods show that there is none.
+pub(crate) fn web_identity_applies(cx: &IdentityContext<'_>) -> bool {
+    cx.annotation.is_some()
+        && match &cx.association {
+            Knowledge::Absent => true,
+            Knowledge::Known(_) => false,
+            Knowledge::Denied(_) | Knowledge::NotYet => 0 < cx.counts.injected,
+        }
+}
+
+/// Judges the trust policy as if the provider existed: a missing provider is a finding of its own.
+pub(crate) fn diagnose(cx: &IdentityContext<'_>) -> Option<Diagnosis> {
+    if !web_identity_applies(cx) || cx.irsa.is_none() {
+        return None;
+    }
+    let role = cx.annotation?;
+    let mut ask = cx.ask(role);
+    ask.provider = Knowledge::Known(ask.audience.to_vec());
+    near_miss::of(&ask)
+}
+
+/// The trust policy of the annotated role, where it is known and valid.
+pub(crate) fn policy<'a>(cx: &IdentityContext<'a>) -> Option<&'a iam::Policy> {
+    let role = crate::check::judge::settled_role(cx.cx.graph, &cx.annotated_role()?);
+    role.known()?.trust.parsed.as_ref().ok()
+}
+
+/// Which code a fault has; `None` where the reference has only a page for it.
+fn code(what: What, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option<&'static str> {
+    use near_miss::{Action, Audience, Condition, Key, Principal, Subject as Sub};
+    Some(match what {
+        What::Action(Action::AssumeRole) => "TRUST-ACT-01",
+        What::Action(Action::NotAction | Action::Other) => "TRUST-ACT-02",
+        What::Principal(it) => match it {
+            Principal::OtherCluster => of_other_clusters(policy),
+            // An id that is a typing error away from ours is no other cluster.
+            Principal::NearId | Principal::Host => "TRUST-KEY-04",
+            Principal::Region => "TRUST-PRIN-04",
+            Principal::Account => "TRUST-PRIN-05",
+            Principal::Partition => "TRUST-PRIN-06",
+            Principal::SwappedHost => "TRUST-PRIN-07",
+            Principal::Scheme => "TRUST-PRIN-08",
+            Principal::NotArn => "TRUST-PRIN-09",
+            Principal::WrongType => "TRUST-PRIN-10",
+            Principal::Placeholder => "TRUST-PRIN-13",
+            Principal::Deleted => "TRUST-PRIN-11",
+            Principal::PodIdentity => "TRUST-PRIN-02",
+            Principal::Service | Principal::Other => "TRUST-PRIN-01",
+        },
+        What::NoStatement => of_no_statement(policy),
+        What::Key(it) => match it {
+            Key::OtherIssuer => "TRUST-KEY-01",
+            Key::NearIssuer => "TRUST-KEY-04",
+            Key::Arn => "TRUST-KEY-02",
+            Key::Scheme => "TRUST-KEY-03",
+            Key::Bare => "TRUST-KEY-05",
+            Key::Placeholder => "TRUST-PRIN-13",
+            Key::Claim => "TRUST-KEY-07",
+            Key::PrincipalKey | Key::Absent => "TRUST-KEY-08",
+            // What the way to STS or the SDK decides cannot be seen from here: pages TRUST-KEY-09 and TRUST-KEY-10.
+            Key::Network | Key::SessionName => return None,
+        },
+        What::Subject(it) => match it {
+            Sub::Namespace => "TRUST-SUB-01",
+            // A pod that names no ServiceAccount runs as `default`, which no policy is meant for.
+            Sub::Name if &*cx.key.name == "default" => "TRUST-SUB-09",
+            Sub::Name | Sub::Both => "TRUST-SUB-02",
+            Sub::Whitespace => "TRUST-SUB-03",
+            Sub::Case => "TRUST-SUB-04",
+            Sub::Shape => "TRUST-SUB-05",
+            Sub::Wildcard => "TRUST-SUB-06",
+            Sub::Placeholder => "TRUST-PRIN-13",
+            Sub::GeneratedName => "TRUST-SUB-07",
+            Sub::UnderAudience => "TRUST-SUB-08",
+            Sub::Negated => "TRUST-COND-04",
+        },
+        What::Audience(Audience::TokenIsCustom) => "TRUST-AUD-03",
+        What::Audience(Audience::Value | Audience::Negated) => "TRUST-AUD-01",
+        What::Condition(it) => match it {
+            Condition::Variable => "TRUST-COND-05",
+            Condition::Time => "TRUST-COND-06",
+            Condition::UnknownOperator => "TRUST-COND-07",
+            Condition::Misuse | Condition::Value => "TRUST-COND-04",
+        },
+        What::TwoIssuers => "TRUST-COND-01",
+        What::Conflict => "TRUST-COND-02",
+        What::Deny => "TRUST-COND-03",
+    })
+}
+
+fn of_other_clusters(policy: &iam::Policy) -> &'static str {
+    if 1 < near_miss::eks_issuers(policy).len() { "TRUST-MULTI-01" } else { "TRUST-PRIN-03" }
+}
+
+/// No statement comes near: by whom the policy serves instead.
+fn of_no_statement(policy: &iam::Policy) -> &'static str {
+    if !near_miss::eks_issuers(policy).is_empty() {
+        return of_other_clusters(policy);
+    }
+    let services: Vec<_> = allowed(policy, "Service").collect();
+    let others = allowed(policy, "AWS").chain(allowed(policy, "Federated")).next().is_some();
+    let only_pod_identity =
+        !services.is_empty() && !others && services.iter().all(|it| *it == POD_IDENTITY);
+    if only_pod_identity { "TRUST-PRIN-02" } else { "TRUST-PRIN-01" }
+}
+
+/// The principal of EKS Pod Identity, the same in every partition.
+pub(crate) const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
+
+/// The principals of one type that Allow statements name.
+pub(crate) fn allowed<'a>(policy: &'a iam::Policy, of: &'a str) -> impl Iterator<Item = &'a str> {
+    let allow = policy.statements.iter().filter(|it| it.effect == iam::Effect::Allow);
+    allow
+        .filter_map(|it| match &it.principal {
+            Some(iam::Principal::Listed(it)) => Some(it),
+            Some(iam::Principal::Everyone) | None => None,
+        })
+        .flatten()
+        .filter(move |(it, _)| **it == *of)
+        .flat_map(|(_, it)| it.iter().map(|it| &**it))
+}
+
+/// Whom the policy serves, for messages: `ec2.amazonaws.com`, `account root`, ….
+pub(crate) fn principals(policy: &iam::Policy) -> String {
+    let mut all: Vec<&str> =
+        ["Service", "AWS", "Federated"].into_iter().flat_map(|it| allowed(policy, it)).collect();
+    all.dedup();
+    if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
+}
+
+fn offer(told: &Told<'_>, finding: &mut Finding) {
+    let Told { cx, role, fault, .. } = told;
+    let fix = match told.diagnosis.repair {
+        Repair::Edit if fault.needed.is_empty() => {
+            Fix::trust("FX-TRUST-EDIT", format!("remove {} in trust.json", fault.path), role)
+        }
+        Repair::Edit => {
+            let title = format!("in trust.json set {} to `{}`", fault.path, fault.needed);
+            Fix::trust("FX-TRUST-EDIT", title, role)
+        }
+        Repair::Split => Fix::trust(
+            "FX-TRUST-EDIT",
+            "in trust.json divide the statement into one for each cluster".into(),
+            role,
+        ),
+        Repair::Add => match add_statement(cx, role) {
+            Some(it) => it,
+            None => return,
+        },
+        Repair::Narrow => Fix::by_hand(
+            "FX-NONE",
+            format!("narrow {} so that it no longer matches `{}`", fault.path, cx.key.subject()),
+            Vec::new(),
+        ),
+    };
+    finding.fixes.push(fix);
+}
+
+/// FX-TRUST-ADD; `None` while issuer or account are not known.
+pub(crate) fn add_statement(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix> {
+    let issuer = cx.issuer()?;
+    let provider = issuer.provider_arn(&role.partition()?, &role.account()?);
+    let statement = fix::web_identity_statement(&provider, &issuer, cx.key);
+    Some(Fix::trust(
+        "FX-TRUST-ADD",
+        format!("append to Statement in trust.json: {statement}"),
+        role,
+    ))
+}
+
+/// Whether the policy as it stands lets the ServiceAccount in, provider or not.
+pub(crate) fn lets_in(cx: &IdentityContext<'_>) -> bool {
+    let Some(role) = cx.annotation else { return false };
+    let mut ask = cx.ask(role);
+    ask.provider = Knowledge::Known(ask.audience.to_vec());
+    crate::identity::sts::judge(&ask).verdict == Verdict::Allow
+}
