@@ -94,6 +94,8 @@ fn code(what: What, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option<&'
             Principal::Deleted => "TRUST-PRIN-11",
             Principal::PodIdentity => "TRUST-PRIN-02",
             Principal::Service | Principal::Other => "TRUST-PRIN-01",
+            // Whether `*` takes a web identity is not documented: the verdict is unknown, and SEC-TRUST-08 warns.
+            Principal::Everyone => return None,
         },
         What::NoStatement => of_no_statement(policy),
         What::Key(it) => match it {

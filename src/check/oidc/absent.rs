@@ -153,7 +153,7 @@ fn near(url: &str, issuer: &Issuer) -> Option<Near> {
     if id == wanted {
         return Some(Near::Region);
     }
-    (other.host() == issuer.host() && near_miss::is_near_id(id, wanted)).then_some(Near::Id)
+    (other.host() == issuer.host() && near_miss::text::is_near(id, wanted)).then_some(Near::Id)
 }
 
 #[cfg(test)]

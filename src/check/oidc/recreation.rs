@@ -95,7 +95,7 @@ fn is_dead(it: &Issuer, ours: &Issuer, others: &OtherClusters) -> bool {
     let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
     is_id
         && id != own
-        && !near_miss::is_near_id(id, own)
+        && !near_miss::text::is_near(id, own)
         && others.regions.iter().any(|it| **it == *region)
         && others.clusters.iter().all(|other| other.issuer.as_ref() != Some(it))
 }

@@ -8,7 +8,7 @@ mod clause;
 mod openness;
 mod principal;
 mod statement;
-mod text;
+pub mod text;
 mod value;
 
 pub use openness::{Open, Openness, eks_issuers, openness};

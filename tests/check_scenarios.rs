@@ -1,0 +1,158 @@
+//! Whole scenarios through graph, identity and check: what is found, and that it does not matter in which steps the
+//! facts came.
+//!
+//! A file says what is expected in its leading comments, one finding a line:
+//! `# expect: CODE severity Kind namespace/name[/container]` and `# health: namespace/serviceaccount verdict health`.
+//! Everything above hygiene must be listed; hygiene and unknown only where the file lists some.
+
+use idscope::{
+    check::{Finding, Ledger, Severity, SubjectKind, roll_up},
+    graph::Graph,
+    ident::{Ref, SaKey, Timestamp},
+    lab::{self, World},
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+#[test]
+fn scenarios_find_what_they_say() {
+    let mut wrong = Vec::new();
+    for path in scenarios() {
+        let text = fs::read_to_string(&path).unwrap();
+        let (graph, ledger) = judged(&path, &text);
+        let lines = |prefix: &str| -> BTreeSet<String> {
+            let all = text.lines().take_while(|it| it.starts_with('#'));
+            all.filter_map(|it| it.strip_prefix(prefix)).map(|it| it.trim().to_owned()).collect()
+        };
+        let expected = lines("# expect:");
+        let listed = |it: &Finding| expected.iter().any(|line| line.starts_with(it.code));
+        let found: BTreeSet<String> = roll_up(&graph, &ledger)
+            .into_iter()
+            .map(|it| it.finding)
+            .filter(|it| it.severity < Severity::Hygiene || listed(it))
+            .map(line)
+            .collect();
+        let health = lines("# health:");
+        let told: BTreeSet<String> = health
+            .iter()
+            .map(|it| {
+                let name = it.split(' ').next().unwrap();
+                let (namespace, name) = name.split_once('/').unwrap();
+                let key = SaKey::new(namespace, name);
+                let verdict = ledger.identity(&key).map_or("-", |it| it.verdict.as_str());
+                format!("{key} {verdict} {}", ledger.health(&graph, &key).as_str())
+            })
+            .collect();
+        if found != expected || told != health {
+            wrong.push(format!(
+                "{}\n  missing: {:#?}\n  too much: {:#?}\n  {told:?} instead of {health:?}",
+                path.display(),
+                expected.difference(&found).collect::<Vec<_>>(),
+                found.difference(&expected).collect::<Vec<_>>(),
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_reported_code_has_a_scenario_that_has_it_and_one_that_has_not() {
+    let mut wrong = Vec::new();
+    for dir in fs::read_dir("tests/scenarios").unwrap() {
+        let dir = dir.unwrap().path();
+        let code = dir.file_name().unwrap().to_str().unwrap().to_owned();
+        if code == "healthy" {
+            continue;
+        }
+        let has = |start: &str, wanted: bool| {
+            fs::read_dir(&dir).unwrap().any(|it| {
+                let path = it.unwrap().path();
+                let text = fs::read_to_string(&path).unwrap();
+                path.file_name().unwrap().to_str().unwrap().starts_with(start)
+                    && text.contains(&format!("# expect: {code} ")) == wanted
+            })
+        };
+        if !has("fires", true) || !has("near-miss", false) {
+            wrong.push(code);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn one_change_at_a_time_comes_to_the_same() {
+    for path in scenarios() {
+        let text = fs::read_to_string(&path).unwrap();
+        let world = World::parse(path.to_str().unwrap(), &text, now()).unwrap();
+        let mut graph = Graph::default();
+        let mut ledger = Ledger::default();
+        let mut all = BTreeSet::new();
+        for change in lab::changes(&world) {
+            let units = graph.apply(change);
+            ledger.refresh(&graph, &units, now());
+            all.extend(units);
+        }
+        let mut fresh = Ledger::default();
+        fresh.refresh(&graph, &all.into_iter().collect::<Vec<_>>(), now());
+        assert_eq!(all_of(&ledger), all_of(&fresh), "{}", path.display());
+        for key in graph.identities() {
+            let at = path.display();
+            assert_eq!(ledger.identity(key), fresh.identity(key), "{at}: {key}");
+            assert_eq!(ledger.counts(key), fresh.counts(key), "{at}: {key}");
+            assert_eq!(ledger.health(&graph, key), fresh.health(&graph, key), "{at}: {key}");
+        }
+    }
+}
+
+fn judged(path: &Path, text: &str) -> (Graph, Ledger) {
+    let world =
+        World::parse(path.to_str().unwrap(), text, now()).unwrap_or_else(|it| panic!("{it}"));
+    let mut graph = Graph::default();
+    let mut units: BTreeSet<Ref> = BTreeSet::new();
+    for change in lab::changes(&world) {
+        units.extend(graph.apply(change));
+    }
+    let mut ledger = Ledger::default();
+    ledger.refresh(&graph, &units.into_iter().collect::<Vec<_>>(), now());
+    (graph, ledger)
+}
+
+fn all_of(ledger: &Ledger) -> BTreeSet<String> {
+    ledger.findings().map(|it| format!("{it:?}")).collect()
+}
+
+/// `CODE severity Kind namespace/name[/container]`; cluster-wide names stand alone.
+fn line(finding: &Finding) -> String {
+    let subject = &finding.subject;
+    let mut name = match &subject.namespace {
+        Some(it) => format!("{it}/{}", subject.name),
+        None => subject.name.to_string(),
+    };
+    if subject.kind == SubjectKind::Container {
+        name = format!("{name}/{}", subject.container.as_deref().unwrap_or_default());
+    }
+    let (severity, kind) = (finding.severity.as_str(), subject.kind.as_str());
+    format!("{} {severity} {kind} {name}", finding.code)
+}
+
+fn scenarios() -> Vec<PathBuf> {
+    let mut res = Vec::new();
+    for dir in fs::read_dir("tests/scenarios").unwrap() {
+        for file in fs::read_dir(dir.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|it| it == "yaml") {
+                res.push(path);
+            }
+        }
+    }
+    res.sort();
+    assert!(!res.is_empty());
+    res
+}
