@@ -6,7 +6,7 @@ use crate::{
         Graph,
         scope::Reading,
         slot::{Slot, covers},
-        table::Mark,
+        table::{Held, Mark},
         touch::Touched,
     },
     ident::{Ref, SaKey, Text},
@@ -53,17 +53,14 @@ impl Graph {
         self.enrich(&mut fact);
         let slot = Slot::of(&fact);
         // An observed fact outweighs what was said; once it is here the word is out of date.
-        if let Some(of) = slot.name()
-            && !mark.cached
-            && !self.said.is_empty()
-        {
-            self.said.remove(of);
-        }
+        let outdated = slot.name().filter(|_| !mark.cached && !self.said.is_empty());
         if self.renew(&fact, mark) {
+            outdated.map(|it| self.said.remove(it));
             return;
         }
         let before = self.extra(&slot);
         self.touch(&slot, acc);
+        outdated.map(|it| self.said.remove(it));
         self.take_noted(&slot, acc);
         self.insert(fact, mark);
         self.touch(&slot, acc);
@@ -72,22 +69,24 @@ impl Graph {
     }
 
     fn drop_fact(&mut self, slot: &Slot, acc: &mut Touched) {
+        if !self.holds(slot) {
+            return;
+        }
         let before = self.extra(slot);
         self.touch(slot, acc);
-        if self.take_noted(slot, acc) {
-            self.touch(slot, acc);
-            self.touch_extra(slot, before, Extra::None, acc);
-        }
+        self.take_noted(slot, acc);
+        self.touch(slot, acc);
+        self.touch_extra(slot, before, Extra::None, acc);
     }
 
     /// Takes a fact out; a pod's id, which another pod may get, is noted by name.
-    fn take_noted(&mut self, slot: &Slot, acc: &mut Touched) -> bool {
+    fn take_noted(&mut self, slot: &Slot, acc: &mut Touched) {
         if let Slot::Of(of @ Ref::Pod { namespace, name }) = slot
             && self.pods.id(namespace, name).is_some()
         {
             acc.refs.insert(of.clone());
         }
-        self.take(slot)
+        self.take(slot);
     }
 
     fn replace(&mut self, scope: &Scope, facts: Vec<Fact>, acc: &mut Touched) {
@@ -132,20 +131,31 @@ impl Graph {
             (old, &state),
             (Some(SourceState::Pending { .. }), SourceState::Pending { .. })
         );
-        let reads_otherwise = Reading::of(old) != Reading::of(Some(&state));
+        let paint = match (old, &state) {
+            (Some(SourceState::Live { .. }), SourceState::Live { .. })
+            | (Some(SourceState::Cached { .. }), SourceState::Cached { .. }) => None,
+            (_, SourceState::Live { .. }) => Some(false),
+            (_, SourceState::Cached { .. }) => Some(true),
+            (
+                _,
+                SourceState::Pending { .. }
+                | SourceState::Stale { .. }
+                | SourceState::Denied { .. }
+                | SourceState::Failed { .. }
+                | SourceState::Truncated { .. }
+                | SourceState::Expired { .. }
+                | SourceState::Off { .. },
+            ) => None,
+        };
+        let reads_otherwise = paint.is_some() || Reading::of(old) != Reading::of(Some(&state));
         if reads_otherwise {
             self.touch_scope(&scope, acc);
         }
-        match state {
-            SourceState::Live { .. } => self.paint(&scope, false),
-            SourceState::Cached { .. } => self.paint(&scope, true),
-            SourceState::Pending { .. }
-            | SourceState::Stale { .. }
-            | SourceState::Denied { .. }
-            | SourceState::Failed { .. }
-            | SourceState::Truncated { .. }
-            | SourceState::Expired { .. }
-            | SourceState::Off { .. } => {}
+        if let Some(cached) = paint {
+            self.scan(&scope, |it| {
+                it.cached = cached;
+                false
+            });
         }
         self.sources.insert(scope.clone(), state);
         if reads_otherwise {
@@ -154,13 +164,6 @@ impl Graph {
         if !only_counts {
             acc.refs.insert(Ref::Cluster);
         }
-    }
-
-    fn paint(&mut self, scope: &Scope, cached: bool) {
-        self.scan(scope, |it| {
-            it.cached = cached;
-            false
-        });
     }
 
     /// The units in order. Everything that exists, when everything is concerned.
@@ -215,7 +218,7 @@ impl Graph {
             Ref::ServiceAccount(key) => {
                 let held = self.seats.get(&key.namespace, &key.name);
                 let held = held.and_then(|it| it.account.as_ref());
-                held.map_or(Extra::None, |it| Extra::declared(&it.fact))
+                held.map_or(Extra::None, Extra::declared)
             }
             Ref::Workload { kind, namespace, name } => {
                 let held = self.workloads[*kind as usize].get(namespace, name);
@@ -243,7 +246,7 @@ impl Graph {
         }
     }
 
-    fn touch_extra(&self, slot: &Slot, before: Extra, after: Extra, acc: &mut Touched) {
+    fn touch_extra(&mut self, slot: &Slot, before: Extra, after: Extra, acc: &mut Touched) {
         if before == after {
             return;
         }
@@ -252,10 +255,13 @@ impl Graph {
         }
         for it in [before, after] {
             match it {
-                Extra::Template { key, .. } => self.touch_identity(&key, acc),
+                Extra::Template { key, template, .. } => {
+                    self.touch_identity(&key, acc);
+                    self.pods.release_spec(template);
+                }
                 // The node roles' policies matter only where there is an association.
                 Extra::Associations => acc.wants.extend(self.node_roles().cloned().map(Ref::Role)),
-                Extra::None | Extra::Declared(_) => {}
+                Extra::None | Extra::Declared(..) => {}
             }
         }
     }
@@ -265,8 +271,8 @@ impl Graph {
 #[derive(PartialEq)]
 enum Extra {
     None,
-    /// The role annotation.
-    Declared(Text),
+    /// The role annotation, and whether it is only painted.
+    Declared(Text, bool),
     /// What a ServiceAccount's pods may be expected to need follows from its workloads' templates.
     Template {
         key: SaKey,
@@ -278,7 +284,7 @@ enum Extra {
 }
 
 impl Extra {
-    fn declared(it: &ServiceAccount) -> Extra {
-        it.role_arn().map_or(Extra::None, |role| Extra::Declared(role.clone()))
+    fn declared(it: &Held<ServiceAccount>) -> Extra {
+        it.fact.role_arn().map_or(Extra::None, |role| Extra::Declared(role.clone(), it.mark.cached))
     }
 }

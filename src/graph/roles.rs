@@ -57,6 +57,12 @@ impl Roles {
         self.naming.of(key)
     }
 
+    /// Roles whose trust names a subject of this namespace exactly.
+    pub fn naming_in<'a>(&'a self, namespace: &'a Text) -> impl Iterator<Item = &'a Arn> {
+        let first = SaKey::new(namespace.clone(), "");
+        self.naming.from(&first).take_while(|(it, _)| it.namespace == *namespace).map(|(_, it)| it)
+    }
+
     pub fn trusting<'a>(&'a self, provider: &Arn) -> impl Iterator<Item = &'a Arn> + use<'a> {
         self.trusting.of(provider)
     }

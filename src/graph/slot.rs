@@ -80,6 +80,35 @@ pub fn covers(scope: &Scope, fact: &Fact) -> bool {
 }
 
 impl Graph {
+    pub(crate) fn holds(&self, slot: &Slot) -> bool {
+        let of = match slot {
+            Slot::ApiServer => return self.api_server.is_some(),
+            Slot::Caller => return self.caller.is_some(),
+            Slot::OtherClusters => return self.other_clusters.is_some(),
+            Slot::Of(it) => it,
+        };
+        match of {
+            Ref::Cluster => self.cluster.is_some(),
+            Ref::Namespace(it) => self.namespaces.contains_key(it),
+            Ref::ServiceAccount(key) => {
+                let seat = self.seats.get(&key.namespace, &key.name);
+                seat.is_some_and(|it| it.account.is_some())
+            }
+            Ref::Pod { namespace, name } => self.pods.id(namespace, name).is_some(),
+            Ref::Workload { kind, namespace, name } => {
+                self.workload(*kind, namespace, name).is_some()
+            }
+            Ref::Node(it) => self.nodes.contains_key(it),
+            Ref::Webhook(it) => self.webhooks.contains_key(it),
+            Ref::ConfigMap { .. } | Ref::Secret { .. } => self.key_names.contains_key(of),
+            Ref::Association(it) => self.associations.contains_key(it),
+            Ref::Role(it) => self.roles.get(it).is_some(),
+            Ref::Provider(it) => self.providers.contains_key(it),
+            Ref::Addon(it) => self.addons.contains_key(it),
+            Ref::Nodegroup(it) => self.nodegroups.contains_key(it),
+        }
+    }
+
     /// Shows every mark of a scope's facts; gives the slots of those for which `visit` says true.
     pub(crate) fn scan(
         &mut self,

@@ -129,55 +129,52 @@ impl Graph {
         }
     }
 
-    /// Empties a slot; tells whether something was there.
-    pub(crate) fn take(&mut self, slot: &Slot) -> bool {
+    /// Empties a slot.
+    pub(crate) fn take(&mut self, slot: &Slot) {
         let of = match slot {
-            Slot::ApiServer => return self.api_server.take().is_some(),
-            Slot::Caller => return self.caller.take().is_some(),
-            Slot::OtherClusters => return self.other_clusters.take().is_some(),
+            Slot::ApiServer => return self.api_server = None,
+            Slot::Caller => return self.caller = None,
+            Slot::OtherClusters => return self.other_clusters = None,
             Slot::Of(it) => it,
         };
         match of {
-            Ref::Cluster => self.cluster.take().is_some(),
-            Ref::Namespace(it) => self.namespaces.remove(it).is_some(),
+            Ref::Cluster => self.cluster = None,
+            Ref::Namespace(it) => drop(self.namespaces.remove(it)),
             Ref::ServiceAccount(key) => self.take_account(key),
             Ref::Pod { namespace, name } => self.take_pod(namespace, name),
             Ref::Workload { kind, namespace, name } => self.take_workload(*kind, namespace, name),
-            Ref::Node(it) => self.nodes.remove(it).is_some(),
-            Ref::Webhook(it) => self.webhooks.remove(it).is_some(),
-            Ref::ConfigMap { .. } | Ref::Secret { .. } => self.key_names.remove(of).is_some(),
+            Ref::Node(it) => drop(self.nodes.remove(it)),
+            Ref::Webhook(it) => drop(self.webhooks.remove(it)),
+            Ref::ConfigMap { .. } | Ref::Secret { .. } => drop(self.key_names.remove(of)),
             Ref::Association(id) => {
-                let Some(held) = self.associations.remove(id) else { return false };
+                let Some(held) = self.associations.remove(id) else { return };
                 self.roles.dissociate(&held.fact);
                 let key = &held.fact.service_account;
                 self.unseat(key, |seat| {
                     seat.associations.remove(id);
                 });
-                true
             }
-            Ref::Role(arn) => self.roles.remove(arn).is_some(),
+            Ref::Role(arn) => drop(self.roles.remove(arn)),
             Ref::Provider(arn) => {
-                let Some(held) = self.providers.remove(arn) else { return false };
+                let Some(held) = self.providers.remove(arn) else { return };
                 if let Some(urls) =
                     arn.account().and_then(|account| self.provider_urls.get_mut(&account))
                 {
                     urls.unlink(&held.fact.url, arn);
                 }
-                true
             }
-            Ref::Addon(it) => self.addons.remove(it).is_some(),
-            Ref::Nodegroup(it) => self.nodegroups.remove(it).is_some(),
+            Ref::Addon(it) => drop(self.addons.remove(it)),
+            Ref::Nodegroup(it) => drop(self.nodegroups.remove(it)),
         }
     }
 
-    fn take_account(&mut self, key: &SaKey) -> bool {
+    fn take_account(&mut self, key: &SaKey) {
         let seat = self.seats.get_mut(&key.namespace, &key.name);
-        let Some(held) = seat.and_then(|it| it.account.take()) else { return false };
+        let Some(held) = seat.and_then(|it| it.account.take()) else { return };
         if let Some(role) = held.fact.role_arn().filter(|it| !it.is_empty()) {
             self.roles.unannotate(key, &Arn::new(role.clone()));
         }
         self.unseat(key, |_| {});
-        true
     }
 
     fn insert_pod(&mut self, held: Held<Pod>) {
@@ -197,9 +194,9 @@ impl Graph {
         }
     }
 
-    fn take_pod(&mut self, namespace: &str, name: &str) -> bool {
-        let Some(id) = self.pods.id(namespace, name) else { return false };
-        let Some(Held { fact: pod, .. }) = self.pods.remove(id) else { return false };
+    fn take_pod(&mut self, namespace: &str, name: &str) {
+        let Some(id) = self.pods.id(namespace, name) else { return };
+        let Some(Held { fact: pod, .. }) = self.pods.remove(id) else { return };
         self.unseat(&pod.service_account(), |seat| {
             seat.pods.remove(name);
         });
@@ -215,7 +212,6 @@ impl Graph {
             self.pod_readers.unlink(&object, &id);
         }
         self.pods.release_spec(pod.spec);
-        true
     }
 
     fn insert_workload(&mut self, mut held: Held<Workload>) {
@@ -236,9 +232,9 @@ impl Graph {
         self.workloads[it.kind as usize].insert(&namespace, &name, held);
     }
 
-    fn take_workload(&mut self, kind: WorkloadKind, namespace: &str, name: &Text) -> bool {
+    fn take_workload(&mut self, kind: WorkloadKind, namespace: &str, name: &Text) {
         let Some(held) = self.workloads[kind as usize].remove(namespace, name) else {
-            return false;
+            return;
         };
         let it = held.fact;
         let child = (kind, name.clone());
@@ -255,7 +251,6 @@ impl Graph {
             self.workload_readers.unlink(&object, &child);
         }
         self.pods.release_spec(it.template);
-        true
     }
 
     fn seat_mut(&mut self, key: &SaKey) -> &mut Seat {

@@ -158,6 +158,11 @@ impl<K: Ord, V: Ord> Links<K, V> {
         self.0.keys()
     }
 
+    /// The links of `first` and of all that follow it.
+    pub fn from<'a>(&'a self, first: &K) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
+        self.0.range(first..).flat_map(|(from, to)| to.iter().map(move |it| (from, it)))
+    }
+
     /// Everything that is linked to, by the order of what leads there.
     pub fn iter(&self) -> impl Iterator<Item = &V> {
         self.0.values().flatten()

@@ -74,7 +74,16 @@ impl Graph {
     pub(crate) fn touch_scope(&self, scope: &Scope, acc: &mut Touched) {
         match namespace_of(scope) {
             Some(namespace) => {
-                self.touch_namespace(namespace, acc);
+                for seat in self.seats.iter_in(Some(namespace)) {
+                    self.touch_account(&seat.key, acc);
+                    // What is declared here may only now be judged by.
+                    if seat.account.as_ref().is_some_and(|it| it.fact.role_arn().is_some()) {
+                        self.touch_namesakes(&seat.key.name, acc);
+                    }
+                }
+                for arn in self.roles.naming_in(namespace) {
+                    self.touch_one_role(arn, acc);
+                }
                 if is_agents_namespace(namespace) {
                     acc.refs.extend(self.nodes.keys().cloned().map(Ref::Node));
                 }
@@ -124,8 +133,12 @@ impl Graph {
         let Some(id) = self.pods.id(namespace, name) else { return };
         let Some(held) = self.pods.get(id) else { return };
         let pod = &held.fact;
+        let key = pod.service_account();
         acc.pods.push(id);
-        acc.refs.insert(Ref::ServiceAccount(pod.service_account()));
+        if let Some(seat) = self.seats.get(&key.namespace, &key.name) {
+            acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+        }
+        acc.refs.insert(Ref::ServiceAccount(key));
         acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
         if let Some((kind, owner)) = owner_of(pod) {
             self.touch_owners(kind, &pod.namespace, owner, acc);
@@ -207,6 +220,7 @@ impl Graph {
     fn touch_association(&self, id: &Text, acc: &mut Touched) {
         let Some(held) = self.associations.get(id) else { return };
         let key = &held.fact.service_account;
+        acc.refs.insert(Ref::Cluster);
         acc.refs.insert(Ref::Association(id.clone()));
         self.touch_identity(key, acc);
         self.touch_namesakes(&key.name, acc);
@@ -293,15 +307,18 @@ impl Graph {
     }
 
     fn touch_one_provider(&self, arn: &Arn, acc: &mut Touched) {
-        if self.providers.contains_key(arn) {
+        let expected = || {
+            let account = arn.account().filter(|it| self.roles.names_account(it));
+            account.and_then(|it| self.expected_provider(&it)).is_some_and(|it| it == *arn)
+        };
+        if self.providers.contains_key(arn) || expected() {
             acc.refs.insert(Ref::Provider(arn.clone()));
         }
     }
 
     fn touch_expected(&self, account: &AccountId, acc: &mut Touched) {
-        if self.roles.names_account(account)
-            && let Some(arn) = self.expected_provider(account)
-        {
+        let Some(arn) = self.expected_provider(account) else { return };
+        if self.roles.names_account(account) || self.providers.contains_key(&arn) {
             acc.refs.insert(Ref::Provider(arn));
         }
     }
