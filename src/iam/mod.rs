@@ -118,7 +118,8 @@ pub struct Request {
     /// E.g. `sts:AssumeRoleWithWebIdentity`.
     pub action: Text,
     pub caller: Caller,
-    /// The resource's ARN; only identity policies look at it.
+    /// The resource's ARN; only identity policies look at it. `None`: the action has no resources and is authorised
+    /// on `*`.
     pub resource: Option<Text>,
     pub context: Context,
 }
@@ -217,7 +218,7 @@ pub struct StatementTrace {
 pub struct Clause {
     /// What kind of clause; renders as its path in the statement.
     pub part: Part,
-    /// What the policy asks for, as written.
+    /// What the policy asks for, as written; principals as `TYPE VALUE`.
     pub wanted: Vec<Text>,
     /// What the request has.
     pub got: Got,

@@ -11,7 +11,10 @@ use crate::{
     },
     ident::Text,
 };
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt::{self, Write},
+};
 
 pub(crate) fn policy(raw: &str, kind: Kind) -> Result<Policy, Invalid> {
     let at = At::Document;
@@ -58,11 +61,24 @@ impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             At::Document => Ok(()),
-            At::Member(At::Document, name) => f.write_str(name),
-            At::Member(parent, name) => write!(f, "{parent}.{name}"),
+            At::Member(At::Document, name) => write!(f, "{}", Short(name)),
+            At::Member(parent, name) => write!(f, "{parent}.{}", Short(name)),
             At::Item(parent, index) => write!(f, "{parent}[{index}]"),
-            At::Entry(parent, name) => write!(f, "{parent}[{name}]"),
+            At::Entry(parent, name) => write!(f, "{parent}[{}]", Short(name)),
         }
+    }
+}
+
+/// Text of the document in a sentence about it: not longer than a line, control characters escaped.
+struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 120;
+        for c in self.0.chars().take(MOST) {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
+        if self.0.chars().nth(MOST).is_some() { f.write_char('…') } else { Ok(()) }
     }
 }
 
@@ -70,7 +86,10 @@ fn version_of(json: &Json<'_>, at: At<'_>) -> Result<Version, Invalid> {
     match string(json, at)? {
         "2012-10-17" => Ok(Version::V2012),
         "2008-10-17" => Ok(Version::V2008),
-        other => Err(at.invalid(format!("there is no version `{other}` of the policy language"))),
+        other => {
+            Err(at
+                .invalid(format!("there is no version `{}` of the policy language", Short(other))))
+        }
     }
 }
 
@@ -146,7 +165,7 @@ fn effect_of(json: &Json<'_>, at: At<'_>) -> Result<Effect, Invalid> {
     match string(json, at)? {
         "Allow" => Ok(Effect::Allow),
         "Deny" => Ok(Effect::Deny),
-        other => Err(at.invalid(format!("expected `Allow` or `Deny`, found `{other}`"))),
+        other => Err(at.invalid(format!("expected `Allow` or `Deny`, found `{}`", Short(other)))),
     }
 }
 
@@ -154,7 +173,7 @@ fn principal(json: &Json<'_>, at: At<'_>) -> Result<Principal, Invalid> {
     match json {
         Json::String(it) if it == "*" => Ok(Principal::Everyone),
         Json::String(it) => {
-            Err(at.invalid(format!("expected `*` or an object by type, found `{it}`")))
+            Err(at.invalid(format!("expected `*` or an object by type, found `{}`", Short(it))))
         }
         Json::Object(types) if types.is_empty() => Err(at.invalid("it names nobody")),
         _ => members(json, at)?
@@ -253,15 +272,15 @@ fn members<'r, 'j>(json: &'r Json<'j>, at: At<'_>) -> Result<&'r Members<'j>, In
     };
     let mut seen = HashSet::with_capacity(members.len());
     match members.iter().find(|(name, _)| !seen.insert(&**name)) {
-        Some((name, _)) => Err(at.invalid(format!("the key `{name}` is there twice"))),
+        Some((name, _)) => Err(at.invalid(format!("the key `{}` is there twice", Short(name)))),
         None => Ok(members),
     }
 }
 
 fn unknown(at: At<'_>, name: &str, known: &[&str]) -> Invalid {
     match known.iter().find(|it| it.eq_ignore_ascii_case(name.trim())) {
-        Some(it) => at.invalid(format!("`{name}` must be written `{it}`")),
-        None => at.invalid(format!("there is no element `{name}` here")),
+        Some(it) => at.invalid(format!("`{}` must be written `{it}`", Short(name))),
+        None => at.invalid(format!("there is no element `{}` here", Short(name))),
     }
 }
 
@@ -498,6 +517,18 @@ mod tests {
             Trust,
             r#""Principal":{"AWS":"1","AWS":"2"}"#,
             "at S.Principal: the key AWS is there twice",
+        );
+    }
+
+    #[test]
+    fn odd_text_is_shown_tamely() {
+        check(
+            Trust,
+            &format!(r#"{{"\u001b[31m{}":1}}"#, "x".repeat(1000)),
+            &format!(
+                "at {0}: there is no element {0} here",
+                format!("\\u{{1b}}[31m{}…", "x".repeat(115))
+            ),
         );
     }
 
