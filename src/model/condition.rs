@@ -137,11 +137,7 @@ impl Model {
             let concerns = |it: &Scope| feeds(screen.view(), it);
             self.graph.sources().filter(move |(it, _)| concerns(it)).map(|(_, it)| it)
         };
-        let received = states().map(|it| match it {
-            SourceState::Pending { received } => Some(*received),
-            _ => None,
-        });
-        let pending: Vec<usize> = received.flatten().collect();
+        let mut pending: Vec<usize> = Vec::new();
         for it in states() {
             match it {
                 SourceState::Denied { denied, .. } => return Condition::Denied(denied.clone()),
@@ -150,8 +146,8 @@ impl Model {
                 }
                 SourceState::Off { reason } => return Condition::Off(reason.clone()),
                 SourceState::Failed { error, .. } => return Condition::Failed(error.clone()),
-                SourceState::Pending { .. }
-                | SourceState::Live { .. }
+                SourceState::Pending { received } => pending.push(*received),
+                SourceState::Live { .. }
                 | SourceState::Cached { .. }
                 | SourceState::Stale { .. }
                 | SourceState::Truncated { .. } => {}
@@ -168,6 +164,13 @@ impl Model {
             return Condition::NoFaults { n_unknown };
         }
         Condition::Empty
+    }
+
+    /// Whether what a view lists was right once and is not kept so now.
+    pub fn is_behind(&self, view: ViewKind) -> bool {
+        self.graph
+            .sources()
+            .any(|(scope, it)| feeds(view, scope) && matches!(it, SourceState::Stale { .. }))
     }
 
     /// Every group of scopes with its worst state, in the header's order.
@@ -228,10 +231,14 @@ impl Model {
 
     /// The login command that some source asks for.
     pub fn login(&self) -> Option<Text> {
-        let asked = self.graph.sources().find_map(|(_, it)| match it {
-            SourceState::Expired { login, .. } if !login.is_empty() => Some(login.clone()),
-            _ => None,
-        });
+        let mut asked = None;
+        for (_, it) in self.graph.sources() {
+            if let SourceState::Expired { login, .. } = it
+                && !login.is_empty()
+            {
+                asked = Some(login.clone());
+            }
+        }
         asked.or_else(|| self.options.login.clone())
     }
 }

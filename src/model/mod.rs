@@ -13,6 +13,7 @@ mod world;
 
 pub use condition::{Condition, Link, SourceGroup, Trouble};
 pub use explain::{Explained, Fit};
+pub use pages::what_to_ask_for;
 pub use screen::{Flash, Mode, Page, PageKind, Prompt, PromptKind, Screen};
 
 use crate::{

@@ -338,6 +338,21 @@ impl Model {
         }
     }
 
+    /// What `enter` does to the row, in a word.
+    pub fn enter_title(&self) -> &'static str {
+        match self.screen().current().map(|it| &it.id) {
+            Some(RowId::Context(_)) => "connect",
+            Some(RowId::Node(Ref::Namespace(_))) => "drill",
+            Some(_) if !self.shown.details_shown => "details",
+            Some(RowId::Cause(_)) => "unfold",
+            Some(RowId::Under(..)) => "go to",
+            Some(RowId::Node(Ref::ServiceAccount(key))) if self.has_pods(key) => "pods",
+            Some(RowId::Node(Ref::Role(_) | Ref::Provider(_) | Ref::Association(_))) => "users",
+            Some(RowId::Node(_) | RowId::Container { .. } | RowId::Source(_)) => "details",
+            None => "drill",
+        }
+    }
+
     /// Where `u` leads; `None` where nothing can use the row.
     fn users_screen(&self) -> Option<Screen> {
         let at = self.screen().current()?.id.node()?;
@@ -425,10 +440,10 @@ impl Model {
     }
 
     /// The cause that a row is about; `None` for other rows.
-    pub(in crate::model) fn cause_of(id: &RowId) -> Option<&Cause> {
+    pub fn cause_of_row(id: &RowId) -> Option<&Cause> {
         match id {
             RowId::Cause(it) => Some(it),
-            RowId::Under(parent, _) => Model::cause_of(parent),
+            RowId::Under(parent, _) => Model::cause_of_row(parent),
             RowId::Node(_) | RowId::Container { .. } | RowId::Context(_) | RowId::Source(_) => None,
         }
     }

@@ -3,10 +3,10 @@
 use crate::{
     check::Finding,
     command::Command,
-    fact::{Denied, Knowledge, SourceState},
+    fact::{Denied, Knowledge, OidcProvider, SourceState},
     ident::{Arn, Ref, Text},
     model::{Condition, Mode, Model, Page, PageKind, Request},
-    tree::{Cause, RowId},
+    tree::{Cause, RowId, users_of},
 };
 use std::fmt::Write;
 
@@ -133,7 +133,7 @@ impl Model {
     pub fn findings_of(&self, id: &RowId) -> Vec<&Finding> {
         let mut res: Vec<&Finding> = match id {
             RowId::Cause(cause) => self.findings_of_cause(cause),
-            RowId::Under(parent, at) => match Model::cause_of(parent) {
+            RowId::Under(parent, at) => match Model::cause_of_row(parent) {
                 Some(cause) => self.findings_of_cause(cause),
                 None => self.findings_at(at),
             },
@@ -172,9 +172,35 @@ impl Model {
         }
     }
 
+    /// Looks only where `Cause::new` takes them from, so that it costs what the cause affects.
     fn findings_of_cause(&self, cause: &Cause) -> Vec<&Finding> {
+        let mut places = vec![cause.of.clone()];
+        match &cause.of {
+            Ref::ServiceAccount(key) => {
+                places.extend(self.graph.pods_of(key).map(|it| Ref::Pod {
+                    namespace: it.namespace.clone(),
+                    name: it.name.clone(),
+                }));
+            }
+            Ref::Role(_) => {
+                let users = users_of(&self.graph, &cause.of);
+                places.extend(users.into_iter().map(Ref::ServiceAccount));
+            }
+            Ref::Cluster
+            | Ref::Namespace(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Association(_)
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => {}
+        }
         let of = |it: &&Finding| it.code == cause.code && Cause::new(&self.graph, it) == *cause;
-        self.ledger.findings().filter(of).collect()
+        places.iter().flat_map(|it| self.ledger.findings_at(it)).filter(of).collect()
     }
 
     /// What `c` would copy; `None` where there is nothing to name.
@@ -216,6 +242,12 @@ impl Model {
                 _ => None,
             },
         }
+    }
+
+    /// A provider that IAM has; `None` also while it was not read.
+    pub fn provider(&self, arn: &Arn) -> Option<&OidcProvider> {
+        let all = self.graph.providers(&arn.account()?).known()?;
+        all.into_iter().find(|it| it.arn == *arn)
     }
 
     /// The trust policy of a role, indented; as it came where it is no JSON. `None` when it was not read.

@@ -1,0 +1,315 @@
+//! The details of a row: what its pods print, the chain hop by hop with the clause that decided, what is wrong and what
+//! repairs it.
+
+mod aws;
+mod chain;
+
+use crate::{
+    check::{Applicability, Finding, row},
+    fact::SourceState,
+    ident::Ref,
+    model::{Mode, Model, what_to_ask_for},
+    tree::{Cause, RowId, Standing, worst},
+    view::{
+        Frame, Line, Pane, PaneKind, Rect, Tone,
+        badge::{badge, glyph},
+        cells::{Cells, count, label, source_detail},
+        fit::{cut_line, cut_middle, wrap},
+        header,
+    },
+};
+
+/// The pane beside or below the list, and how far it could be scrolled.
+pub fn pane(model: &Model, area: Rect) -> (Pane, usize) {
+    let has_focus = matches!(model.mode(), Mode::Details);
+    let frame = if has_focus { Frame::Focused } else { Frame::Plain };
+    let inner = area.inner(frame);
+    let room = usize::from(inner.width);
+    let (title, right, lines) = match model.screen().current() {
+        Some(row) => (title(&row.id), standing(model, &row.id), lines(model, &row.id, room)),
+        None => ("details".to_owned(), Line::new(), Vec::new()),
+    };
+    let height = usize::from(inner.height);
+    let limit = lines.len().saturating_sub(height);
+    let scroll = model.details_scroll().min(limit);
+    let title_room = usize::from(area.width).saturating_sub(right.width() + 8);
+    let pane = Pane {
+        kind: PaneKind::Details,
+        area,
+        frame,
+        title: Line::of(Tone::Title, format!(" {} ", cut_middle(&title, title_room))),
+        title_right: right,
+        foot: more(lines.len(), scroll, height),
+        lines: lines.into_iter().skip(scroll).take(height).collect(),
+    };
+    (pane, limit)
+}
+
+/// How much of a text is below.
+pub fn more(n_lines: usize, scroll: usize, height: usize) -> Line {
+    match n_lines.saturating_sub(scroll + height) {
+        0 => Line::new(),
+        1 => Line::of(Tone::Muted, " 1 more line "),
+        n => Line::of(Tone::Muted, format!(" {n} more lines ")),
+    }
+}
+
+pub fn title(id: &RowId) -> String {
+    match id {
+        RowId::Node(at) | RowId::Under(_, at) => match at {
+            Ref::ServiceAccount(it) => format!("sa {it}"),
+            Ref::Role(_) => format!("role {}", label(at)),
+            Ref::Namespace(_) => format!("namespace {}", label(at)),
+            Ref::Pod { .. } => format!("pod {}", label(at)),
+            Ref::Provider(_) => format!("provider {}", label(at)),
+            it => it.to_string(),
+        },
+        RowId::Container { pod, container, .. } => format!("container {container} of {pod}"),
+        RowId::Cause(it) => it.code.to_owned(),
+        RowId::Context(it) => format!("context {it}"),
+        RowId::Source(it) => it.name(),
+    }
+}
+
+pub fn standing(model: &Model, id: &RowId) -> Line {
+    let cells = Cells::new(model);
+    let it = match id {
+        RowId::Node(at) | RowId::Under(_, at) => cells.standing(at),
+        RowId::Container { .. } | RowId::Cause(_) => {
+            worst(model.findings_of(id)).map_or(Standing::Undeclared, |(it, _)| it)
+        }
+        RowId::Context(_) | RowId::Source(_) => return Line::new(),
+    };
+    let mut res = Line::of(Tone::Plain, " ");
+    res.spans.extend(badge(it).spans);
+    res.add(Tone::Plain, " ")
+}
+
+/// Everything about a row, each line no wider than `room`.
+pub fn lines(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
+    let mut out = Out { model, room, lines: Vec::new() };
+    match id {
+        RowId::Node(at) | RowId::Under(_, at) => out.node(at),
+        RowId::Container { namespace, pod, container } => {
+            out.containers(namespace, pod, Some(container));
+        }
+        RowId::Cause(it) => out.cause(it),
+        RowId::Context(name) => out.context(name),
+        RowId::Source(scope) => {
+            if let Some(state) = model.world().graph.source(scope) {
+                out.source(state);
+            }
+        }
+    }
+    let findings = model.findings_of(id);
+    if !matches!(id, RowId::Cause(_)) {
+        out.findings(&findings);
+    }
+    out.lines.into_iter().map(|it| cut_line(it, room)).collect()
+}
+
+/// Lines as they are written.
+struct Out<'a> {
+    model: &'a Model,
+    room: usize,
+    lines: Vec<Line>,
+}
+
+impl Out<'_> {
+    fn heading(&mut self, text: &str) {
+        if self.lines.last().is_some_and(|it| !it.spans.is_empty()) {
+            self.lines.push(Line::new());
+        }
+        self.lines.push(Line::of(Tone::Title, text));
+    }
+
+    fn text(&mut self, tone: Tone, text: &str) {
+        self.indented(0, tone, text);
+    }
+
+    fn indented(&mut self, indent: usize, tone: Tone, text: &str) {
+        for it in wrap(text, self.room.saturating_sub(indent)) {
+            self.lines.push(Line::of(Tone::Plain, " ".repeat(indent)).add(tone, it));
+        }
+    }
+
+    /// `✔ role  payments-api`, with what follows wrapped under it.
+    fn hop(&mut self, (glyph, tone): (&str, Tone), what: &str, name: &str) {
+        let mut line = Line::of(tone, glyph).add(Tone::Plain, format!(" {what} "));
+        let left = self.room.saturating_sub(line.width());
+        line.push(Tone::Strong, cut_middle(name, left));
+        self.lines.push(line);
+    }
+
+    fn detail(&mut self, tone: Tone, text: &str) {
+        for it in wrap(text, self.room.saturating_sub(2)) {
+            self.lines.push(Line::of(Tone::Muted, "│ ").add(tone, it));
+        }
+    }
+
+    /// `name   value`.
+    fn pair(&mut self, name: &str, value: &str) {
+        let mut line = Line::of(Tone::Muted, format!("{name:<12} "));
+        let left = self.room.saturating_sub(line.width());
+        line.push(Tone::Plain, cut_middle(value, left));
+        self.lines.push(line);
+    }
+
+    fn node(&mut self, at: &Ref) {
+        match at {
+            Ref::ServiceAccount(key) => self.account(key),
+            Ref::Pod { namespace, name } => self.pod(namespace, name),
+            Ref::Role(arn) => self.role(arn),
+            Ref::Association(id) => self.association(id),
+            Ref::Provider(arn) => self.provider(arn),
+            Ref::Namespace(name) => self.namespace(name),
+            Ref::Cluster => self.cluster(),
+            Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => self.text(Tone::Strong, &label(at)),
+        }
+    }
+
+    fn namespace(&mut self, name: &str) {
+        let tally = self.model.world().board.namespace(name);
+        self.text(Tone::Plain, &count(tally.total(), "ServiceAccount"));
+        for it in Standing::ALL.into_iter().filter(|it| 0 < tally.count(*it)) {
+            let (glyph, tone) = glyph(it);
+            let word = if it == Standing::Undeclared { "without an identity" } else { it.word() };
+            self.lines.push(
+                Line::of(tone, format!("{glyph} {:>4} ", tally.count(it))).add(Tone::Plain, word),
+            );
+        }
+    }
+
+    fn context(&mut self, name: &str) {
+        let contexts = self.model.world().contexts;
+        if let Some((_, cluster)) = contexts.iter().find(|(it, _)| **it == *name) {
+            self.pair("cluster", cluster);
+        }
+        if self.model.context().is_some_and(|it| **it == *name) {
+            self.text(Tone::Info, "current");
+            for it in self.model.troubles().iter().take(1) {
+                if let crate::model::Trouble::NoCluster { error } = it {
+                    self.heading("Not reached");
+                    self.text(Tone::Error, error);
+                }
+            }
+        }
+        self.heading("What now");
+        self.text(Tone::Plain, "enter connects to it; what was read of the other one is forgotten");
+    }
+
+    fn source(&mut self, state: &SourceState) {
+        let (text, tone) = header::state(self.model.now(), state);
+        self.text(tone, &text);
+        let detail = source_detail(state);
+        if !detail.is_empty() {
+            self.text(Tone::Plain, &detail);
+        }
+        match state {
+            SourceState::Denied { denied, .. } => {
+                self.heading("What to ask for (c copies it)");
+                for it in what_to_ask_for(denied).lines() {
+                    self.lines.push(Line::of(Tone::Plain, it));
+                }
+            }
+            SourceState::Expired { .. } => self.text(Tone::Info, ":login renews them"),
+            SourceState::Pending { .. }
+            | SourceState::Live { .. }
+            | SourceState::Cached { .. }
+            | SourceState::Stale { .. }
+            | SourceState::Failed { .. }
+            | SourceState::Truncated { .. }
+            | SourceState::Off { .. } => {}
+        }
+    }
+
+    fn cause(&mut self, cause: &Cause) {
+        let findings = self.model.findings_of(&RowId::Cause(cause.clone()));
+        let affects = self.model.world().board.affects(cause);
+        if let Some(it) = row(cause.code) {
+            self.text(Tone::Strong, it.title);
+        }
+        self.pair("at", &cause.of.to_string());
+        let affected =
+            format!("{}, {}", count(affects.identities, "ServiceAccount"), count(affects.pods, "pod"));
+        self.pair("affects", &affected);
+        if let Some(it) = findings.first() {
+            self.finding(it);
+        }
+        let n_more = findings.len().saturating_sub(1);
+        if 0 < n_more {
+            self.text(Tone::Muted, &format!("and {n_more} more like it; unfold the row to see where"));
+        }
+        if let Some(it) = row(cause.code) {
+            self.heading("How it is seen");
+            self.text(Tone::Plain, it.detect);
+            self.heading("What repairs it");
+            self.text(Tone::Plain, it.repair);
+            self.text(Tone::Muted, it.reference);
+        }
+    }
+
+    fn findings(&mut self, findings: &[&Finding]) {
+        let mut said: Vec<(&str, &str)> = Vec::new();
+        for it in findings {
+            // Siblings say the same of each other.
+            if said.contains(&(it.code, &it.message)) {
+                continue;
+            }
+            said.push((it.code, &it.message));
+            self.finding(it);
+        }
+    }
+
+    fn finding(&mut self, it: &Finding) {
+        let (glyph, tone) = match Standing::of_severity(it.severity) {
+            Some(standing) => glyph(standing),
+            None => ("·", Tone::Muted),
+        };
+        self.heading("");
+        self.lines.pop();
+        let name = row(it.code).map_or("", |it| it.name);
+        let mut line = Line::of(tone, format!("{glyph} {}", it.code));
+        let left = self.room.saturating_sub(line.width() + it.confidence.as_str().len() + 2);
+        line.push(Tone::Strong, format!(" {}", cut_middle(name, left)));
+        self.lines.push(crate::view::fit::spread(
+            line,
+            Line::of(Tone::Muted, it.confidence.as_str()),
+            self.room,
+        ));
+        self.indented(2, Tone::Plain, &it.message);
+        for evidence in &it.evidence {
+            self.indented(2, Tone::Muted, &evidence.place);
+            let room = self.room;
+            crate::view::policy::push_difference(
+                &mut self.lines,
+                "found",
+                &evidence.found,
+                "needed",
+                &evidence.needed,
+                room,
+            );
+        }
+        for fix in &it.fixes {
+            let restart = if fix.restart_needed { ", then restart the pods" } else { ", no restart" };
+            let tone = match fix.applicability {
+                Applicability::Safe | Applicability::Confirm => Tone::Plain,
+                Applicability::DisplayOnly => Tone::Muted,
+            };
+            let mut line = Line::of(Tone::Key, "f ");
+            let text = format!("{}{restart}", fix.title);
+            let mut parts = wrap(&text, self.room.saturating_sub(2)).into_iter();
+            line.push(tone, parts.next().unwrap_or_default());
+            self.lines.push(line);
+            for it in parts {
+                self.lines.push(Line::of(tone, format!("  {it}")));
+            }
+        }
+    }
+}

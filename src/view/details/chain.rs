@@ -1,0 +1,226 @@
+//! The chain of an identity: what asks for it, what carries it, and every hop of the verdict.
+
+use crate::{
+    check::{ContainerLine, Reach},
+    fact::Knowledge,
+    ident::{Ref, SaKey, Text},
+    identity::{Carried, Hop, Judged, Mechanism, Outcome, Verdict, chain::Provider},
+    tree::Standing,
+    view::{
+        Line, Tone,
+        badge::{glyph, of_outcome},
+        cells::{count, unknown},
+        details::Out,
+        policy,
+    },
+};
+
+impl Out<'_> {
+    pub(in crate::view) fn account(&mut self, key: &SaKey) {
+        let world = self.model.world();
+        let Some(identity) = world.ledger.identity(key) else {
+            return self.text(Tone::Info, "not judged yet");
+        };
+        self.headline(&identity.verdict, &identity.because);
+        self.heading("Chain");
+        self.pods_hop(key, identity.mechanism);
+        let (mark, said) = match (world.graph.service_account(key), identity.exists) {
+            (Knowledge::Known(it), _) if it.role_arn().is_some() => (Outcome::Pass, "annotated"),
+            (Knowledge::Known(_), _) => (Outcome::Pass, "not annotated"),
+            (_, Some(false)) => (Outcome::Fail, "does not exist"),
+            (_, _) => (Outcome::Unknown, "not read"),
+        };
+        self.hop(of_outcome(mark), "sa", &key.to_string());
+        self.detail(Tone::Plain, said);
+        if let Some(it) = &identity.association {
+            self.hop(of_outcome(Outcome::Pass), "association", it);
+        }
+        match &identity.judged {
+            Some(it) => self.hops(it),
+            None => self.text(Tone::Muted, "nothing asks for an AWS identity"),
+        }
+        if let Some(it) = &identity.shadowed {
+            self.heading("Annotation, which the association hides");
+            self.text(verdict_tone(&it.verdict), &it.because);
+        }
+    }
+
+    fn headline(&mut self, verdict: &Verdict, because: &str) {
+        match verdict {
+            Verdict::Deny(it) => {
+                self.text(Tone::Muted, "Its pods print");
+                self.indented(1, Tone::Error, &format!("{} {it}", it.text()));
+                self.text(Tone::Plain, because);
+            }
+            Verdict::Unknown(_) => {
+                self.text(Tone::Unknown, &unknown(verdict).unwrap_or_default());
+                self.text(Tone::Plain, because);
+            }
+            Verdict::Allow => self.text(Tone::Success, because),
+            Verdict::None => {}
+        }
+    }
+
+    fn pods_hop(&mut self, key: &SaKey, mechanism: Mechanism) {
+        let counts = self.model.world().ledger.counts(key);
+        if counts.total == 0 {
+            self.hop(("·", Tone::Muted), "no pods", "");
+            return;
+        }
+        if mechanism == Mechanism::None {
+            self.hop(("·", Tone::Muted), &count(counts.total, "pod"), "");
+        } else {
+            let all = counts.injected == counts.total;
+            let mark = of_outcome(if all { Outcome::Pass } else { Outcome::Fail });
+            self.hop(mark, &format!("{} of {} carry it", counts.injected, count(counts.total, "pod")), "");
+        }
+        let mut say = |n: u32, text: &str| {
+            if 0 < n {
+                self.detail(Tone::Plain, &format!("{n} {text}"));
+            }
+        };
+        say(counts.stale, "started with another identity and need a restart");
+        say(counts.node_role, "end with the node role");
+        say(counts.fixed, "use static keys");
+    }
+
+    /// Every hop; the policy is taken apart where it decided.
+    fn hops(&mut self, judged: &Judged) {
+        let decided = judged
+            .hops
+            .iter()
+            .position(|it| it.outcome == Outcome::Fail)
+            .or_else(|| judged.hops.iter().position(|it| it.outcome == Outcome::Unknown));
+        for (at, it) in judged.hops.iter().enumerate() {
+            self.one_hop(it, Some(at) == decided);
+        }
+    }
+
+    fn one_hop(&mut self, it: &Hop, decided: bool) {
+        self.hop(of_outcome(it.outcome), it.what, &it.name);
+        let tone = if decided { of_outcome(it.outcome).1 } else { Tone::Muted };
+        self.detail(tone, &it.detail);
+        let Some(evaluation) = it.evaluation.as_ref().filter(|_| decided) else { return };
+        for mut line in policy::evaluation(evaluation, self.room.saturating_sub(2)) {
+            line.spans.insert(0, Line::of(Tone::Muted, "│ ").spans.remove(0));
+            self.lines.push(line);
+        }
+    }
+
+    pub(in crate::view) fn pod(&mut self, namespace: &str, name: &str) {
+        let world = self.model.world();
+        let Some(pod) = world.graph.pod(namespace, name) else {
+            return self.text(Tone::Muted, "gone");
+        };
+        let key = pod.service_account();
+        self.pair("account", &key.to_string());
+        if let Some(it) = world.graph.root_owner(pod) {
+            self.pair("owner", &format!("{}/{}", it.kind.short(), it.name));
+        }
+        if let Some(it) = &pod.node {
+            self.pair("node", it);
+        }
+        let phase = pod.waiting.as_deref().map_or(format!("{:?}", pod.phase), str::to_owned);
+        self.pair("status", if pod.deleting { "terminating" } else { &phase });
+        self.containers(namespace, name, None);
+        if let Some(it) = world.ledger.identity(&key).and_then(|it| it.judged.as_ref()) {
+            self.heading("Would it be granted");
+            self.text(verdict_tone(&it.verdict), &it.because);
+            self.hops(it);
+        }
+    }
+
+    /// What each container was given and what it ends with.
+    pub(in crate::view) fn containers(&mut self, namespace: &str, pod: &str, only: Option<&Text>) {
+        let lines = self.model.world().ledger.containers(namespace, pod);
+        let Some(lines) = lines else {
+            self.text(Tone::Muted, "it has run to its end, or is not judged yet");
+            return;
+        };
+        for it in lines.iter().filter(|it| only.is_none_or(|only| *only == it.container)) {
+            self.container(it);
+        }
+    }
+
+    fn container(&mut self, it: &ContainerLine) {
+        self.heading(&format!("Container {}", it.container));
+        self.pair("asked for", &short(&it.declared));
+        self.pair("carries", &short(&it.effective));
+        let (word, standing) = match (&it.chain.provider, it.reach) {
+            (Provider::Static, _) => ("static keys", Standing::WrongId),
+            (Provider::WebIdentity(_), _) => ("irsa", Standing::Healthy),
+            (Provider::Container, _) => ("pod identity", Standing::Healthy),
+            (Provider::NodeRole, Reach::Proven) => ("the node role", Standing::NodeRole),
+            (Provider::NodeRole, Reach::NotKnown) => {
+                ("the node role, if it can reach it", Standing::NodeRole)
+            }
+            (Provider::NodeRole, Reach::Blocked) => ("nothing: metadata is out of reach", Standing::Undeclared),
+            (Provider::None, _) => ("nothing", Standing::Undeclared),
+        };
+        let standing = match (&it.declared, standing) {
+            // What was asked for is not what it ends with.
+            (Carried::Irsa(_) | Carried::PodIdentity(_), Standing::NodeRole) => Standing::WrongId,
+            (Carried::Irsa(_) | Carried::PodIdentity(_), Standing::Undeclared) => Standing::Blocked,
+            (Carried::None, Standing::WrongId) => Standing::Undeclared,
+            (_, it) => it,
+        };
+        let (glyph, tone) = glyph(standing);
+        self.hop((glyph, tone), "ends with", word);
+        if let Some(arn) = &it.role_arn {
+            self.detail(Tone::Strong, arn.as_str());
+        }
+        self.detail(Tone::Muted, &it.chain.because);
+        if let Some(error) = it.chain.error {
+            self.detail(Tone::Error, error);
+        }
+        for it in &it.chain.unread {
+            self.detail(Tone::Unknown, &format!("not read, and might change this: {it}"));
+        }
+    }
+
+    pub(in crate::view) fn cluster(&mut self) {
+        let graph = self.model.world().graph;
+        if let Knowledge::Known(it) = graph.cluster() {
+            self.pair("name", &it.name);
+            self.pair("region", &it.region);
+            self.pair("account", &it.account);
+            self.pair("version", &it.version);
+            self.pair("issuer", it.issuer.as_ref().map_or("none", |it| it.as_str()));
+        }
+        if let Some(it) = graph.api_server() {
+            self.pair("API server", &it.server);
+        }
+    }
+
+    /// The accounts that use a node, a line each.
+    pub(in crate::view) fn users(&mut self, at: &Ref) {
+        let world = self.model.world();
+        let users = crate::tree::users_of(world.graph, at);
+        self.heading(&format!("Used by {}", count(u32::try_from(users.len()).unwrap_or(u32::MAX), "ServiceAccount")));
+        for key in users {
+            let standing = world.board.identity(&key).map_or(Standing::Waiting, |it| it.standing);
+            let (glyph, tone) = glyph(standing);
+            self.lines.push(Line::of(tone, glyph).add(Tone::Plain, format!(" {key}")));
+        }
+    }
+}
+
+fn short(it: &Carried) -> String {
+    match it {
+        Carried::None => "nothing".into(),
+        Carried::Irsa(arn) => format!("irsa {}", arn.name().unwrap_or(arn.as_str())),
+        Carried::PodIdentity(Some(arn)) => {
+            format!("pod identity {}", arn.name().unwrap_or(arn.as_str()))
+        }
+        Carried::PodIdentity(None) => "pod identity, role not known".into(),
+    }
+}
+
+fn verdict_tone(it: &Verdict) -> Tone {
+    match it {
+        Verdict::None => Tone::Muted,
+        Verdict::Allow => Tone::Success,
+        Verdict::Deny(_) => Tone::Error,
+        Verdict::Unknown(_) => Tone::Unknown,
+    }
+}

@@ -1,0 +1,57 @@
+//! The help page, written by the keymap and the commands themselves, so that it cannot be wrong.
+
+use crate::{
+    command::{Command, Group, ViewKind},
+    keymap::Keymap,
+    view::{Line, Tone, fit::width},
+};
+
+const KEYS: usize = 18;
+
+pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
+    let mut res = Vec::new();
+    for group in Group::ALL {
+        push_heading(&mut res, group.title());
+        for it in Command::ALL.into_iter().filter(|it| it.group() == group) {
+            let keys: Vec<String> = keymap.keys(it).map(|it| it.to_string()).collect();
+            if !keys.is_empty() {
+                push_entry(&mut res, &keys.join(" "), it.help(), room);
+            }
+        }
+    }
+    push_heading(&mut res, "Views, after :");
+    for it in ViewKind::ALL {
+        let scope = if it.has_namespaces() { " [NAMESPACE] [/FILTER]" } else { "" };
+        let scope = if it == ViewKind::Contexts { " [NAME]" } else { scope };
+        push_entry(&mut res, &format!(":{}", it.aliases()[0]), &format!("{}{}", it.help(), hint(scope)), room);
+    }
+    push_entry(&mut res, ":login", "run the login command, with the screen out of its way", room);
+    push_entry(&mut res, ":explain TEXT", "which error a text is, and whose it may be; or paste it anywhere", room);
+    push_entry(&mut res, ":q", "leave", room);
+    push_heading(&mut res, "Filters, after /");
+    push_entry(&mut res, "/api|web", "a regular expression over all columns, upper and lower case alike", room);
+    push_entry(&mut res, "/!kube", "what does not match", room);
+    push_entry(&mut res, "/-f pmapi", "fuzzy, on the name", room);
+    res
+}
+
+fn hint(scope: &str) -> String {
+    if scope.is_empty() { String::new() } else { format!(" ·{scope}") }
+}
+
+fn push_heading(res: &mut Vec<Line>, text: &str) {
+    if !res.is_empty() {
+        res.push(Line::new());
+    }
+    res.push(Line::of(Tone::Title, text));
+}
+
+fn push_entry(res: &mut Vec<Line>, keys: &str, text: &str, room: usize) {
+    let keys_room = if room < 60 { 12 } else { KEYS };
+    let parts = crate::view::fit::wrap(text, room.saturating_sub(keys_room + 3).max(10));
+    for (at, part) in parts.into_iter().enumerate() {
+        let keys = if at == 0 { keys } else { "" };
+        let gap = " ".repeat((keys_room + 1).saturating_sub(width(keys)).max(1));
+        res.push(Line::of(Tone::Key, format!("  {keys}")).add(Tone::Plain, format!("{gap}{part}")));
+    }
+}
