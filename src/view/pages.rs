@@ -128,7 +128,7 @@ fn explain(it: &Explained, room: usize) -> Vec<Line> {
         res.push(Line::of(Tone::Unknown, "? none of the error texts that are known"));
     }
     for signature in &it.signatures {
-        for (at, part) in wrap(signature.text(), room.saturating_sub(6)).into_iter().enumerate() {
+        for (at, part) in wrap("", room.saturating_sub(6)).into_iter().enumerate() {
             let code = if at == 0 { signature.to_string() } else { String::new() };
             res.push(Line::of(Tone::Key, format!("{code:<5} ")).add(Tone::Strong, part));
         }

@@ -49,7 +49,7 @@ impl Out<'_> {
         match verdict {
             Verdict::Deny(it) => {
                 self.text(Tone::Muted, "Its pods print");
-                self.indented(1, Tone::Error, &format!("{} {it}", it.text()));
+                self.indented(1, Tone::Error, &it.to_string());
                 self.text(Tone::Plain, because);
             }
             Verdict::Unknown(_) => {
