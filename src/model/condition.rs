@@ -176,8 +176,17 @@ impl Model {
     /// Every group of scopes with its worst state, in the header's order.
     pub fn source_groups(&self) -> Vec<SourceGroup> {
         let mut res: Vec<SourceGroup> = Vec::new();
+        let home = self.graph.cluster().known().map(|it| it.account.clone());
+        // Other accounts are a trouble of their own and say nothing of this one.
+        let is_ours = |scope: &Scope| match (scope, &home) {
+            (Scope::Roles { account } | Scope::Providers { account }, Some(home)) => {
+                account == home
+            }
+            (_, _) => true,
+        };
         for it in LABELS {
-            let states = self.graph.sources().filter(|(scope, _)| label(scope).0 == *it);
+            let all = self.graph.sources();
+            let states = all.filter(|(scope, _)| label(scope).0 == *it && is_ours(scope));
             let worst = states.map(|(_, it)| it).max_by_key(|it| rank(it));
             res.extend(worst.map(|state| SourceGroup { label: it, state: state.clone() }));
         }

@@ -177,10 +177,12 @@ impl Model {
         let mut places = vec![cause.of.clone()];
         match &cause.of {
             Ref::ServiceAccount(key) => {
-                places.extend(self.graph.pods_of(key).map(|it| Ref::Pod {
-                    namespace: it.namespace.clone(),
-                    name: it.name.clone(),
-                }));
+                places.extend(
+                    self.graph.pods_of(key).map(|it| Ref::Pod {
+                        namespace: it.namespace.clone(),
+                        name: it.name.clone(),
+                    }),
+                );
             }
             Ref::Role(_) => {
                 let users = users_of(&self.graph, &cause.of);

@@ -133,11 +133,15 @@ impl Model {
     }
 
     fn accept_prompt(&mut self) -> Vec<Request> {
+        let suggestion = self.suggestion().unwrap_or_default();
         let Some(prompt) = self.prompt.take() else { return Vec::new() };
         match prompt.kind {
             // It was applied with every key.
             PromptKind::Filter { .. } => Vec::new(),
-            PromptKind::Line => match parse_line(&prompt.text) {
+            // The beginning of a word is enough where the rest was shown.
+            PromptKind::Line => match parse_line(&prompt.text).or_else(|error| {
+                parse_line(&format!("{}{suggestion}", prompt.text)).map_err(|_| error)
+            }) {
                 Ok(line) => self.go(line),
                 Err(it) => {
                     self.say(Level::Error, &it.to_string());

@@ -82,11 +82,7 @@ fn key(it: KeyEvent) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        event::Event,
-        keymap::parse_key,
-        runtime::input::lower,
-    };
+    use crate::{event::Event, keymap::parse_key, runtime::input::lower};
     use crossterm::event::{
         Event as Term, KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers,
     };
@@ -97,11 +93,13 @@ mod tests {
 
     #[test]
     fn keys_read_as_they_are_written() {
-        let check = |code: KeyCode, modifiers: KeyModifiers, expected: &str| {
-            match lower(press(code, modifiers, KeyEventKind::Press)) {
-                Some(Event::Key(it)) => assert_eq!(Some(it), parse_key(expected)),
-                other => panic!("{other:?}"),
-            }
+        let check = |code: KeyCode, modifiers: KeyModifiers, expected: &str| match lower(press(
+            code,
+            modifiers,
+            KeyEventKind::Press,
+        )) {
+            Some(Event::Key(it)) => assert_eq!(Some(it), parse_key(expected)),
+            other => panic!("{other:?}"),
         };
         check(KeyCode::Char('z'), KeyModifiers::CONTROL, "ctrl-z");
         check(KeyCode::Char('G'), KeyModifiers::SHIFT, "G");

@@ -50,7 +50,10 @@ mod tests {
     fn splits_as_a_shell_does() {
         let check = |text: &str, expected: &[&str]| assert_eq!(words(text), expected, "{text}");
         check("aws sso login --profile prod", &["aws", "sso", "login", "--profile", "prod"]);
-        check("aws sso login --profile 'my prod'", &["aws", "sso", "login", "--profile", "my prod"]);
+        check(
+            "aws sso login --profile 'my prod'",
+            &["aws", "sso", "login", "--profile", "my prod"],
+        );
         check("a \"b c\"d ''", &["a", "b cd", ""]);
         check("echo $(id); ls", &["echo", "$(id);", "ls"]);
         check("  ", &[]);

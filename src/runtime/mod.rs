@@ -65,8 +65,9 @@ pub struct Launch {
 impl Launch {
     /// On the real sources.
     pub fn new(settings: Settings, options: Options, theme: Theme) -> Launch {
-        let start: StartFeed =
-            Box::new(|settings, generation, events| Box::new(Session::start(settings, generation, events)));
+        let start: StartFeed = Box::new(|settings, generation, events| {
+            Box::new(Session::start(settings, generation, events))
+        });
         Launch { settings, options, theme, start }
     }
 }
@@ -92,7 +93,9 @@ impl ExitStatus {
 /// What keeps the dashboard from starting, or ends it early. None is worth a retry.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    #[error("start the dashboard: standard input and output are no terminal; `idscope check` prints instead")]
+    #[error(
+        "start the dashboard: standard input and output are no terminal; `idscope check` prints instead"
+    )]
     NoTerminal,
     #[error("use the terminal")]
     Terminal(#[source] io::Error),
@@ -281,8 +284,7 @@ impl Loop {
         // The old sources end before the new ones begin, so that two never poll one account.
         self.feed = None;
         self.generation.store(generation.0, Ordering::Relaxed);
-        self.feed =
-            Some((self.start)(self.settings.clone(), generation, self.events_to.clone()));
+        self.feed = Some((self.start)(self.settings.clone(), generation, self.events_to.clone()));
     }
 
     async fn login(&mut self, command: &str) -> Event {

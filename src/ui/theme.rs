@@ -36,7 +36,7 @@ impl Theme {
             Tone::Warning => (Some(Paint::Yellow), plain),
             Tone::Accent => (Some(Paint::Magenta), plain),
             Tone::Unknown => (Some(Paint::DarkGray), plain.add_modifier(Modifier::ITALIC)),
-            Tone::Info => (Some(Paint::Blue), plain),
+            Tone::Info => (Some(Paint::LightBlue), plain),
             Tone::Success => (Some(Paint::Green), plain),
         };
         match (self.color, paint) {
@@ -62,7 +62,11 @@ impl Theme {
 
     /// Horizontal, vertical, and the corners in reading order.
     pub(in crate::ui) fn edges(&self) -> [&'static str; 6] {
-        if self.ascii { ["-", "|", "+", "+", "+", "+"] } else { ["─", "│", "╭", "╮", "╰", "╯"] }
+        if self.ascii {
+            ["-", "|", "+", "+", "+", "+"]
+        } else {
+            ["─", "│", "╭", "╮", "╰", "╯"]
+        }
     }
 
     /// Our own signs in ASCII where that is asked for. One column each, so that nothing moves; names from the cluster
@@ -90,6 +94,7 @@ fn ascii(it: char) -> char {
         '▾' => 'v',
         '│' => '|',
         '…' => '~',
+        '␣' => '_',
         it => it,
     }
 }

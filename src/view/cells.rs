@@ -4,7 +4,7 @@ use crate::{
     check::{Finding, row},
     fact::{Knowledge, Pod, Scope, SourceState},
     ident::{Arn, Ref, SaKey, Timestamp},
-    identity::{Carried, Mechanism, Verdict, Why, chain::Provider},
+    identity::{Carried, Mechanism, Signature, Verdict, Why, chain::Provider},
     model::Model,
     tree::{Cause, Fold, Row, RowId, Standing, Within, World, of_pod, of_ref, worst},
     view::{
@@ -84,9 +84,7 @@ impl<'a> Cells<'a> {
                         Line::of(Tone::Plain, provider(&it.chain.provider))
                     }
                     (Col::Role, Some(it)) => self.role(it.role_arn.as_ref(), room),
-                    (Col::Why, Some(it)) => {
-                        Line::of(Tone::Muted, cut_end(&it.chain.because, room))
-                    }
+                    (Col::Why, Some(it)) => Line::of(Tone::Muted, cut_end(&it.chain.because, room)),
                     (_, _) => Line::new(),
                 }
             }
@@ -118,12 +116,19 @@ impl<'a> Cells<'a> {
         match &row.id {
             RowId::Node(at) | RowId::Under(_, at) if Model::cause_of_row(&row.id).is_none() => {
                 let text = match at {
-                    Ref::ServiceAccount(key) if 0 < row.depth && matches!(row.id, RowId::Node(_)) => {
+                    Ref::ServiceAccount(key)
+                        if 0 < row.depth && matches!(row.id, RowId::Node(_)) =>
+                    {
                         key.name.to_string()
                     }
                     Ref::ServiceAccount(key) if in_one_namespace => key.name.to_string(),
                     Ref::Pod { name, .. } if 0 < row.depth => format!("pod {name}"),
                     Ref::Pod { name, .. } if in_one_namespace => name.to_string(),
+                    Ref::Association(id) => match self.world.graph.association(id) {
+                        Some(it) if in_one_namespace => it.service_account.name.to_string(),
+                        Some(it) => it.service_account.to_string(),
+                        None => id.to_string(),
+                    },
                     it => label(it),
                 };
                 let tone = match at {
@@ -140,7 +145,11 @@ impl<'a> Cells<'a> {
             }
             RowId::Cause(cause) => {
                 let standing = self.cause_standing(cause);
-                let it = if room < 9 { Line::of(glyph(standing).1, glyph(standing).0) } else { badge(standing) };
+                let it = if room < 9 {
+                    Line::of(glyph(standing).1, glyph(standing).0)
+                } else {
+                    badge(standing)
+                };
                 res.spans.extend(it.spans);
             }
             RowId::Context(name) => {
@@ -188,7 +197,13 @@ impl<'a> Cells<'a> {
             Ref::Role(arn) => self.role_cell(arn, at, col, room),
             Ref::Association(id) => self.association_cell(id, at, col, room),
             Ref::Provider(arn) => self.provider_cell(arn, at, col, room),
-            it => if col == Col::Why { self.why(it, room) } else { Line::new() },
+            it => {
+                if col == Col::Why {
+                    self.why(it, room)
+                } else {
+                    Line::new()
+                }
+            }
         }
     }
 
@@ -207,7 +222,9 @@ impl<'a> Cells<'a> {
                 let title = it.code.and_then(row).map(|it| it.title);
                 let because = identity.and_then(|it| unknown(&it.verdict));
                 match (title, because) {
-                    (Some(title), _) if it.standing < Standing::Waiting => say(it.standing, title, room),
+                    (Some(title), _) if it.standing < Standing::Waiting => {
+                        say(it.standing, title, room)
+                    }
                     (_, Some(why)) => say(it.standing, &why, room),
                     (_, _) => brief(it.standing, room),
                 }
@@ -250,7 +267,8 @@ impl<'a> Cells<'a> {
             Col::Why => {
                 let at = Ref::Pod { namespace: pod.namespace.clone(), name: pod.name.clone() };
                 let (standing, signature) = of_pod(self.world.ledger, pod);
-                let found = worst(self.world.ledger.findings_at(&at)).and_then(|(_, it)| row(it.code));
+                let found =
+                    worst(self.world.ledger.findings_at(&at)).and_then(|(_, it)| row(it.code));
                 match (found, signature) {
                     (Some(it), _) => say(standing, it.title, room),
                     (None, Some(it)) => {
@@ -299,7 +317,9 @@ impl<'a> Cells<'a> {
                 Knowledge::Known(_) if self.standing(at) == Standing::Undeclared => {
                     Line::of(Tone::Muted, "· unused")
                 }
-                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => self.why(at, room),
+                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
+                    self.why(at, room)
+                }
             },
             _ => Line::new(),
         }
@@ -321,9 +341,10 @@ impl<'a> Cells<'a> {
         let provider = self.model.provider(arn);
         let detail = provider.and_then(|it| it.detail.as_ref().known());
         match col {
-            Col::Clients => {
-                Line::of(Tone::Plain, cut_end(&detail.map_or(String::new(), |it| it.client_ids.join(", ")), room))
-            }
+            Col::Clients => Line::of(
+                Tone::Plain,
+                cut_end(&detail.map_or(String::new(), |it| it.client_ids.join(", ")), room),
+            ),
             Col::Why if provider.is_none() => say(Standing::Blocked, "not there", room),
             Col::Why => self.why(at, room),
             _ => Line::new(),
@@ -354,7 +375,8 @@ impl<'a> Cells<'a> {
             Col::Repair => {
                 let findings = self.model.findings_of(&RowId::Cause(cause.clone()));
                 match findings.iter().find_map(|it| it.fixes.first()) {
-                    Some(it) => Line::of(Tone::Key, "f ").add(Tone::Plain, cut_end(&it.title, room.saturating_sub(2))),
+                    Some(it) => Line::of(Tone::Key, "f ")
+                        .add(Tone::Plain, cut_end(&it.title, room.saturating_sub(2))),
                     None => Line::of(Tone::Muted, "–"),
                 }
             }
@@ -393,7 +415,9 @@ impl<'a> Cells<'a> {
 
     fn why(&self, at: &Ref, room: usize) -> Line {
         match worst(self.world.ledger.findings_at(at)) {
-            Some((standing, it)) => say(standing, row(it.code).map_or(it.code, |it| it.title), room),
+            Some((standing, it)) => {
+                say(standing, row(it.code).map_or(it.code, |it| it.title), room)
+            }
             None => brief(self.standing(at), room),
         }
     }
@@ -432,6 +456,11 @@ pub fn unknown(verdict: &Verdict) -> Option<String> {
         Verdict::Unknown(Why::InvalidPolicy(it) | Why::Undecidable(it)) => Some(it.to_string()),
         Verdict::None | Verdict::Allow | Verdict::Deny(_) => None,
     }
+}
+
+/// What the workload prints, with the number that we know it by.
+pub fn error_text(it: Signature) -> String {
+    it.to_string()
 }
 
 /// How a node is called in a line that says what it is.

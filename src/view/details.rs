@@ -236,15 +236,21 @@ impl Out<'_> {
             self.text(Tone::Strong, it.title);
         }
         self.pair("at", &cause.of.to_string());
-        let affected =
-            format!("{}, {}", count(affects.identities, "ServiceAccount"), count(affects.pods, "pod"));
+        let affected = format!(
+            "{}, {}",
+            count(affects.identities, "ServiceAccount"),
+            count(affects.pods, "pod")
+        );
         self.pair("affects", &affected);
         if let Some(it) = findings.first() {
             self.finding(it);
         }
         let n_more = findings.len().saturating_sub(1);
         if 0 < n_more {
-            self.text(Tone::Muted, &format!("and {n_more} more like it; unfold the row to see where"));
+            self.text(
+                Tone::Muted,
+                &format!("and {n_more} more like it; unfold the row to see where"),
+            );
         }
         if let Some(it) = row(cause.code) {
             self.heading("How it is seen");
@@ -297,7 +303,8 @@ impl Out<'_> {
             );
         }
         for fix in &it.fixes {
-            let restart = if fix.restart_needed { ", then restart the pods" } else { ", no restart" };
+            let restart =
+                if fix.restart_needed { ", then restart the pods" } else { ", no restart" };
             let tone = match fix.applicability {
                 Applicability::Safe | Applicability::Confirm => Tone::Plain,
                 Applicability::DisplayOnly => Tone::Muted,

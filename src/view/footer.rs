@@ -59,7 +59,8 @@ pub fn footer(model: &Model, area: Rect) -> (Pane, Option<(u16, u16)>) {
         }
         None => crumbs(model, room),
     };
-    let free = room.saturating_sub(left.width().min(room * 6 / 10) + 2);
+    let for_left = if model.flash().is_some() { room } else { room * 6 / 10 };
+    let free = room.saturating_sub(left.width().min(for_left) + 2);
     (pane(PaneKind::Footer, area, vec![spread(left, hints(model, free), room)]), None)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     view::{
         Line, Pane, PaneKind, Tone,
         badge::glyph,
-        fit::{age, cut_middle, spread, thousands},
+        fit::{age, cut_middle, spread, thousands, width},
         layout::Layout,
         pane,
     },
@@ -24,8 +24,9 @@ pub fn header(model: &Model, layout: &Layout) -> Option<Pane> {
     let lines = if area.height < 2 {
         vec![spread(short_place(model, room), counts(model, false), room)]
     } else {
+        let sources = sources(model, room / 2);
         vec![
-            spread(place(model, room * 55 / 100), sources(model, room / 2), room),
+            spread(place(model, room.saturating_sub(sources.width() + 1)), sources, room),
             spread(counts(model, true), hints(model), room),
         ]
     };
@@ -56,10 +57,15 @@ fn place(model: &Model, room: usize) -> Line {
         res.push(if at == 0 { Tone::Strong } else { Tone::Plain }, it);
     }
     if let Knowledge::Known(it) = model.world().graph.caller() {
-        res.push(Tone::Muted, "  as ");
-        res.push(Tone::Plain, caller(&it.arn));
-        if !it.via.is_empty() {
-            res.push(Tone::Muted, format!(" ({})", it.via));
+        let caller = caller(&it.arn);
+        let via = if it.via.is_empty() { String::new() } else { format!(" ({})", it.via) };
+        // What does not fit is left out rather than cut.
+        if res.width() + width(&caller) + 5 <= room {
+            res.push(Tone::Muted, "  as ");
+            res.push(Tone::Plain, caller);
+            if res.width() + width(&via) <= room {
+                res.push(Tone::Muted, via);
+            }
         }
     }
     res
@@ -234,11 +240,15 @@ fn trouble(model: &Model, it: &Trouble) -> (Tone, String) {
                 Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => String::new(),
             };
             let more = if *more == 0 { String::new() } else { format!(" and {more} more") };
+            // Another account: its number says more than the call.
+            let what = match denied.detail.strip_prefix("no credentials for ") {
+                Some(it) => format!("{it} is not read: no credentials{more}"),
+                None => format!("{}{more} denied{whom}", denied.permission),
+            };
             (
                 Tone::Unknown,
                 format!(
-                    "? {}{more} denied{whom} · verdicts that need it are unknown · :sources has what to ask for",
-                    denied.permission
+                    "? {what} · verdicts that need it are unknown · :sources says what to ask for"
                 ),
             )
         }

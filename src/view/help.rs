@@ -23,13 +23,28 @@ pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
     for it in ViewKind::ALL {
         let scope = if it.has_namespaces() { " [NAMESPACE] [/FILTER]" } else { "" };
         let scope = if it == ViewKind::Contexts { " [NAME]" } else { scope };
-        push_entry(&mut res, &format!(":{}", it.aliases()[0]), &format!("{}{}", it.help(), hint(scope)), room);
+        push_entry(
+            &mut res,
+            &format!(":{}", it.aliases()[0]),
+            &format!("{}{}", it.help(), hint(scope)),
+            room,
+        );
     }
     push_entry(&mut res, ":login", "run the login command, with the screen out of its way", room);
-    push_entry(&mut res, ":explain TEXT", "which error a text is, and whose it may be; or paste it anywhere", room);
+    push_entry(
+        &mut res,
+        ":explain TEXT",
+        "which error a text is, and whose it may be; or paste it anywhere",
+        room,
+    );
     push_entry(&mut res, ":q", "leave", room);
     push_heading(&mut res, "Filters, after /");
-    push_entry(&mut res, "/api|web", "a regular expression over all columns, upper and lower case alike", room);
+    push_entry(
+        &mut res,
+        "/api|web",
+        "a regular expression over all columns, upper and lower case alike",
+        room,
+    );
     push_entry(&mut res, "/!kube", "what does not match", room);
     push_entry(&mut res, "/-f pmapi", "fuzzy, on the name", room);
     res

@@ -46,8 +46,7 @@ fn arrange((width, height): (u16, u16), header_hidden: bool, has_banner: bool) -
         }
         (60..100, 24..) => {
             let list = Rect { height: page.height * 55 / 100, ..page };
-            let below =
-                Rect { y: page.y + list.height, height: page.height - list.height, ..page };
+            let below = Rect { y: page.y + list.height, height: page.height - list.height, ..page };
             (list, Some(below))
         }
         (_, _) => (page, None),

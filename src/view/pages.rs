@@ -42,7 +42,9 @@ pub fn page(model: &Model, page: &Page, area: Rect) -> (Pane, usize) {
     // A selection inside of the page stays in sight.
     let selected = lines.iter().position(|it| it.back == Back::Selected).unwrap_or(0);
     let scroll = match &page.kind {
-        PageKind::Explain(_) => crate::view::layout::window(page.scroll, selected, lines.len(), height),
+        PageKind::Explain(_) => {
+            crate::view::layout::window(page.scroll, selected, lines.len(), height)
+        }
         _ => page.scroll.min(limit),
     };
     let title_room = usize::from(area.width).saturating_sub(right.width() + 8);
@@ -72,7 +74,8 @@ fn json_line(text: &str) -> Line {
 }
 
 fn repairs(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
-    let mut res = vec![Line::of(Tone::Muted, "Nothing is written from here. c copies the commands.")];
+    let mut res =
+        vec![Line::of(Tone::Muted, "Nothing is written from here. c copies the commands.")];
     let mut said: Vec<&str> = Vec::new();
     for finding in model.findings_of(id) {
         for fix in &finding.fixes {
@@ -86,7 +89,8 @@ fn repairs(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
                 Applicability::Confirm => "changes who may do what, or restarts something",
                 Applicability::DisplayOnly => "by hand",
             };
-            let head = Line::of(Tone::Key, finding.code).add(Tone::Strong, format!("  {}", fix.title));
+            let head =
+                Line::of(Tone::Key, finding.code).add(Tone::Strong, format!("  {}", fix.title));
             res.push(spread(head, Line::of(Tone::Muted, note), room));
             for command in &fix.commands {
                 for (at, part) in wrap(command, room.saturating_sub(4)).into_iter().enumerate() {
@@ -185,17 +189,30 @@ pub fn condition(model: &Model, room: usize, height: usize) -> Vec<Line> {
             res.push((Tone::Info, format!("◐ {what} {} so far …", thousands(n))));
         }
         Condition::NoMatch => {
-            let text = format!("nothing matches /{}/{place} · {} clears{all}", ask.filter.text(), key(Command::Back));
+            let text = format!(
+                "nothing matches /{}/{place} · {} clears{all}",
+                ask.filter.text(),
+                key(Command::Back)
+            );
             res.push((Tone::Plain, text));
         }
         Condition::NoFaults { n_unknown } => {
-            res.push((Tone::Success, format!("✔ nothing wrong{place} · {} shows all", key(Command::Faults))));
+            res.push((
+                Tone::Success,
+                format!("✔ nothing wrong{place} · {} shows all", key(Command::Faults)),
+            ));
             if 0 < n_unknown {
-                res.push((Tone::Unknown, format!("? {n_unknown} not known, which is not the same")));
+                res.push((
+                    Tone::Unknown,
+                    format!("? {n_unknown} not known, which is not the same"),
+                ));
             }
         }
         Condition::Empty if ask.view == ViewKind::Contexts => {
-            res.push((Tone::Plain, "no contexts: KUBECONFIG or --kubeconfig names no file that has any".into()));
+            res.push((
+                Tone::Plain,
+                "no contexts: KUBECONFIG or --kubeconfig names no file that has any".into(),
+            ));
         }
         Condition::Empty if ask.view == ViewKind::Findings => {
             res.push((Tone::Success, format!("✔ nothing wrong{place}{all}")));
@@ -206,7 +223,10 @@ pub fn condition(model: &Model, room: usize, height: usize) -> Vec<Line> {
             if !it.detail.is_empty() {
                 res.push((Tone::Muted, it.detail.to_string()));
             }
-            let text = format!("verdicts that need it are unknown · {} copies what to ask for", key(Command::Copy));
+            let text = format!(
+                "verdicts that need it are unknown · {} copies what to ask for",
+                key(Command::Copy)
+            );
             res.push((Tone::Plain, text));
         }
         Condition::NoCluster(error) => {

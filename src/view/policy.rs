@@ -19,7 +19,9 @@ pub fn trusts(document: &Document) -> Vec<String> {
         let listed = match &statement.principal {
             Some(Principal::Everyone) => vec![("*", "everyone")],
             Some(Principal::Listed(them)) => {
-                let all = them.iter().flat_map(|(kind, values)| values.iter().map(move |it| (&**kind, &**it)));
+                let all = them
+                    .iter()
+                    .flat_map(|(kind, values)| values.iter().map(move |it| (&**kind, &**it)));
                 all.collect()
             }
             None => Vec::new(),
@@ -36,7 +38,11 @@ pub fn trusts(document: &Document) -> Vec<String> {
             let conditions = statement.conditions.iter().filter(|it| is_subject(&it.key));
             let subjects: Vec<String> = conditions
                 .flat_map(|it| it.values.iter())
-                .map(|it| it.strip_prefix(SUBJECT).map_or(it.to_string(), |it| it.replacen(':', "/", 1)))
+                .map(|it| {
+                    it.strip_prefix(SUBJECT).map_or(it.to_string(), |it| it.replacen(':', "/", 1))
+                })
+                // One that is not seen is the fault that is looked for.
+                .map(|it| it.replace(' ', "␣"))
                 .collect();
             if subjects.is_empty() { res.push("any subject".into()) } else { res.extend(subjects) }
         }
@@ -69,7 +75,8 @@ pub fn evaluation(it: &Evaluation, room: usize) -> Vec<Line> {
 
 /// Where nothing matches: the Allow that has the fewest clauses against it.
 fn nearest(it: &Evaluation) -> Option<usize> {
-    let against = |it: &StatementTrace| it.clauses.iter().filter(|it| it.truth == Truth::False).count();
+    let against =
+        |it: &StatementTrace| it.clauses.iter().filter(|it| it.truth == Truth::False).count();
     let allows = it.statements.iter().filter(|it| it.effect == Effect::Allow);
     let any_matches = it.statements.iter().any(|it| it.matches != Truth::False);
     if any_matches { None } else { allows.min_by_key(|it| against(it)).map(|it| it.index) }
@@ -196,7 +203,9 @@ mod tests {
         };
         let federated = r#""Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/o/id/A"},"Action":"sts:AssumeRoleWithWebIdentity""#;
         check(
-            &format!(r#"{{"Effect":"Allow",{federated},"Condition":{{"StringEquals":{{"o/id/A:sub":"system:serviceaccount:shop:web"}}}}}}"#),
+            &format!(
+                r#"{{"Effect":"Allow",{federated},"Condition":{{"StringEquals":{{"o/id/A:sub":"system:serviceaccount:shop:web"}}}}}}"#
+            ),
             &["shop/web"],
         );
         check(&format!(r#"{{"Effect":"Allow",{federated}}}"#), &["any subject"]);
@@ -204,10 +213,7 @@ mod tests {
             r#"{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}"#,
             &["Pod Identity"],
         );
-        check(
-            r#"{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}"#,
-            &[],
-        );
+        check(r#"{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}"#, &[]);
         assert_eq!(trusts(&Document::parse("{", Kind::Trust)), ["invalid policy"]);
     }
 

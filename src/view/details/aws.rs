@@ -20,7 +20,10 @@ impl Out<'_> {
                     self.indented(1, Tone::Plain, &it);
                 }
                 if let Err(it) = &it.trust.parsed {
-                    self.text(Tone::Error, &format!("the policy is invalid: {} {}", it.path, it.reason));
+                    self.text(
+                        Tone::Error,
+                        &format!("the policy is invalid: {} {}", it.path, it.reason),
+                    );
                 }
                 if let Knowledge::Known(it) = it.last_used.as_ref() {
                     let text = it.at.map_or("never".into(), |at| self.since(at));

@@ -7,9 +7,9 @@ use crate::{
     identity::{Carried, Hop, Judged, Mechanism, Outcome, Verdict, chain::Provider},
     tree::Standing,
     view::{
-        Line, Tone,
+        Line, Span, Tone,
         badge::{glyph, of_outcome},
-        cells::{count, unknown},
+        cells::{count, error_text, unknown},
         details::Out,
         policy,
     },
@@ -21,7 +21,9 @@ impl Out<'_> {
         let Some(identity) = world.ledger.identity(key) else {
             return self.text(Tone::Info, "not judged yet");
         };
-        self.headline(&identity.verdict, &identity.because);
+        let decided = identity.judged.as_ref().and_then(|it| deciding(it));
+        let explains_itself = decided.is_some_and(|(_, it)| it.evaluation.is_some());
+        self.headline(&identity.verdict, (!explains_itself).then_some(&*identity.because));
         self.heading("Chain");
         self.pods_hop(key, identity.mechanism);
         let (mark, said) = match (world.graph.service_account(key), identity.exists) {
@@ -30,8 +32,7 @@ impl Out<'_> {
             (_, Some(false)) => (Outcome::Fail, "does not exist"),
             (_, _) => (Outcome::Unknown, "not read"),
         };
-        self.hop(of_outcome(mark), "sa", &key.to_string());
-        self.detail(Tone::Plain, said);
+        self.hop(of_outcome(mark), "sa", &format!("{key} · {said}"));
         if let Some(it) = &identity.association {
             self.hop(of_outcome(Outcome::Pass), "association", it);
         }
@@ -45,19 +46,23 @@ impl Out<'_> {
         }
     }
 
-    fn headline(&mut self, verdict: &Verdict, because: &str) {
-        match verdict {
+    /// `because` is `None` where the chain below takes the deciding policy apart.
+    fn headline(&mut self, verdict: &Verdict, because: Option<&str>) {
+        let tone = match verdict {
+            Verdict::None => return,
             Verdict::Deny(it) => {
                 self.text(Tone::Muted, "Its pods print");
-                self.indented(1, Tone::Error, &it.to_string());
-                self.text(Tone::Plain, because);
+                self.indented(1, Tone::Error, &error_text(*it));
+                Tone::Plain
             }
             Verdict::Unknown(_) => {
                 self.text(Tone::Unknown, &unknown(verdict).unwrap_or_default());
-                self.text(Tone::Plain, because);
+                Tone::Plain
             }
-            Verdict::Allow => self.text(Tone::Success, because),
-            Verdict::None => {}
+            Verdict::Allow => Tone::Success,
+        };
+        if let Some(it) = because {
+            self.text(tone, it);
         }
     }
 
@@ -72,7 +77,8 @@ impl Out<'_> {
         } else {
             let all = counts.injected == counts.total;
             let mark = of_outcome(if all { Outcome::Pass } else { Outcome::Fail });
-            self.hop(mark, &format!("{} of {} carry it", counts.injected, count(counts.total, "pod")), "");
+            let text = format!("{} of {} pods carry it", counts.injected, counts.total);
+            self.hop(mark, &text, "");
         }
         let mut say = |n: u32, text: &str| {
             if 0 < n {
@@ -84,26 +90,25 @@ impl Out<'_> {
         say(counts.fixed, "use static keys");
     }
 
-    /// Every hop; the policy is taken apart where it decided.
+    /// A line a hop; the one that decided is told in full, its policy clause by clause.
     fn hops(&mut self, judged: &Judged) {
-        let decided = judged
-            .hops
-            .iter()
-            .position(|it| it.outcome == Outcome::Fail)
-            .or_else(|| judged.hops.iter().position(|it| it.outcome == Outcome::Unknown));
+        let decided = deciding(judged).map(|(at, _)| at);
         for (at, it) in judged.hops.iter().enumerate() {
-            self.one_hop(it, Some(at) == decided);
-        }
-    }
-
-    fn one_hop(&mut self, it: &Hop, decided: bool) {
-        self.hop(of_outcome(it.outcome), it.what, &it.name);
-        let tone = if decided { of_outcome(it.outcome).1 } else { Tone::Muted };
-        self.detail(tone, &it.detail);
-        let Some(evaluation) = it.evaluation.as_ref().filter(|_| decided) else { return };
-        for mut line in policy::evaluation(evaluation, self.room.saturating_sub(2)) {
-            line.spans.insert(0, Line::of(Tone::Muted, "│ ").spans.remove(0));
-            self.lines.push(line);
+            self.hop(of_outcome(it.outcome), it.what, &short_name(&it.name));
+            if Some(at) != decided {
+                continue;
+            }
+            match &it.evaluation {
+                None => self.detail(of_outcome(it.outcome).1, &it.detail),
+                Some(evaluation) => {
+                    let room = self.room.saturating_sub(2);
+                    for mut line in policy::evaluation(evaluation, room) {
+                        let edge = Span { text: "│ ".into(), tone: Tone::Muted };
+                        line.spans.insert(0, edge);
+                        self.lines.push(line);
+                    }
+                }
+            }
         }
     }
 
@@ -154,7 +159,9 @@ impl Out<'_> {
             (Provider::NodeRole, Reach::NotKnown) => {
                 ("the node role, if it can reach it", Standing::NodeRole)
             }
-            (Provider::NodeRole, Reach::Blocked) => ("nothing: metadata is out of reach", Standing::Undeclared),
+            (Provider::NodeRole, Reach::Blocked) => {
+                ("nothing: metadata is out of reach", Standing::Undeclared)
+            }
             (Provider::None, _) => ("nothing", Standing::Undeclared),
         };
         let standing = match (&it.declared, standing) {
@@ -196,12 +203,29 @@ impl Out<'_> {
     pub(in crate::view) fn users(&mut self, at: &Ref) {
         let world = self.model.world();
         let users = crate::tree::users_of(world.graph, at);
-        self.heading(&format!("Used by {}", count(u32::try_from(users.len()).unwrap_or(u32::MAX), "ServiceAccount")));
+        self.heading(&format!(
+            "Used by {}",
+            count(u32::try_from(users.len()).unwrap_or(u32::MAX), "ServiceAccount")
+        ));
         for key in users {
             let standing = world.board.identity(&key).map_or(Standing::Waiting, |it| it.standing);
             let (glyph, tone) = glyph(standing);
             self.lines.push(Line::of(tone, glyph).add(Tone::Plain, format!(" {key}")));
         }
+    }
+}
+
+/// The first hop that failed; without one, the first that is not known. `None` when all pass.
+fn deciding(judged: &Judged) -> Option<(usize, &Hop)> {
+    let first = |outcome| judged.hops.iter().enumerate().find(move |(_, it)| it.outcome == outcome);
+    first(Outcome::Fail).or_else(|| first(Outcome::Unknown))
+}
+
+/// A role's ARN by what tells it apart; the pane names the account once.
+fn short_name(name: &str) -> String {
+    match name.split_once(":role/") {
+        Some((_, it)) => it.to_owned(),
+        None => name.to_owned(),
     }
 }
 

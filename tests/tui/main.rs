@@ -1,0 +1,5 @@
+//! The dashboard as a person uses it: events go in, frames and requests come out. No terminal, no clock, no network.
+
+mod hand;
+mod screens;
+mod story;
