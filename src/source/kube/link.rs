@@ -7,6 +7,7 @@ use crate::{
     ident::Text,
     source::{
         Settings,
+        aws::KubeSide,
         kube::config::{self, ConfigError, Login, Target},
         now,
     },
@@ -154,40 +155,43 @@ impl Link {
 #[derive(Debug)]
 pub(crate) enum ConnectError {
     Config(ConfigError),
-    Call(CallError),
+    /// The kubeconfig is fine, and says this much for the AWS side, but there is no client for it.
+    Call(CallError, Option<KubeSide>),
 }
 
 impl ConnectError {
     pub(crate) fn into_call(self) -> CallError {
         match self {
             ConnectError::Config(it) => CallError::failed(it.to_string()),
-            ConnectError::Call(it) => it,
+            ConnectError::Call(it, _) => it,
         }
     }
 }
 
 async fn connect(settings: &Settings, epoch: u64) -> Result<Connected, ConnectError> {
     let wanted = settings.clone();
-    // Reads files and runs the credential plugin, both blocking.
-    let work = tokio::task::spawn_blocking(move || {
-        let load = config::load(&wanted);
-        let target =
-            tokio::runtime::Handle::current().block_on(load).map_err(ConnectError::Config)?;
-        let client = Client::try_from(target.config.clone()).map_err(|it| {
-            let server = target.side.server.as_deref().unwrap_or_default();
-            ConnectError::Call(transport(&it, server, &target.login))
-        })?;
-        Ok((client, target))
-    });
-    let (client, target) = match tokio::time::timeout(PLUGIN_TIMEOUT, work).await {
-        Ok(Ok(it)) => it?,
-        Ok(Err(it)) => return Err(ConnectError::Call(CallError::failed(it.to_string()))),
+    let load = move || tokio::runtime::Handle::current().block_on(config::load(&wanted));
+    let target = match tokio::task::spawn_blocking(load).await {
+        Ok(it) => it.map_err(ConnectError::Config)?,
+        Err(it) => return Err(ConnectError::Call(CallError::failed(it.to_string()), None)),
+    };
+    let side = target.side.clone();
+    let failed = |it| ConnectError::Call(it, Some(side.clone()));
+    let config = target.config.clone();
+    // Runs the credential plugin and waits for it, so not here.
+    let client = tokio::task::spawn_blocking(|| Client::try_from(config));
+    let client = match tokio::time::timeout(PLUGIN_TIMEOUT, client).await {
+        Ok(Ok(Ok(it))) => it,
+        Ok(Ok(Err(it))) => {
+            let server = side.server.as_deref().unwrap_or_default();
+            return Err(failed(transport(&it, server, &target.login)));
+        }
+        Ok(Err(it)) => return Err(failed(CallError::failed(it.to_string()))),
         Err(_) => {
-            let text = format!(
-                "log in: the credential plugin gave no answer within {} s",
-                PLUGIN_TIMEOUT.as_secs()
-            );
-            return Err(ConnectError::Call(CallError::failed(text)));
+            let (plugin, seconds) = (&target.login.plugin, PLUGIN_TIMEOUT.as_secs());
+            let text =
+                format!("log in: credential plugin `{plugin}` gave no answer within {seconds} s");
+            return Err(failed(CallError::failed(text)));
         }
     };
     Ok(Connected { client, target: Arc::new(target), epoch, since: Instant::now() })

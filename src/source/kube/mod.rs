@@ -115,12 +115,18 @@ async fn connect(
             Err(it) => it,
         };
         attempts += 1;
-        // AWS can be read without a cluster, by the flags alone.
+        // The AWS side starts from the first word it gets: what the kubeconfig says, when that much is known. Without
+        // a kubeconfig it can only go by the flags.
+        let side = match &error {
+            ConnectError::Call(_, side) => side.clone(),
+            ConnectError::Config(_) => settings.cluster.is_some().then(no_side),
+        };
         sides.send_if_modified(|it| {
-            it.is_none() && {
-                *it = Some(no_side());
-                true
+            let is_first = it.is_none() && side.is_some();
+            if is_first {
+                *it = side;
             }
+            is_first
         });
         let is_final =
             !settings.follow && (3 <= attempts || matches!(error, ConnectError::Config(_)));
