@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    /// Polls everything now: AWS at once, and on the cluster whatever waits to be tried again.
+    /// Polls everything now: AWS at once, and on the cluster what nothing watches or what waits to be tried again.
     pub fn refresh(&self) {
         self.asked.send_modify(|it| *it += 1);
         let _ = self.aws_commands.try_send(aws::Command::Refresh);

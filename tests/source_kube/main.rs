@@ -583,6 +583,45 @@ async fn without_follow_there_are_lists_only_and_failures_are_final() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let home = Home::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    home.write(&format!("http://{free}"), &json!({}));
+    let mut reader = Reader::start(Settings { follow: false, ..home.settings() });
+    let is_final = |it: &Reader| matches!(it.state(&ALL_PODS), Some(SourceState::Failed { .. }));
+    reader.until("it has failed", is_final).await;
+    let Some(SourceState::Failed { error, .. }) = reader.state(&ALL_PODS) else { unreachable!() };
+    assert!(error.starts_with(&format!("reach `http://{free}`: Connection refused")), "{error}");
+}
+
+#[test]
+fn kubeconfigs_are_merged_and_missing_ones_skipped() {
+    let home = Home::new();
+    let file = |name: &str| home.dir.path().join(name);
+    std::fs::write(
+        file("one"),
+        "current-context: b\ncontexts: [{name: a, context: {cluster: c1}}]",
+    )
+    .unwrap();
+    std::fs::write(
+        file("two"),
+        "current-context: a\ncontexts: [{name: a, context: {cluster: c2}}, {name: b}]",
+    )
+    .unwrap();
+    let check = |names: &[&str], expected: &[(&str, &str)], current: Option<&str>| {
+        let paths =
+            std::env::join_paths(names.iter().map(|it| file(it))).unwrap().into_string().unwrap();
+        let mut settings = Settings { kubeconfig: None, ..home.settings() };
+        settings.env.push(("KUBECONFIG".into(), paths));
+        let (found, found_current) = source::kube::contexts(&settings).unwrap();
+        let found: Vec<_> = found.iter().map(|(name, cluster)| (&**name, &**cluster)).collect();
+        assert_eq!((&*found, found_current.as_deref()), (expected, current), "{names:?}");
+    };
+    check(&["one", "none", "two"], &[("a", "c1"), ("b", "")], Some("b"));
+    check(&["two", "one"], &[("a", "c2"), ("b", "")], Some("a"));
+}
+
+#[tokio::test]
 async fn namespaces_by_flag_are_read_alone() {
     let home = Home::new();
     let server = Server::start(calm).await;

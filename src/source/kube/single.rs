@@ -9,13 +9,15 @@ use crate::{
     },
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
 /// An answer younger than this is not asked for again.
 const FRESH: Duration = Duration::from_secs(60);
+/// What was found is read again after so long, since nothing watches it.
+const REREAD: Duration = Duration::from_secs(600);
 const AT_ONCE: usize = 8;
 
 /// Answers every wanted ConfigMap and Secret with one change each, until nobody can want any more.
@@ -25,8 +27,11 @@ pub(crate) async fn answer(
     read_secrets: bool,
 ) -> Result<(), Closed> {
     let mut asked: HashMap<Ref, Instant> = HashMap::new();
+    let mut found: BTreeSet<Ref> = BTreeSet::new();
     let mut queue: Vec<Ref> = Vec::new();
-    let mut running: JoinSet<Result<(), Closed>> = JoinSet::new();
+    let mut running: JoinSet<Result<Option<Ref>, Closed>> = JoinSet::new();
+    let mut refresh = shared.pace.clone();
+    let mut reread = tokio::time::interval_at(tokio::time::Instant::now() + REREAD, REREAD);
     let mut is_open = true;
     while is_open || !queue.is_empty() || !running.is_empty() {
         tokio::select! {
@@ -42,7 +47,18 @@ pub(crate) async fn answer(
                     }
                 }
             }
-            Some(done) = running.join_next() => done.unwrap_or(Ok(()))?,
+            Some(done) = running.join_next() => {
+                if let Ok(answered) = done {
+                    found.extend(answered?);
+                }
+            }
+            _ = reread.tick(), if is_open && shared.follow => {
+                queue.extend(std::mem::take(&mut found));
+            }
+            () = refresh.until_asked(), if is_open => {
+                asked.clear();
+                queue.extend(std::mem::take(&mut found));
+            }
         }
         while running.len() < AT_ONCE {
             let Some(of) = queue.pop() else { break };
@@ -52,16 +68,15 @@ pub(crate) async fn answer(
     Ok(())
 }
 
-async fn one(mut shared: Shared, of: Ref, read_secrets: bool) -> Result<(), Closed> {
+/// Reads and tells one; gives it back when it is there.
+async fn one(mut shared: Shared, of: Ref, read_secrets: bool) -> Result<Option<Ref>, Closed> {
     let (namespace, name, plural) = match &of {
         Ref::ConfigMap { namespace, name } => (namespace, name, "configmaps"),
         Ref::Secret { namespace, name } if read_secrets => (namespace, name, "secrets"),
         // Not to be read unless asked: that is no refusal, it stays unknown.
         Ref::Secret { .. } => {
-            return shared
-                .out
-                .changes(vec![Change::Know { of, knowledge: Knowledge::NotYet }])
-                .await;
+            let change = Change::Know { of, knowledge: Knowledge::NotYet };
+            return shared.out.changes(vec![change]).await.map(|()| None);
         }
         Ref::Cluster
         | Ref::Namespace(_)
@@ -74,7 +89,7 @@ async fn one(mut shared: Shared, of: Ref, read_secrets: bool) -> Result<(), Clos
         | Ref::Role(_)
         | Ref::Provider(_)
         | Ref::Addon(_)
-        | Ref::Nodegroup(_) => return Ok(()),
+        | Ref::Nodegroup(_) => return Ok(None),
     };
     let path = format!("/api/v1/namespaces/{namespace}/{plural}/{name}");
     let permission = format!("get {plural} in {namespace}");
@@ -83,8 +98,10 @@ async fn one(mut shared: Shared, of: Ref, read_secrets: bool) -> Result<(), Clos
         match shared.link.get_bytes(&path).await {
             Ok(bytes) => match slim::key_names(&bytes) {
                 Ok(keys) => {
-                    let fact = Fact::KeyNames(KeyNames { of, keys: Knowledge::Known(keys) });
-                    return shared.out.changes(vec![Change::Upsert(Box::new(fact))]).await;
+                    let keys = Knowledge::Known(keys);
+                    let fact = Fact::KeyNames(KeyNames { of: of.clone(), keys });
+                    shared.out.changes(vec![Change::Upsert(Box::new(fact))]).await?;
+                    return Ok(Some(of));
                 }
                 Err(_) => break Knowledge::NotYet,
             },
@@ -101,5 +118,5 @@ async fn one(mut shared: Shared, of: Ref, read_secrets: bool) -> Result<(), Clos
             }
         }
     };
-    shared.out.changes(vec![Change::Know { of, knowledge }]).await
+    shared.out.changes(vec![Change::Know { of, knowledge }]).await.map(|()| None)
 }
