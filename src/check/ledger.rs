@@ -227,7 +227,9 @@ impl Ledger {
 
     fn role_is_absent(&self, graph: &Graph, entry: &Entry) -> bool {
         let identity = &entry.identity;
-        let absent = |it: &Arn| judge::settled_role(graph, it) == Knowledge::Absent;
+        // What is no role's ARN names none that could be missing.
+        let absent =
+            |it: &Arn| it.is_iam_role() && judge::settled_role(graph, it) == Knowledge::Absent;
         identity.verdict != Verdict::None
             && (identity.role_arn.as_ref().is_some_and(absent)
                 || identity.target_role_arn.as_ref().is_some_and(absent))
