@@ -388,3 +388,284 @@ fn external_id(ask: &Ask<'_>, association: &AssociationDetail) -> Option<Text> {
     AccountId::parse(account)?;
     Some(format!("{region}/{account}/{cluster}/{namespace}/{name}").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        fact::{AttachedPolicy, Denied},
+        identity::{Verdict, eks::*},
+    };
+    use std::sync::Arc;
+
+    const A: &str = "arn:aws:iam::111122223333:role/a";
+    const B: &str = "arn:aws:iam::444455556666:role/b";
+
+    fn role(arn: &str, trust: &str) -> IamRole {
+        let raw = format!(r#"{{"Version":"2012-10-17","Statement":[{trust}]}}"#);
+        IamRole {
+            arn: arn.into(),
+            id: "AROAEXAMPLE".into(),
+            created: None,
+            trust: Arc::new(iam::Document::parse(raw, iam::Kind::Trust)),
+            max_session_seconds: None,
+            permissions_boundary: Knowledge::Known(None),
+            tags: Knowledge::Known(Vec::new()),
+            last_used: Knowledge::NotYet,
+            policies: Knowledge::Known(Policies::default()),
+            read_at: None,
+        }
+    }
+
+    fn statement(principal: &str, actions: &str, condition: &str) -> String {
+        format!(
+            r#"{{"Effect":"Allow","Principal":{principal},"Action":[{actions}],"Condition":{condition}}}"#
+        )
+    }
+
+    const SERVICE_ONLY: &str = r#"{"Service":"pods.eks.amazonaws.com"}"#;
+    const BOTH: &str = r#""sts:AssumeRole","sts:TagSession""#;
+
+    fn cluster() -> Cluster {
+        Cluster {
+            name: "c1".into(),
+            arn: "arn:aws:eks:eu-west-1:111122223333:cluster/c1".into(),
+            account: "111122223333".into(),
+            region: "eu-west-1".into(),
+            issuer: None,
+            endpoint: None,
+            ca_sha256: None,
+            created: None,
+            version: "".into(),
+            platform_version: "".into(),
+            status: "".into(),
+            authentication_mode: "".into(),
+            auto_mode: false,
+            node_role: None,
+            tags: Vec::new(),
+            health_issues: Vec::new(),
+            outpost: false,
+        }
+    }
+
+    fn association() -> AssociationDetail {
+        AssociationDetail {
+            role_arn: A.into(),
+            target_role_arn: None,
+            external_id: None,
+            disable_session_tags: false,
+            policy: None,
+            created: None,
+            modified: None,
+            tags: Vec::new(),
+        }
+    }
+
+    fn ask<'a>(
+        cluster: &'a Cluster,
+        association: &'a AssociationDetail,
+        role: &'a IamRole,
+        key: &'a SaKey,
+    ) -> Ask<'a> {
+        Ask {
+            service_account: key,
+            cluster: Knowledge::Known(cluster),
+            association: Knowledge::Known(association),
+            role: Knowledge::Known(role),
+            target: Knowledge::Absent,
+            world: World::Open,
+            now: None,
+        }
+    }
+
+    fn verdict(ask: &Ask<'_>) -> String {
+        match judge(ask).verdict {
+            Verdict::Deny(it) => it.to_string(),
+            Verdict::Unknown(Why::Denied(it)) => it.permission.to_string(),
+            it => it.as_str().to_owned(),
+        }
+    }
+
+    fn check(trust: &str, tags: bool, expected: &str) {
+        let (cluster, key) = (cluster(), SaKey::new("shop", "web"));
+        let association = AssociationDetail { disable_session_tags: !tags, ..association() };
+        let role = role(A, trust);
+        assert_eq!(verdict(&ask(&cluster, &association, &role, &key)), expected, "{trust}");
+    }
+
+    #[test]
+    fn the_trust_policy_is_asked_for_both_actions() {
+        check(&statement(SERVICE_ONLY, BOTH, "{}"), true, "allow");
+        check(&statement(SERVICE_ONLY, r#""sts:AssumeRole""#, "{}"), true, "E18");
+        check(&statement(SERVICE_ONLY, r#""sts:AssumeRole""#, "{}"), false, "allow");
+        check(&statement(SERVICE_ONLY, r#""sts:TagSession""#, "{}"), true, "E18");
+        check(&statement(r#"{"Service":"eks.amazonaws.com"}"#, BOTH, "{}"), true, "E18");
+        let one = statement(SERVICE_ONLY, r#""sts:AssumeRole""#, "{}");
+        let other = statement(SERVICE_ONLY, r#""sts:TagSession""#, "{}");
+        check(&format!("{one},{other}"), true, "allow");
+    }
+
+    #[test]
+    fn conditions_on_the_session() {
+        let with = |condition: &str| statement(SERVICE_ONLY, BOTH, condition);
+        let equals =
+            |key: &str, value: &str| with(&format!(r#"{{"StringEquals":{{"{key}":"{value}"}}}}"#));
+        for (key, value) in [
+            ("aws:RequestTag/kubernetes-namespace", "shop"),
+            ("aws:RequestTag/kubernetes-service-account", "web"),
+            ("aws:RequestTag/eks-cluster-name", "c1"),
+            ("aws:RequestTag/eks-cluster-arn", "arn:aws:eks:eu-west-1:111122223333:cluster/c1"),
+        ] {
+            check(&equals(key, value), true, "allow");
+            check(&equals(key, "other"), true, "E18");
+            check(&equals(key, value), false, "E18");
+        }
+        check(&equals("aws:SourceAccount", "111122223333"), false, "allow");
+        check(&equals("aws:SourceAccount", "444455556666"), true, "E18");
+        check(
+            &equals("aws:SourceArn", "arn:aws:eks:eu-west-1:111122223333:cluster/c1"),
+            true,
+            "allow",
+        );
+        check(&equals("aws:PrincipalTag/kubernetes-namespace", "shop"), true, "E18");
+        check(&equals("sts:ExternalId", "x"), true, "E18");
+        check(&equals("aws:RequestTag/kubernetes-pod-name", "web-1"), true, "unknown");
+        let keys = |n: usize| {
+            let keys: Vec<_> = TAG_KEYS[..n].iter().map(|it| format!("\"{it}\"")).collect();
+            with(&format!(
+                r#"{{"ForAllValues:StringEquals":{{"aws:TagKeys":[{}]}}}}"#,
+                keys.join(",")
+            ))
+        };
+        check(&keys(6), true, "allow");
+        check(&keys(5), true, "E18");
+    }
+
+    #[test]
+    fn what_is_missing_before_the_policy() {
+        let (cluster, key, association) = (cluster(), SaKey::new("shop", "web"), association());
+        let right = role(A, &statement(SERVICE_ONLY, BOTH, "{}"));
+        let base = ask(&cluster, &association, &right, &key);
+        let check = |ask: Ask<'_>, expected: &str| assert_eq!(verdict(&ask), expected);
+        check(Ask { association: Knowledge::Absent, ..base.clone() }, "E19");
+        check(Ask { association: Knowledge::NotYet, ..base.clone() }, "unknown");
+        check(Ask { role: Knowledge::Absent, ..base.clone() }, "E18");
+        check(Ask { role: Knowledge::NotYet, ..base.clone() }, "unknown");
+        check(Ask { cluster: Knowledge::NotYet, ..base.clone() }, "allow");
+        let elsewhere = Cluster { account: "444455556666".into(), ..cluster.clone() };
+        check(Ask { cluster: Knowledge::Known(&elsewhere), ..base.clone() }, "E18");
+        let tagged = role(
+            A,
+            &statement(SERVICE_ONLY, BOTH, r#"{"StringEquals":{"aws:SourceAccount":"1"}}"#),
+        );
+        check(
+            Ask { role: Knowledge::Known(&tagged), cluster: Knowledge::NotYet, ..base.clone() },
+            "unknown",
+        );
+    }
+
+    fn identity_policy(actions: &str, effect: &str, resource: &str) -> Arc<iam::Document> {
+        let raw = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}","Action":[{actions}],"Resource":"{resource}"}}]}}"#
+        );
+        Arc::new(iam::Document::parse(raw, iam::Kind::Identity))
+    }
+
+    /// A's inline policies, whether session tags are on, B's trust, and the verdict.
+    fn check_target(policies: Vec<Arc<iam::Document>>, tags: bool, trust: &str, expected: &str) {
+        let (cluster, key) = (cluster(), SaKey::new("shop", "web"));
+        let association = AssociationDetail {
+            target_role_arn: Some(B.into()),
+            disable_session_tags: !tags,
+            ..association()
+        };
+        let mut a = role(A, &statement(SERVICE_ONLY, BOTH, "{}"));
+        let inline = policies.into_iter().map(|it| ("inline".into(), it)).collect();
+        a.policies = Knowledge::Known(Policies { attached: Vec::new(), inline });
+        let b = role(B, trust);
+        let ask = Ask { target: Knowledge::Known(&b), ..ask(&cluster, &association, &a, &key) };
+        let judged = judge(&ask);
+        assert_eq!(verdict(&ask), expected, "{trust}: {}", judged.because);
+    }
+
+    #[test]
+    fn a_target_role_needs_both_sides() {
+        let policy = || identity_policy(BOTH, "Allow", B);
+        let trust = |condition: &str| statement(&format!(r#"{{"AWS":"{A}"}}"#), BOTH, condition);
+        let id = |it: &str| trust(&format!(r#"{{"StringEquals":{{"sts:ExternalId":"{it}"}}}}"#));
+        let plain = trust("{}");
+        check_target(vec![policy()], true, &plain, "allow");
+        check_target(vec![], true, &plain, "E18");
+        check_target(
+            vec![identity_policy(BOTH, "Allow", "arn:aws:iam::444455556666:role/c")],
+            true,
+            &plain,
+            "E18",
+        );
+        check_target(
+            vec![policy(), identity_policy(r#""sts:*""#, "Deny", "*")],
+            true,
+            &plain,
+            "E18",
+        );
+        let assume = identity_policy(r#""sts:AssumeRole""#, "Allow", "*");
+        check_target(vec![assume.clone()], true, &plain, "E18");
+        check_target(vec![assume], false, &plain, "allow");
+        let root = statement(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, BOTH, "{}");
+        check_target(vec![policy()], true, &root, "allow");
+        check_target(vec![policy()], true, &plain.replace("role/a", "role/z"), "E18");
+        let assume_only = statement(&format!(r#"{{"AWS":"{A}"}}"#), r#""sts:AssumeRole""#, "{}");
+        check_target(vec![policy()], true, &assume_only, "E18");
+        check_target(vec![policy()], false, &assume_only, "allow");
+        check_target(vec![policy()], false, &id("eu-west-1/111122223333/c1/shop/web"), "allow");
+        check_target(vec![policy()], false, &id("eu-west-1/111122223333/c1/shop/api"), "E18");
+        let arn = format!(r#"{{"ArnEquals":{{"aws:PrincipalArn":"{A}"}}}}"#);
+        check_target(vec![policy()], true, &root.replace("{}", &arn), "allow");
+        check_target(
+            vec![policy()],
+            true,
+            &trust(r#"{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#),
+            "unknown",
+        );
+        check_target(
+            vec![policy()],
+            true,
+            &trust(r#"{"StringEquals":{"aws:PrincipalTag/kubernetes-namespace":"shop"}}"#),
+            "allow",
+        );
+    }
+
+    #[test]
+    fn policies_that_were_not_read_leave_it_open() {
+        let (cluster, key) = (cluster(), SaKey::new("shop", "web"));
+        let association = AssociationDetail { target_role_arn: Some(B.into()), ..association() };
+        let mut a = role(A, &statement(SERVICE_ONLY, BOTH, "{}"));
+        let b = role(B, &statement(&format!(r#"{{"AWS":"{A}"}}"#), BOTH, "{}"));
+        let check = |a: &IamRole, expected: &str| {
+            let ask = Ask { target: Knowledge::Known(&b), ..ask(&cluster, &association, a, &key) };
+            assert_eq!(verdict(&ask), expected);
+        };
+        let denied = || Denied { permission: "iam:GetPolicy".into(), detail: "".into() };
+        a.policies = Knowledge::Denied(denied());
+        check(&a, "iam:GetPolicy");
+        let unread = AttachedPolicy {
+            arn: "arn:aws:iam::aws:policy/X".into(),
+            document: Knowledge::Denied(denied()),
+        };
+        let inline = vec![("ok".into(), identity_policy(BOTH, "Allow", "*"))];
+        a.policies = Knowledge::Known(Policies { attached: vec![unread.clone()], inline });
+        check(&a, "iam:GetPolicy");
+        let inline = vec![("no".into(), identity_policy(r#""*""#, "Deny", "*"))];
+        a.policies = Knowledge::Known(Policies { attached: vec![unread], inline });
+        check(&a, "E18");
+        let inline = vec![("ok".into(), identity_policy(BOTH, "Allow", "*"))];
+        a.policies = Knowledge::Known(Policies { attached: Vec::new(), inline });
+        check(&a, "allow");
+        a.permissions_boundary =
+            Knowledge::Known(Some("arn:aws:iam::111122223333:policy/b".into()));
+        check(&a, "unknown");
+        a.permissions_boundary = Knowledge::NotYet;
+        check(&a, "unknown");
+        let ask = Ask { target: Knowledge::Absent, ..ask(&cluster, &association, &a, &key) };
+        assert_eq!(verdict(&ask), "E18");
+    }
+}

@@ -257,3 +257,283 @@ fn list(values: &[Text]) -> String {
         _ => values.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        fact::Denied,
+        identity::{Outcome, Verdict, Why, sts::*},
+    };
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const ISSUER: &str = "oidc.eks.us-west-2.amazonaws.com/id/AAAA1111";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+    fn role(arn: &str, condition: &str) -> IamRole {
+        let raw = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{ACTION}",
+            "Principal":{{"Federated":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}},
+            "Condition":{condition}}}]}}"#
+        );
+        IamRole {
+            arn: arn.into(),
+            id: "AROAEXAMPLE".into(),
+            created: None,
+            trust: Arc::new(iam::Document::parse(raw, iam::Kind::Trust)),
+            max_session_seconds: None,
+            permissions_boundary: Knowledge::NotYet,
+            tags: Knowledge::NotYet,
+            last_used: Knowledge::NotYet,
+            policies: Knowledge::NotYet,
+            read_at: None,
+        }
+    }
+
+    /// An ask that is allowed, in the open world, with all its parts to be replaced.
+    fn with_ask<T>(
+        role: &IamRole,
+        change: impl FnOnce(&mut Ask<'_>),
+        look: impl FnOnce(&Ask<'_>) -> T,
+    ) -> T {
+        let audience = ["sts.amazonaws.com".into()];
+        let mut ask = Ask {
+            role_arn: ROLE,
+            service_account: &SaKey::new("shop", "web"),
+            issuer: Knowledge::Known(Issuer::new(ISSUER)),
+            audience: &audience,
+            provider: Knowledge::Known(vec!["sts.amazonaws.com".into()]),
+            role: Knowledge::Known(role),
+            region: None,
+            session_name: None,
+            world: World::Open,
+            now: None,
+        };
+        change(&mut ask);
+        look(&ask)
+    }
+
+    fn right() -> IamRole {
+        let condition =
+            format!(r#"{{"StringEquals":{{"{ISSUER}:sub":"system:serviceaccount:shop:web"}}}}"#);
+        role(ROLE, &condition)
+    }
+
+    fn wrong() -> IamRole {
+        let condition =
+            format!(r#"{{"StringEquals":{{"{ISSUER}:sub":"system:serviceaccount:shop:api"}}}}"#);
+        role(ROLE, &condition)
+    }
+
+    /// Which verdict, and the first letters of the hops' outcomes.
+    fn check(role: &IamRole, change: impl FnOnce(&mut Ask<'_>), verdict: &str, outcomes: &str) {
+        let judged = with_ask(role, change, judge);
+        let got = match &judged.verdict {
+            Verdict::Deny(it) => it.to_string(),
+            Verdict::Unknown(Why::Denied(it)) => it.permission.to_string(),
+            Verdict::Unknown(Why::Pending(_)) => "pending".to_owned(),
+            Verdict::Unknown(Why::InvalidPolicy(_)) => "invalid".to_owned(),
+            Verdict::Unknown(Why::Undecidable(_)) => "undecidable".to_owned(),
+            it @ (Verdict::None | Verdict::Allow) => it.as_str().to_owned(),
+        };
+        let hops = judged.hops.iter().map(|it| match it.outcome {
+            Outcome::Pass => 'p',
+            Outcome::Fail => 'f',
+            Outcome::Unknown => 'u',
+            Outcome::Skipped => 's',
+        });
+        assert_eq!((&*got, &*hops.collect::<String>()), (verdict, outcomes), "{}", judged.because);
+        assert!(!judged.because.is_empty() && !judged.because.ends_with('.'));
+    }
+
+    fn denied<T>(permission: &str) -> Knowledge<T> {
+        Knowledge::Denied(Denied { permission: permission.into(), detail: "".into() })
+    }
+
+    #[test]
+    fn every_hop_can_refuse() {
+        let right = right();
+        check(&right, |_| {}, "allow", "ppppp");
+        check(&right, |it| it.role_arn = "app", "E07", "f");
+        let long = format!("{ROLE}{}", "x".repeat(2048));
+        with_ask(
+            &right,
+            |_| {},
+            |ask| {
+                let ask = Ask { role_arn: &long, ..ask.clone() };
+                assert_eq!(judge(&ask).verdict, Verdict::Deny(Signature::E07));
+            },
+        );
+        for arn in [
+            "arn:aws:iam::111122223333:policy/app",
+            "arn:aws:iam::111122223333:instance-profile/app",
+            "arn:aws:iam::11112222333:role/app",
+            "\"arn:aws:iam::111122223333:role/app\"",
+            "arn:aws:iam::111122223333:role/app\n",
+            "arn:aws:iam::111122223333:role/a pp",
+            "arn:aws:sts::111122223333:assumed-role/app/x",
+        ] {
+            check(&right, |it| it.role_arn = arn, "E06", "f");
+        }
+        check(&right, |it| it.issuer = Knowledge::Absent, "E01", "pfs");
+        check(&right, |it| it.provider = Knowledge::Absent, "E01", "pfss");
+        check(&right, |it| it.provider = Knowledge::Known(vec!["other".into()]), "E02", "ppfss");
+        check(&right, |it| it.audience = &[], "E02", "ppfss");
+        check(&right, |it| it.role = Knowledge::Absent, "E05", "pppf");
+        check(&right, |it| it.role_arn = "arn:aws:iam::111122223333:role/team/app", "E05", "pppf");
+        check(&wrong(), |_| {}, "E05", "ppppf");
+    }
+
+    #[test]
+    fn what_is_not_known_matters_only_where_it_decides() {
+        let right = right();
+        check(
+            &right,
+            |it| it.provider = denied("iam:ListOpenIDConnectProviders"),
+            "iam:ListOpenIDConnectProviders",
+            "pupp",
+        );
+        check(&right, |it| it.role = denied("iam:GetRole"), "iam:GetRole", "pppu");
+        check(&right, |it| it.role = Knowledge::NotYet, "pending", "pppu");
+        check(&right, |it| it.issuer = Knowledge::NotYet, "pending", "pup");
+        check(&right, |it| it.issuer = denied("eks:DescribeCluster"), "eks:DescribeCluster", "pup");
+        // Refused either way.
+        check(&wrong(), |it| it.provider = Knowledge::NotYet, "E05", "pupf");
+        check(
+            &right,
+            |it| {
+                it.issuer = Knowledge::NotYet;
+                it.role = Knowledge::Absent;
+            },
+            "E05",
+            "puf",
+        );
+        check(
+            &right,
+            |it| {
+                it.role = Knowledge::NotYet;
+                it.provider = Knowledge::Absent;
+            },
+            "E01",
+            "pfs",
+        );
+        check(
+            &right,
+            |it| {
+                it.role = Knowledge::NotYet;
+                it.role_arn = "x";
+            },
+            "E07",
+            "f",
+        );
+    }
+
+    #[test]
+    fn keys_of_the_open_and_of_the_closed_world() {
+        let with = |condition: &str| {
+            let subject =
+                format!(r#""StringEquals":{{"{ISSUER}:sub":"system:serviceaccount:shop:web"}}"#);
+            role(ROLE, &format!("{{{subject},{condition}}}"))
+        };
+        let closed = |it: &mut Ask<'_>| it.world = World::Closed(&[]);
+        for key in [
+            "aws:SourceIp",
+            "aws:SourceVpce",
+            "aws:UserAgent",
+            "sts:RoleSessionName",
+            "aws:RequestedRegion",
+        ] {
+            let role = with(&format!(r#""StringLike":{{"{key}":"x"}}"#));
+            check(&role, |_| {}, "undecidable", "ppppu");
+            check(&role, closed, "E05", "ppppf");
+        }
+        for (key, change) in [
+            ("aws:RequestedRegion", (|it: &mut Ask<'_>| it.region = Some("x")) as fn(&mut Ask<'_>)),
+            ("sts:RoleSessionName", |it| it.session_name = Some("x")),
+        ] {
+            check(&with(&format!(r#""StringLike":{{"{key}":"x"}}"#)), change, "allow", "ppppp");
+        }
+        for key in ["aws:PrincipalOrgID", "aws:PrincipalArn", "aws:RequestTag/x", "sts:ExternalId"]
+        {
+            check(&with(&format!(r#""StringLike":{{"{key}":"*"}}"#)), |_| {}, "E05", "ppppf");
+        }
+        check(&with(r#""Bool":{"aws:SecureTransport":"true"}"#), closed, "allow", "ppppp");
+        check(&with(r#""StringLike":{"aws:ResourceTag/a":"b"}"#), |_| {}, "undecidable", "ppppu");
+        let mut tagged = with(r#""StringLike":{"iam:ResourceTag/a":"b"}"#);
+        tagged.tags = Knowledge::Known(vec![("a".into(), "b".into())]);
+        check(&tagged, |_| {}, "allow", "ppppp");
+        tagged.tags = Knowledge::Known(Vec::new());
+        check(&tagged, |_| {}, "E05", "ppppf");
+        let date = with(r#""DateLessThan":{"aws:CurrentTime":"2026-01-02T00:00:00Z"}"#);
+        check(&date, |_| {}, "undecidable", "ppppu");
+        for (now, verdict, outcomes) in
+            [("2026-01-01T00:00:00Z", "allow", "ppppp"), ("2026-01-03T00:00:00Z", "E05", "ppppf")]
+        {
+            check(&date, |it| it.now = Some(now.parse().unwrap()), verdict, outcomes);
+        }
+    }
+
+    #[test]
+    fn an_invalid_policy_is_no_refusal() {
+        let mut invalid = right();
+        invalid.trust = Arc::new(iam::Document::parse(r#"{"Statement":[{}]}"#, iam::Kind::Trust));
+        check(&invalid, |_| {}, "invalid", "ppppu");
+    }
+
+    #[test]
+    fn a_skipped_policy_still_tells_what_it_would_say() {
+        let judged = with_ask(&wrong(), |it| it.provider = Knowledge::Absent, judge);
+        let policy = judged.hops.last().unwrap();
+        assert_eq!(policy.outcome, Outcome::Skipped);
+        assert_eq!(policy.evaluation.as_ref().unwrap().decision, iam::Decision::ImplicitDeny);
+        assert!(policy.detail.contains("system:serviceaccount:shop:api"), "{}", policy.detail);
+    }
+
+    #[test]
+    fn the_provider_is_that_of_the_roles_account_and_partition() {
+        with_ask(
+            &right(),
+            |_| {},
+            |ask| {
+                let arn = "arn:aws-cn:iam::444455556666:role/app";
+                let ask = Ask { role_arn: arn, ..ask.clone() };
+                let account = Arn::from(arn).account().unwrap();
+                let request = request(&ask, &account, &Issuer::new(ISSUER));
+                let provider = format!("arn:aws-cn:iam::444455556666:oidc-provider/{ISSUER}");
+                assert_eq!(request.caller, iam::Caller::Federated(provider.into()));
+            },
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_allows_by_not_knowing(
+            arn in "(arn:aws:iam::111122223333:role/app|\\PC{0,40})",
+            issuer in 0..4, provider in 0..4, role_is in 0..4, good: bool,
+        ) {
+            fn pick<T>(which: i32, known: T) -> Knowledge<T> {
+                match which {
+                    0 => Knowledge::Known(known),
+                    1 => Knowledge::Absent,
+                    2 => Knowledge::NotYet,
+                    _ => denied("x:Y"),
+                }
+            }
+            let role = if good { right() } else { wrong() };
+            let judged = with_ask(&role, |_| {}, |ask| judge(&Ask {
+                role_arn: &arn,
+                issuer: pick(issuer, Issuer::new(ISSUER)),
+                provider: pick(provider, vec!["sts.amazonaws.com".into()]),
+                role: pick(role_is, &role),
+                ..ask.clone()
+            }));
+            let all = good && arn == ROLE && (issuer, provider, role_is) == (0, 0, 0);
+            prop_assert_eq!(judged.verdict == Verdict::Allow, all);
+            let absent = [issuer, provider, role_is].contains(&1);
+            if absent || arn != ROLE || (!good && (issuer, role_is) == (0, 0)) {
+                let certain = matches!(judged.verdict, Verdict::Deny(_)) || issuer >= 2;
+                prop_assert!(certain, "{:?}", judged.verdict);
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use crate::{
     iam::{self, Got, Operator, Test, Truth},
     ident::{Issuer, Text},
     identity::near_miss::{
-        Condition, Key, Target, What,
+        Condition, Key, Principal, Target, What,
         principal::{Relation, is_eks, relation},
         text::is_placeholder,
         value,
@@ -33,6 +33,9 @@ pub(crate) fn diagnose(
         let what = What::Condition(Condition::UnknownOperator);
         return (vec![(what, condition.operator.clone(), "".into())], Fix::Keep);
     };
+    if clause.truth == Truth::Unknown {
+        return (undecided(condition, target.issuer).into_iter().collect(), Fix::Keep);
+    }
     if let Some(claim) = claim(&condition.key, target.issuer) {
         return of_token(condition, operator, claim, version, target);
     }
@@ -40,7 +43,7 @@ pub(crate) fn diagnose(
     let Some(fixed) = fixed else {
         return elsewhere(condition, operator, clause, key);
     };
-    let mut faults = vec![(What::Key(key), condition.key.clone(), fixed.clone().into())];
+    let mut faults = vec![(key, condition.key.clone(), fixed.clone().into())];
     let renamed = iam::Condition { key: fixed.as_str().into(), ..condition.clone() };
     match (holds(&renamed, version, target.request), claim(&fixed, target.issuer)) {
         (Truth::True, _) | (_, None) => (faults, Fix::Set(renamed)),
@@ -50,6 +53,17 @@ pub(crate) fn diagnose(
             (faults, fix)
         }
     }
+}
+
+/// What makes a condition undecidable that is known to depend on the caller; `None` where only something was not read,
+/// which is no fault.
+pub(crate) fn undecided(condition: &iam::Condition, issuer: &Issuer) -> Option<Found> {
+    let what = match wrong_key(&condition.key, issuer).0 {
+        _ if condition.parsed_operator().is_none() => What::Condition(Condition::UnknownOperator),
+        it @ What::Key(Key::Network | Key::SessionName) => it,
+        _ => return None,
+    };
+    Some((what, condition.key.clone(), "".into()))
 }
 
 /// Whether one condition holds for the request.
@@ -99,7 +113,7 @@ pub(crate) fn key_issuer(key: &str) -> Option<&str> {
 }
 
 /// What is wrong with a key that the request does not have, and the key that was meant.
-fn wrong_key(key: &str, issuer: &Issuer) -> (Key, Option<String>) {
+fn wrong_key(key: &str, issuer: &Issuer) -> (What, Option<String>) {
     let trimmed = key.trim();
     let (prefix, name) = trimmed.rsplit_once(':').unwrap_or(("", trimmed));
     let name = name.trim().to_ascii_lowercase();
@@ -110,51 +124,54 @@ fn wrong_key(key: &str, issuer: &Issuer) -> (Key, Option<String>) {
         texts.iter().any(|it| key.starts_with(it))
     };
     if is(&["aws:principal"]) {
-        return (Key::PrincipalKey, None);
+        return (What::Key(Key::PrincipalKey), None);
     }
     if is(&["aws:sourceip", "aws:vpcsourceip", "aws:sourcevpc"]) {
-        return (Key::Network, None);
+        return (What::Key(Key::Network), None);
     }
     if is(&["sts:rolesessionname"]) {
-        return (Key::SessionName, None);
+        return (What::Key(Key::SessionName), None);
     }
     if lower == issuer.as_str().to_ascii_lowercase() {
         // Only white space was wrong, or the claim is none that STS shows.
         return match fixed {
-            Some(_) => (Key::Bare, fixed),
-            None => (Key::Claim, None),
+            Some(_) => (What::Key(Key::Bare), fixed),
+            None => (What::Key(Key::Claim), None),
         };
     }
     if lower.starts_with("arn:") && lower.contains(":oidc-provider/") {
-        return (Key::Arn, fixed);
+        return (What::Key(Key::Arn), fixed);
     }
     if lower.starts_with("https://") || lower.starts_with("http://") {
-        return (Key::Scheme, fixed);
+        return (What::Key(Key::Scheme), fixed);
     }
     let bare = prefix.trim();
     match relation(bare, issuer) {
-        Relation::Same | Relation::Swapped | Relation::Region | Relation::Host => {
-            return (Key::NearIssuer, fixed);
+        // The same mistake as in the provider's ARN, where it is better known.
+        Relation::Swapped => return (What::Principal(Principal::SwappedHost), fixed),
+        Relation::Same | Relation::Region | Relation::Host | Relation::NearId => {
+            return (What::Key(Key::NearIssuer), fixed);
         }
-        Relation::NearId => return (Key::NearIssuer, fixed),
         Relation::Other => {}
     }
     if is_placeholder(prefix) {
-        return (Key::Placeholder, fixed);
+        return (What::Key(Key::Placeholder), fixed);
     }
     if is_eks(bare) {
-        return (Key::OtherIssuer, fixed);
+        return (What::Key(Key::OtherIssuer), fixed);
     }
     if ["", "oidc", "oidc-provider", "eks", "token", "jwt", "openid"].contains(&&*lower) {
         return match fixed {
-            Some(_) => (Key::Bare, fixed),
-            None => (Key::Absent, None),
+            Some(_) => (What::Key(Key::Bare), fixed),
+            None => (What::Key(Key::Absent), None),
         };
     }
     // `HOST:sub` without the id, or a host of somebody's own.
     match fixed {
-        Some(_) if lower.contains("oidc") || lower.contains("eks") => (Key::NearIssuer, fixed),
-        Some(_) | None => (Key::Absent, None),
+        Some(_) if lower.contains("oidc") || lower.contains("eks") => {
+            (What::Key(Key::NearIssuer), fixed)
+        }
+        Some(_) | None => (What::Key(Key::Absent), None),
     }
 }
 
@@ -214,33 +231,17 @@ fn elsewhere(
     condition: &iam::Condition,
     operator: Operator,
     clause: &iam::Clause,
-    key: Key,
+    key: What,
 ) -> (Vec<Found>, Fix) {
-    let what = match &clause.got {
-        Got::Absent | Got::Unknown if is_about_key(operator) => What::Key(key),
-        // These depend on the caller wherever they come from.
-        Got::Absent | Got::Present(_) | Got::Unknown => match key {
-            Key::Network | Key::SessionName => What::Key(key),
-            Key::OtherIssuer
-            | Key::NearIssuer
-            | Key::Arn
-            | Key::Scheme
-            | Key::Bare
-            | Key::Placeholder
-            | Key::Claim
-            | Key::PrincipalKey
-            | Key::Absent => What::Condition(value::other(condition, operator)),
-        },
+    let depends = matches!(key, What::Key(Key::Network | Key::SessionName));
+    let missing = clause.got == Got::Absent && is_about_key(operator);
+    let (what, found) = match depends || missing {
+        true => (key, condition.key.clone()),
+        false => {
+            (What::Condition(value::other(condition, operator)), condition.values.join(", ").into())
+        }
     };
-    let fix = match (clause.truth, &clause.got) {
-        (Truth::Unknown, _) => Fix::Keep,
-        (Truth::False | Truth::True, _) => Fix::Remove,
-    };
-    let found = match what {
-        What::Key(_) => condition.key.clone(),
-        _ => condition.values.join(", ").into(),
-    };
-    (vec![(what, found, "".into())], fix)
+    (vec![(what, found, "".into())], Fix::Remove)
 }
 
 /// Whether the operator asks for a value, so that a missing key is what is wrong.

@@ -234,18 +234,29 @@ pub fn diagnose(policy: &iam::Policy, target: &Target<'_>) -> Option<Diagnosis> 
     let nearest = candidates.min_by_key(|it| it.cost);
 
     let mut res = match nearest {
+        // What is open there was not read, and that is no fault; a Deny may still be one.
+        Some(it) if it.faults.is_empty() => Diagnosis {
+            statement: None,
+            faults: Vec::new(),
+            repair: Repair::Edit,
+            repaired: None,
+            decision: None,
+        },
         Some(it) => repaired(policy, it, provider, target),
         None => added(policy, Vec::new(), None, provider, target),
     };
-    let denies = denials(&evaluation);
-    if !denies.is_empty() {
-        if allowed {
-            res.faults.clear();
-            res.statement = None;
-        }
-        res.statement = res.statement.or(denies.first().map(|it| it.0));
-        res.faults.splice(0..0, denies.into_iter().map(|it| it.1));
+    let denies = denials(policy, &evaluation, target);
+    if allowed {
+        res.faults.clear();
+        res.statement = None;
+    }
+    if evaluation.decision == Decision::ExplicitDeny || allowed {
         (res.repair, res.repaired, res.decision) = (Repair::Narrow, None, None);
+    }
+    res.statement = res.statement.or(denies.first().map(|it| it.0));
+    res.faults.splice(0..0, denies.into_iter().map(|it| it.1));
+    if res.faults.is_empty() {
+        return None;
     }
     Some(res)
 }
@@ -268,27 +279,36 @@ pub fn of(ask: &sts::Ask<'_>) -> Option<Diagnosis> {
     diagnose(policy, &target)
 }
 
-/// The Deny statements that match, or whose matching nobody can tell.
-fn denials(evaluation: &iam::Evaluation) -> Vec<(usize, Fault)> {
-    let wanted = match evaluation.decision {
-        Decision::ExplicitDeny => Truth::True,
-        Decision::Unknown => Truth::Unknown,
-        Decision::Allow | Decision::ImplicitDeny => return Vec::new(),
-    };
-    let denies = evaluation.statements.iter();
-    let denies = denies.filter(|it| (it.effect, it.matches) == (Effect::Deny, wanted));
-    denies
-        .map(|it| {
-            let clause = it.clauses.iter().find(|clause| clause.truth == Truth::Unknown);
-            let path = match clause {
-                Some(clause) => path(it.index, &clause.part),
-                None => format!("Statement[{}]", it.index),
-            };
-            let found = clause.map(|it| it.wanted.join(", ")).unwrap_or_default();
-            let (what, needed) = (What::Deny, "".into());
-            (it.index, Fault { what, path, found: found.into(), needed, secondary: false })
-        })
-        .collect()
+/// The Deny statements that match; where none does, what leaves open whether one does.
+fn denials(
+    policy: &iam::Policy,
+    evaluation: &iam::Evaluation,
+    target: &Target<'_>,
+) -> Vec<(usize, Fault)> {
+    let denies = evaluation.statements.iter().filter(|it| it.effect == Effect::Deny);
+    let fault =
+        |what, path, found| Fault { what, path, found, needed: "".into(), secondary: false };
+    match evaluation.decision {
+        Decision::Allow | Decision::ImplicitDeny => Vec::new(),
+        Decision::ExplicitDeny => denies
+            .filter(|it| it.matches == Truth::True)
+            .map(|it| (it.index, fault(What::Deny, format!("Statement[{}]", it.index), "".into())))
+            .collect(),
+        Decision::Unknown => {
+            let open = denies.filter(|it| it.matches == Truth::Unknown);
+            open.flat_map(|trace| {
+                let conditions = &policy.statements[trace.index].conditions;
+                let head = trace.clauses.len().saturating_sub(conditions.len());
+                let clauses = trace.clauses.iter().skip(head).zip(conditions);
+                let clauses = clauses.filter(|(clause, _)| clause.truth == Truth::Unknown);
+                clauses.filter_map(|(clause, condition)| {
+                    let (what, found, _) = clause::undecided(condition, target.issuer)?;
+                    Some((trace.index, fault(what, path(trace.index, &clause.part), found)))
+                })
+            })
+            .collect()
+        }
+    }
 }
 
 /// The policy after the candidate's repair, if that lets the target in; else with a statement of its own.
@@ -520,6 +540,10 @@ mod tests {
             &format!("{}:sub", ISS.replace("us-west-2", "eu-west-1")),
             &[What::Key(Key::NearIssuer)],
         );
+        check(
+            &format!("{}:sub", ISS.replace("oidc.eks.us-west-2", "oidc.us-west-2.eks")),
+            &[What::Principal(Principal::SwappedHost)],
+        );
         check("@:sub", &[What::Key(Key::Arn)]);
         check("https://$:sub", &[What::Key(Key::Scheme)]);
         check("sub", &[What::Key(Key::Bare)]);
@@ -660,6 +684,45 @@ mod tests {
         let wrong = right.replace(":web", ":api");
         let faults = [What::Deny, What::Subject(Subject::Name)];
         check(&format!("{deny},{wrong}"), &faults, Repair::Narrow);
+        let open = right.replace("StringEquals", "StringMatches");
+        let faults = [
+            What::Deny,
+            What::Condition(Cond::UnknownOperator),
+            What::Condition(Cond::UnknownOperator),
+        ];
+        check(&format!("{deny},{open}"), &faults, Repair::Narrow);
+    }
+
+    #[test]
+    fn what_was_not_read_is_no_fault() {
+        let check = |statements: &str, expected: &[What]| {
+            with_ask(statements, World::Open, |ask| {
+                let found = of(ask).map(|it| it.faults).unwrap_or_default();
+                let found: Vec<_> = found.iter().map(|it| it.what).collect();
+                assert_eq!(found, expected, "{statements}");
+            });
+        };
+        let right = statement(FEDERATED, WEB, RIGHT);
+        let deny = |condition: &str| {
+            format!("{right},{}", statement(FEDERATED, WEB, condition).replace("Allow", "Deny"))
+        };
+        let network = [What::Key(Key::Network)];
+        check(&deny(r#"{"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#), &network);
+        check(&deny(r#"{"StringEquals":{"aws:ResourceAccount":"1"}}"#), &[]);
+        let odd = [What::Condition(Cond::UnknownOperator)];
+        check(&deny(r#"{"StringMatches":{"aws:x":"y"}}"#), &odd);
+        let subject = r#""StringEquals":{"$:sub":"system:serviceaccount:shop:web"}"#;
+        let allow = |more: &str| statement(FEDERATED, WEB, &format!("{{{subject},{more}}}"));
+        check(&allow(r#""StringLike":{"aws:ResourceOrgID":"o-1"}"#), &[]);
+        check(
+            &allow(r#""StringLike":{"sts:RoleSessionName":"x"}"#),
+            &[What::Key(Key::SessionName)],
+        );
+        check(&allow(r#""StringMatches":{"aws:x":"y"}"#), &odd);
+        check(
+            r#"{"Effect":"Allow","Principal":"*","Action":"sts:*"}"#,
+            &[What::Principal(Principal::Everyone)],
+        );
     }
 
     #[test]

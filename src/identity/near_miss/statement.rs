@@ -169,8 +169,15 @@ impl Walk<'_> {
                     it => it,
                 };
                 let cause = match what {
-                    What::Key(_) => key_issuer(&condition.key).map(bare),
-                    _ => None,
+                    What::Key(_) | What::Principal(_) => key_issuer(&condition.key).map(bare),
+                    What::Action(_)
+                    | What::Subject(_)
+                    | What::Audience(_)
+                    | What::Condition(_)
+                    | What::TwoIssuers
+                    | What::Conflict
+                    | What::Deny
+                    | What::NoStatement => None,
                 };
                 let secondary = cause.as_ref().is_some_and(|it| causes.contains(it));
                 causes.extend(cause);
