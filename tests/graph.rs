@@ -233,8 +233,9 @@ fn nothing_is_judged_by_the_cache() {
     assert_eq!(graph.wanted(), std::slice::from_ref(&unit));
 
     // What the list does not tell is not taken from the cache either.
-    graph.apply(list(vec![role(ROLE, "AROA0", Knowledge::NotYet)]));
-    assert!(graph.apply(source(roles_scope(), live())).contains(&unit));
+    let read = list(vec![role(ROLE, "AROA0", Knowledge::NotYet)]);
+    assert!(graph.apply(read).contains(&unit));
+    graph.apply(source(roles_scope(), live()));
     let policies = graph.role(&ROLE.into()).known().map(|it| it.policies.clone());
     assert_eq!(policies, Some(Knowledge::NotYet));
 }

@@ -147,19 +147,20 @@ impl Graph {
                 | SourceState::Off { .. },
             ) => None,
         };
-        let reads_otherwise = paint.is_some() || Reading::of(old) != Reading::of(Some(&state));
+        let reads_otherwise = Reading::of(old) != Reading::of(Some(&state));
+        let painted = paint.map(|cached| {
+            self.scan(&scope, |it| std::mem::replace(&mut it.cached, cached) != cached)
+        });
+        let painted = painted.is_some_and(|it| !it.is_empty());
         if reads_otherwise {
-            self.touch_scope(&scope, acc);
-        }
-        if let Some(cached) = paint {
-            self.scan(&scope, |it| {
-                it.cached = cached;
-                false
-            });
+            self.touch_missing(&scope, acc);
         }
         self.sources.insert(scope.clone(), state);
+        if painted {
+            self.touch_painted(&scope, acc);
+        }
         if reads_otherwise {
-            self.touch_scope(&scope, acc);
+            self.touch_missing(&scope, acc);
         }
         if !only_counts {
             acc.refs.insert(Ref::Cluster);

@@ -148,7 +148,7 @@ impl Graph {
         let listed = self.listed(&Scope::Providers { account: account.as_str().into() });
         listed.map(|()| {
             let urls = self.provider_urls.get(account).into_iter().flat_map(|it| it.iter());
-            let held = urls.filter_map(|it| self.providers.get(it));
+            let held = urls.filter_map(|(_, it)| self.providers.get(it));
             held.filter(|it| !it.mark.cached).map(|it| &it.fact).collect()
         })
     }

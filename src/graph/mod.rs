@@ -25,6 +25,7 @@ mod slot;
 mod store;
 mod table;
 mod touch;
+mod touch_scope;
 mod trust;
 mod wanted;
 

@@ -57,10 +57,16 @@ impl Roles {
         self.naming.of(key)
     }
 
-    /// Roles whose trust names a subject of this namespace exactly.
-    pub fn naming_in<'a>(&'a self, namespace: &'a Text) -> impl Iterator<Item = &'a Arn> {
-        let first = SaKey::new(namespace.clone(), "");
-        self.naming.from(&first).take_while(|(it, _)| it.namespace == *namespace).map(|(_, it)| it)
+    /// Subjects with the roles whose trust names them exactly; all or one namespace's.
+    pub fn subjects(&self, namespace: Option<&Text>) -> impl Iterator<Item = (&SaKey, &Arn)> {
+        let first = SaKey::new(namespace.cloned().unwrap_or_default(), "");
+        let within = move |key: &SaKey| namespace.is_none_or(|it| *it == key.namespace);
+        self.naming.from(&first).take_while(move |(it, _)| within(it))
+    }
+
+    /// Every OIDC provider that is trusted, with the roles that do.
+    pub fn trusted(&self) -> impl Iterator<Item = (&Arn, &Arn)> {
+        self.trusting.iter()
     }
 
     pub fn trusting<'a>(&'a self, provider: &Arn) -> impl Iterator<Item = &'a Arn> + use<'a> {

@@ -163,9 +163,8 @@ impl<K: Ord, V: Ord> Links<K, V> {
         self.0.range(first..).flat_map(|(from, to)| to.iter().map(move |it| (from, it)))
     }
 
-    /// Everything that is linked to, by the order of what leads there.
-    pub fn iter(&self) -> impl Iterator<Item = &V> {
-        self.0.values().flatten()
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter().flat_map(|(from, to)| to.iter().map(move |it| (from, it)))
     }
 }
 

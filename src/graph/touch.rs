@@ -3,12 +3,11 @@
 //! Asked before and after the change, because a change moves what depends on it. Over-approximates, never misses.
 
 use crate::{
-    fact::{Cluster, Pod, Scope},
+    fact::{Cluster, Pod},
     graph::{
         Graph,
         pods::PodId,
         roles::roles_of,
-        scope::namespace_of,
         slot::Slot,
         store::{env_objects, owner_of, parent_of},
     },
@@ -70,29 +69,6 @@ impl Graph {
         acc.refs.extend(self.expected_providers().map(Ref::Provider));
     }
 
-    /// Units that read what a scope's state says of things that are not there.
-    pub(crate) fn touch_scope(&self, scope: &Scope, acc: &mut Touched) {
-        match namespace_of(scope) {
-            Some(namespace) => {
-                for seat in self.seats.iter_in(Some(namespace)) {
-                    self.touch_account(&seat.key, acc);
-                    // What is declared here may only now be judged by.
-                    if seat.account.as_ref().is_some_and(|it| it.fact.role_arn().is_some()) {
-                        self.touch_namesakes(&seat.key.name, acc);
-                    }
-                }
-                for arn in self.roles.naming_in(namespace) {
-                    self.touch_one_role(arn, acc);
-                }
-                if is_agents_namespace(namespace) {
-                    acc.refs.extend(self.nodes.keys().cloned().map(Ref::Node));
-                }
-                acc.refs.insert(Ref::Cluster);
-            }
-            None => self.touch_everything(acc),
-        }
-    }
-
     /// ServiceAccounts of this name in every namespace: one that declares an identity explains one that is missing.
     pub(crate) fn touch_namesakes(&self, name: &Text, acc: &mut Touched) {
         for namespace in self.seat_names.of(name) {
@@ -111,7 +87,7 @@ impl Graph {
         acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
     }
 
-    fn touch_account(&self, key: &SaKey, acc: &mut Touched) {
+    pub(crate) fn touch_account(&self, key: &SaKey, acc: &mut Touched) {
         self.touch_identity(key, acc);
         for arn in self.roles.naming(key) {
             self.touch_one_role(arn, acc);
@@ -123,7 +99,7 @@ impl Graph {
         }
     }
 
-    fn touch_namespace(&self, namespace: &Text, acc: &mut Touched) {
+    pub(crate) fn touch_namespace(&self, namespace: &Text, acc: &mut Touched) {
         for seat in self.seats.iter_in(Some(namespace)) {
             self.touch_identity(&seat.key, acc);
         }
@@ -249,7 +225,7 @@ impl Graph {
     }
 
     /// A role's unit and those of whoever names it.
-    fn touch_users(&self, arn: &Arn, acc: &mut Touched) {
+    pub(crate) fn touch_users(&self, arn: &Arn, acc: &mut Touched) {
         self.touch_one_role(arn, acc);
         for key in self.roles.annotated(arn) {
             self.touch_identity(key, acc);
@@ -296,7 +272,7 @@ impl Graph {
     }
 
     /// The role's unit and the provider that its account should have.
-    fn touch_one_role(&self, arn: &Arn, acc: &mut Touched) {
+    pub(crate) fn touch_one_role(&self, arn: &Arn, acc: &mut Touched) {
         acc.wants.insert(Ref::Role(arn.clone()));
         if self.roles.get(arn).is_some() || self.roles.is_named(arn) {
             acc.refs.insert(Ref::Role(arn.clone()));
@@ -316,7 +292,7 @@ impl Graph {
         }
     }
 
-    fn touch_expected(&self, account: &AccountId, acc: &mut Touched) {
+    pub(crate) fn touch_expected(&self, account: &AccountId, acc: &mut Touched) {
         let Some(arn) = self.expected_provider(account) else { return };
         if self.roles.names_account(account) || self.providers.contains_key(&arn) {
             acc.refs.insert(Ref::Provider(arn));
@@ -343,7 +319,7 @@ fn is_agent(kind: WorkloadKind, namespace: &str, name: &str) -> bool {
         && name.starts_with("eks-pod-identity-agent")
 }
 
-fn is_agents_namespace(namespace: &str) -> bool {
+pub fn is_agents_namespace(namespace: &str) -> bool {
     namespace == "kube-system"
 }
 

@@ -11,7 +11,7 @@ use crate::{
 pub struct Outstanding {
     /// Scopes without their first answer, be it complete, refused or failed.
     pub scopes: Vec<Scope>,
-    /// Single objects: what is wanted, and rows of lists whose details have not arrived.
+    /// Single objects that are wanted and of which nothing was said, not even that they could not be read just now.
     pub objects: Vec<Ref>,
 }
 
@@ -32,7 +32,8 @@ impl Graph {
         self.wanted.iter().cloned().collect()
     }
 
-    /// What has not been answered yet. Secrets are left out, since they are read only on request.
+    /// What has not been answered yet. Secrets are left out, since they are read only on request. Details of listed
+    /// rows belong to the list, whose scope is live only when they were read too.
     pub fn outstanding(&self) -> Outstanding {
         let waits = |state: &SourceState| match Reading::of(Some(state)) {
             Reading::Waiting | Reading::Cached => true,
@@ -44,17 +45,11 @@ impl Graph {
             | Reading::Off(_) => false,
         };
         let scopes = self.sources.iter().filter(|(_, state)| waits(state));
-        let wanted = self.wanted.iter().filter(|it| !matches!(it, Ref::Secret { .. })).cloned();
-        let associations = self.associations.values().map(|it| &it.fact);
-        let associations = associations.filter(|it| it.detail == Knowledge::NotYet);
-        let providers = self.providers.values().map(|it| &it.fact);
-        let providers = providers.filter(|it| it.detail == Knowledge::NotYet);
+        let unanswered =
+            |it: &&Ref| !matches!(it, Ref::Secret { .. }) && !self.said.contains_key(*it);
         Outstanding {
             scopes: scopes.map(|(scope, _)| scope.clone()).collect(),
-            objects: wanted
-                .chain(associations.map(|it| Ref::Association(it.id.clone())))
-                .chain(providers.map(|it| Ref::Provider(it.arn.clone())))
-                .collect(),
+            objects: self.wanted.iter().filter(unanswered).cloned().collect(),
         }
     }
 
