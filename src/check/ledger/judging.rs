@@ -73,7 +73,8 @@ impl Ledger {
         name: &Text,
     ) -> Option<SaKey> {
         let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
-        let pod = graph.pod(namespace, name).filter(|it| !it.completed());
+        let painted = graph.is_cached(&pod_ref(namespace, name));
+        let pod = graph.pod(namespace, name).filter(|it| !it.completed() && !painted);
         let now = pod.map(|pod| {
             let key = pod.service_account();
             let declaration = Declaration::of(graph, &key);
@@ -208,6 +209,11 @@ impl Ledger {
     }
 
     pub(crate) fn judge_unit(&mut self, cx: Context<'_>, unit: Ref) {
+        // What is only painted from the disk is shown, not judged.
+        if cx.graph.is_cached(&unit) {
+            self.findings.forget(&unit);
+            return;
+        }
         let mut found = Vec::new();
         for row in table() {
             match row.rule {
