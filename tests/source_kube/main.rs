@@ -512,6 +512,57 @@ async fn a_credential_plugin_has_no_terminal_and_its_complaint_is_shown() {
 }
 
 #[tokio::test]
+async fn a_login_that_ends_during_a_session_is_said() {
+    let home = Home::new();
+    let server = Server::start(calm).await;
+    let flag = home.dir.path().join("over");
+    // Expired at once, so that every request asks the plugin.
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"},
+    });
+    let script = format!(
+        "if [ -e {} ]; then echo 'refresh failed' >&2; exit 1; fi; echo '{credential}'",
+        flag.display()
+    );
+    let args = json!(["-c", script]);
+    let api = "client.authentication.k8s.io/v1";
+    home.write(&server.url, &json!({"exec": {"apiVersion": api, "command": "sh", "args": args}}));
+    let mut reader = Reader::start(home.settings());
+    reader.until("it is live", |it| it.is_live(&Scope::ApiServer)).await;
+    std::fs::write(&flag, "").unwrap();
+    reader.session.refresh();
+    let is_over =
+        |it: &Reader| matches!(it.state(&Scope::ApiServer), Some(SourceState::Expired { .. }));
+    reader.until("the end of the login is said", is_over).await;
+    std::fs::remove_file(&flag).unwrap();
+    reader.until("it is live again", |it| it.is_live(&Scope::ApiServer)).await;
+}
+
+#[tokio::test]
+async fn silence_is_an_error_and_not_the_end() {
+    let home = Home::new();
+    let server = Server::start(|it| match (&*it.path, it.is_watch(), it.nth) {
+        (PODS, false, 0) => Answer::Quiet(Vec::new()),
+        (PODS, false, _) => Answer::Full(200, list(&[pod("a", "one", 1)], 5)),
+        (PODS, true, 0) => Answer::Quiet(vec!["garbage".to_owned()]),
+        (PODS, true, 1) => Answer::Full(200, "<html>".to_owned()),
+        (PODS, true, _) => Answer::Quiet(vec![watch_event("ADDED", &pod("a", "two", 6))]),
+        _ => calm(it),
+    })
+    .await;
+    home.write(&server.url, &json!({}));
+    let settings = Settings { request_timeout: Duration::from_millis(300), ..home.settings() };
+    let mut reader = Reader::start(settings);
+    let is_silent = |it: &SourceState| matches!(it, SourceState::Failed { error, .. } if error.contains("no answer within 0.3 s"));
+    reader.until("silence is said", |it| it.state(&ALL_PODS).is_some_and(is_silent)).await;
+    reader.until("it goes on", |it| it.pods() == ["a/one=sa-1", "a/two=sa-6"]).await;
+    let is_stale = |it: &SourceState| matches!(it, SourceState::Stale { .. });
+    assert!(reader.states[&ALL_PODS].iter().any(is_stale), "{:?}", reader.states[&ALL_PODS]);
+    reader.until("it is live", |it| it.is_live(&ALL_PODS)).await;
+}
+
+#[tokio::test]
 async fn a_kubeconfig_that_is_not_there_yet_is_waited_for() {
     let home = Home::new();
     let server = Server::start(calm).await;

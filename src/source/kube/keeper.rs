@@ -63,7 +63,7 @@ pub(crate) enum IfForbidden {
 pub(crate) enum Stop {
     /// Nobody reads any longer.
     Closed,
-    /// Everything was read, or will not be; only without `follow`, or where the kind is not served.
+    /// Everything was read, or will not be; only without `follow`.
     Done,
     /// The first list was forbidden.
     Forbidden,
@@ -102,9 +102,7 @@ impl Keeper {
     }
 
     async fn keep(&mut self) -> Result<std::convert::Infallible, Stop> {
-        if self.if_forbidden != IfForbidden::Forget {
-            self.say(SourceState::Pending { received: 0 }).await?;
-        }
+        self.say(SourceState::Pending { received: 0 }).await?;
         loop {
             let read = {
                 let _permit = self.shared.lists.acquire().await;
@@ -220,11 +218,9 @@ impl Keeper {
         let gives_up = !self.shared.follow && TRIES <= self.attempts;
         match error {
             CallError::Forbidden { message } => {
-                if self.if_forbidden != IfForbidden::Forget {
-                    let permission = self.listed.permission("list");
-                    let denied = Denied { permission, detail: message };
-                    self.say(SourceState::Denied { at: now(), denied }).await?;
-                }
+                let permission = self.listed.permission("list");
+                let denied = Denied { permission, detail: message };
+                self.say(SourceState::Denied { at: now(), denied }).await?;
                 match self.if_forbidden {
                     IfForbidden::Narrow | IfForbidden::Forget => return Err(Stop::Forbidden),
                     IfForbidden::Insist if !self.shared.follow => return Err(Stop::Done),
@@ -235,7 +231,11 @@ impl Keeper {
             CallError::NotFound { message } => {
                 let reason = format!("not served: {message}").into();
                 self.say(SourceState::Off { reason }).await?;
-                return Err(Stop::Done);
+                if !self.shared.follow {
+                    return Err(Stop::Done);
+                }
+                self.shared.pace.sleep(REFUSED).await;
+                return Ok(());
             }
             CallError::Expired { message, login } => self.expired(message, login).await?,
             CallError::Gone { message } | CallError::Failed { message } => {
@@ -277,6 +277,10 @@ impl Keeper {
     }
 
     async fn say(&self, state: SourceState) -> Result<(), Closed> {
+        // A namespace that was only guessed has no scope until it could be read.
+        if self.if_forbidden == IfForbidden::Forget {
+            return Ok(());
+        }
         self.shared.out.state(&self.scope, state).await
     }
 }
