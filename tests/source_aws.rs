@@ -302,7 +302,7 @@ async fn many_roles_are_listed_before_they_are_read_one_by_one() {
 }
 
 #[tokio::test]
-async fn policies_come_on_the_second_request() {
+async fn a_role_that_is_asked_for_comes_with_its_policies() {
     let fake = Fake::start().await;
     fake.on("iam:GetRole", |call| (200, fake::get_role(call.get("RoleName"), "/", ALLOW)));
     fake.on("iam:ListAttachedRolePolicies", |_| {
@@ -334,10 +334,8 @@ async fn policies_come_on_the_second_request() {
                        <PolicyDocument>{}</PolicyDocument></GetRolePolicyResult></GetRolePolicyResponse>",
                       fake::encoded(ALLOW)))
     });
-    let mut run = Run::start(settings(&fake));
-    run.fetch([Ref::Role(arn("app"))]).await;
-    run.until(|seen| seen.role(&arn("app")).is_some_and(|it| it.last_used.is_known())).await;
-    run.fetch([Ref::Role(arn("app"))]).await;
+    let run = Run::start(settings(&fake));
+    run.fetch([Ref::Role(arn("app")), Ref::Role(arn("web"))]).await;
     let seen = run.finish().await;
     let role = seen.role(&arn("app")).expect("read").clone();
     let Knowledge::Known(policies) = role.policies else { panic!("{:?}", role.policies) };
@@ -347,6 +345,8 @@ async fn policies_come_on_the_second_request() {
     assert_eq!(&*document.raw, ALLOW);
     let Knowledge::Denied(denied) = &policies.attached[1].document else { panic!("{policies:?}") };
     assert_eq!(&*denied.permission, "iam:GetPolicy");
+    assert!(seen.role(&arn("web")).expect("read").policies.is_known());
+    assert_eq!(fake.calls("iam:GetPolicyVersion").len(), 1, "one document for two roles");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ pub(crate) fn cluster(it: eks::Cluster) -> Option<Cluster> {
     let (account, region) = (Text::from(parts.account), Text::from(parts.region));
     let ca = it.certificate_authority.and_then(|ca| ca.data);
     let ca = ca.and_then(|data| aws_smithy_types::base64::decode(data.trim()).ok());
+    let ca = ca.filter(|pem| !pem.trim_ascii().is_empty());
     let issuer = it.identity.and_then(|id| id.oidc).and_then(|oidc| oidc.issuer);
     let compute = it.compute_config;
     let issues = it.health.and_then(|health| health.issues).unwrap_or_default();

@@ -36,6 +36,10 @@ const IAM_RATE: (f64, f64) = (12.0, 12.0);
 /// EKS publishes no figure either; it is slowed down by its answers.
 const OTHER_RATE: (f64, f64) = (20.0, 40.0);
 
+/// With a doubling pause in between, so that a short throttling costs a call some seconds and not its answer.
+const MAX_ATTEMPTS: u32 = 5;
+const FIRST_BACKOFF: Duration = Duration::from_millis(400);
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the clients of one set of credentials are made of.
@@ -74,7 +78,11 @@ impl Clients {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT.min(wiring.timeout))
             .operation_attempt_timeout(wiring.timeout)
+            .operation_timeout(wiring.timeout * 2)
             .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(MAX_ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF);
         let profiles = wiring.profiles;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -82,7 +90,7 @@ impl Clients {
             .credentials_provider(provider)
             .identity_cache(cache)
             .http_client(wiring.http.clone())
-            .retry_config(RetryConfig::standard())
+            .retry_config(retries)
             .timeout_config(timeouts)
             .use_fips(profiles.switch(wiring.env, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"))
             .use_dual_stack(profiles.switch(

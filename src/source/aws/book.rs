@@ -5,6 +5,7 @@ use crate::{
     fact::{
         Association, AssociationDetail, IamRole, Knowledge, OidcProvider, Policies, ProviderDetail,
     },
+    iam::Document,
     ident::{Arn, Text, Timestamp},
 };
 use std::{
@@ -19,6 +20,9 @@ pub(crate) struct Book {
     asked: HashMap<Arn, Timestamp>,
     associations: HashMap<Text, Described<AssociationDetail>>,
     providers: HashMap<Arn, Described<ProviderDetail>>,
+    /// Managed policies by ARN: many roles have the same ones attached.
+    documents: HashMap<String, (Arc<Document>, Timestamp)>,
+    document_locks: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
 }
 
 #[derive(Debug)]
@@ -124,6 +128,29 @@ impl Book {
     }
 }
 
+/// # Managed policies
+impl Book {
+    /// `None`: not read since `since`.
+    pub(crate) fn document(&self, policy: &str, since: Timestamp) -> Option<Arc<Document>> {
+        let (document, at) = self.documents.get(policy)?;
+        (since <= *at).then(|| Arc::clone(document))
+    }
+
+    pub(crate) fn document_got(&mut self, policy: &str, document: &Arc<Document>, at: Timestamp) {
+        self.documents.insert(policy.to_owned(), (Arc::clone(document), at));
+    }
+
+    /// Held by who reads the document.
+    pub(crate) fn document_lock(&mut self, policy: &str) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.document_locks.entry(policy.to_owned()).or_default())
+    }
+
+    /// Reads every document again.
+    pub(crate) fn forget_documents(&mut self) {
+        self.documents.clear();
+    }
+}
+
 /// # Associations and providers
 impl Book {
     /// Fills in what is known of each row, and drops what the list does not have.
@@ -211,7 +238,7 @@ mod tests {
     use super::*;
     use crate::{
         fact::{Denied, LastUsed},
-        iam::{Document, Kind},
+        iam::Kind,
     };
 
     fn at(second: i64) -> Timestamp {

@@ -1,5 +1,6 @@
 //! EKS: which cluster this is, and its associations, add-ons and node groups; the other clusters of its region.
 
+use crate::source::now;
 use crate::{
     fact::{Association, Change, Cluster, Fact, Knowledge, OtherClusters, Scope, SourceState},
     ident::{Ref, Text},
@@ -9,8 +10,8 @@ use crate::{
             account::Account,
             error::Failure,
             host,
-            pages::{Listed, at_once, pages},
-            shared::{Shared, now},
+            pages::{Listed, MAX_PASSES, at_once, pages},
+            shared::Shared,
         },
         lower_aws,
     },
@@ -30,8 +31,10 @@ pub(crate) enum Found {
     Cluster(Arc<Cluster>),
     /// It could not be described, but its name is known, so the other calls are still worth a try.
     NameOnly(Text),
-    /// Nothing further can be asked.
-    Nothing,
+    /// Nothing further can be asked: there is none.
+    None(Text),
+    /// Nothing further can be asked: it could not be looked for.
+    Failed(Failure),
 }
 
 /// The clusters of the region as they were described, and whether those are all.
@@ -46,9 +49,10 @@ pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Regi
     let account = &*home.account;
     let Some(region) = &home.region else {
         let error = "the region is not known: pass `--region` or set `AWS_REGION`";
-        let change = shared.incomplete(&scope, &Failure::Failed(error.into()), &account.origin, 0);
+        let failure = Failure::Failed(error.into());
+        let change = shared.incomplete(&scope, &failure, &account.origin, 0);
         shared.emit(vec![change]).await;
-        return (Found::Nothing, None);
+        return (Found::Failed(failure), None);
     };
     let named = shared.hints.cluster.clone();
     if let Some(name) = &named {
@@ -58,10 +62,10 @@ pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Regi
             Err(Failure::Absent) => {
                 let error = missing(name, region, account);
                 let known = Change::Know { of: Ref::Cluster, knowledge: Knowledge::Absent };
-                let failure = Failure::Failed(error);
+                let failure = Failure::Failed(error.clone());
                 let change = shared.incomplete(&scope, &failure, &account.origin, 0);
                 shared.emit(vec![known, change]).await;
-                return (Found::Nothing, None);
+                return (Found::None(error), None);
             }
             Err(failure) => {
                 refused(shared, account, &failure).await;
@@ -74,19 +78,18 @@ pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Regi
     if let Some(it) = of_server {
         return (known(shared, it).await, Some(listed));
     }
-    match &listed.end {
-        Err(failure) => refused(shared, account, failure).await,
-        Ok(()) => {
-            let reason = match &named {
-                Some(name) => missing(name, region, account),
-                None => format!("no EKS cluster of {region} has this context's server").into(),
-            };
-            let known = Change::Know { of: Ref::Cluster, knowledge: Knowledge::Absent };
-            let state = SourceState::Off { reason };
-            shared.emit(vec![known, Change::Source { scope, state }]).await;
-        }
+    if let Err(failure) = listed.end.clone() {
+        refused(shared, account, &failure).await;
+        return (Found::Failed(failure), Some(listed));
     }
-    (Found::Nothing, Some(listed))
+    let reason = match &named {
+        Some(name) => missing(name, region, account),
+        None => format!("no EKS cluster of {region} has this context's server").into(),
+    };
+    let known = Change::Know { of: Ref::Cluster, knowledge: Knowledge::Absent };
+    let state = SourceState::Off { reason: reason.clone() };
+    shared.emit(vec![known, Change::Source { scope, state }]).await;
+    (Found::None(reason), Some(listed))
 }
 
 fn missing(name: &str, region: &str, account: &Account) -> Text {
@@ -237,37 +240,45 @@ pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &s
     shared.received(&scope, rows.len()).await;
     let describe = |id: Text| {
         let row = rows.iter().find(|it| it.id == id);
-        async move {
-            let Some(row) = row else { return };
-            let change = association(shared, account, cluster, row).await;
-            shared.emit(change.into_iter().collect()).await;
-        }
+        async move { association(shared, account, cluster, row?).await.err().map(|()| id) }
     };
-    at_once(N_AT_ONCE, due.into_iter().map(describe)).await;
+    let mut due = due;
+    for _ in 0..MAX_PASSES {
+        let left = at_once(N_AT_ONCE, due.into_iter().map(describe)).await;
+        due = left.into_iter().flatten().collect();
+    }
     shared.emit(vec![shared.complete(&scope)]).await;
 }
 
-/// One row. What fails for a passing reason stays as it is.
+/// One row. `Err`: it failed for a passing reason and stays as it is.
 async fn association(
     shared: &Shared,
     account: &Account,
     cluster: &str,
     row: &Association,
-) -> Option<Change> {
+) -> Result<(), ()> {
     let request = account.clients.eks.describe_pod_identity_association();
     let request = request.cluster_name(cluster).association_id(&*row.id).send();
-    let detail = match account.call("eks:DescribePodIdentityAssociation", request).await {
-        Ok(got) => Knowledge::Known(got.association.and_then(lower_aws::association_detail)?),
+    let got = account.call("eks:DescribePodIdentityAssociation", request).await;
+    let got = got.map(|it| it.association.and_then(lower_aws::association_detail));
+    let detail = match got {
+        Ok(Some(it)) => Knowledge::Known(it),
         Err(Failure::Denied(it)) => Knowledge::Denied(it),
+        Ok(None) => return Err(()),
         // Deleted since it was listed.
-        Err(Failure::Absent) => return Some(Change::Remove(Ref::Association(row.id.clone()))),
+        Err(Failure::Absent) => {
+            shared.emit(vec![Change::Remove(Ref::Association(row.id.clone()))]).await;
+            return Ok(());
+        }
         Err(failure) => {
             shared.note(account, &failure);
-            return None;
+            return if matches!(failure, Failure::Expired(_)) { Ok(()) } else { Err(()) };
         }
     };
     shared.state().book.association_got(&row.id, detail.clone(), now());
-    Some(Change::Upsert(Box::new(Fact::Association(Association { detail, ..row.clone() }))))
+    let fact = Fact::Association(Association { detail, ..row.clone() });
+    shared.emit(vec![Change::Upsert(Box::new(fact))]).await;
+    Ok(())
 }
 
 pub(crate) async fn addons(shared: &Shared, account: &Account, cluster: &str) {

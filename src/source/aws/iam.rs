@@ -1,5 +1,6 @@
 //! IAM: roles, their policies, and OIDC providers of one account.
 
+use crate::source::now;
 use crate::{
     fact::{
         AttachedPolicy, Change, Fact, Knowledge, OidcProvider, Policies, ProviderDetail, Scope,
@@ -10,20 +11,23 @@ use crate::{
         aws::{
             account::Account,
             error::Failure,
-            pages::{at_once, pages},
-            shared::{Shared, now},
+            pages::{MAX_PASSES, at_once, pages},
+            shared::Shared,
         },
         lower_aws,
     },
 };
 use futures::FutureExt;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Providers that are read at once.
 const N_AT_ONCE: usize = 4;
 
 /// Known providers that one poll reads again, beside those that are not known yet.
 const N_OLD: usize = 10;
+
+/// How long a managed policy's document is taken for what it is.
+const DOCUMENT_AGE: Duration = Duration::from_secs(300);
 
 /// IAM may return fewer than asked for.
 const PAGE: i32 = 1000;
@@ -96,23 +100,28 @@ pub(crate) async fn providers(shared: &Shared, account: &Account, all: bool, fir
     shared.emit(vec![Change::Replace { scope: scope.clone(), facts }]).await;
     shared.received(&scope, received).await;
     let read =
-        |arn: Arn| async move { shared.emit(listed_provider(shared, account, &arn).await).await };
-    at_once(N_AT_ONCE, due.into_iter().map(read)).await;
+        |arn: Arn| async move { listed_provider(shared, account, &arn).await.err().map(|()| arn) };
+    for _ in 0..MAX_PASSES {
+        let left = at_once(N_AT_ONCE, due.into_iter().map(read)).await;
+        due = left.into_iter().flatten().collect();
+    }
     shared.emit(vec![shared.complete(&scope)]).await;
 }
 
-/// What fails for a passing reason stays as it is.
-async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Vec<Change> {
-    match provider(account, arn).await {
-        Ok(detail) => provider_known(shared, arn, detail),
-        Err(Failure::Denied(it)) => provider_known(shared, arn, Knowledge::Denied(it)),
+/// `Err`: it failed for a passing reason and stays as it is.
+async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Result<(), ()> {
+    let detail = match provider(account, arn).await {
+        Ok(it) => it,
+        Err(Failure::Denied(it)) => Knowledge::Denied(it),
         // Gone since the list was made; the next list will say so.
-        Err(Failure::Absent) => Vec::new(),
+        Err(Failure::Absent) => return Ok(()),
         Err(failure) => {
             shared.note(account, &failure);
-            Vec::new()
+            return if matches!(failure, Failure::Expired(_)) { Ok(()) } else { Err(()) };
         }
-    }
+    };
+    shared.emit(provider_known(shared, arn, detail)).await;
+    Ok(())
 }
 
 /// GetOpenIDConnectProvider. `Err(Denied)` is left to the caller: it means something else in a list and alone.
@@ -189,7 +198,7 @@ pub(crate) async fn policies(
 ) -> Result<Vec<Change>, Failure> {
     let Some(name) = arn.name() else { return Ok(Vec::new()) };
     let read = async {
-        let attached = attached_policies(account, name).await?;
+        let attached = attached_policies(shared, account, name).await?;
         let inline = inline_policies(account, name).await?;
         Ok(Policies { attached, inline })
     };
@@ -203,7 +212,11 @@ pub(crate) async fn policies(
     Ok(known.into_iter().map(|it| Change::Upsert(Box::new(Fact::Role(it)))).collect())
 }
 
-async fn attached_policies(account: &Account, name: &str) -> Result<Vec<AttachedPolicy>, Failure> {
+async fn attached_policies(
+    shared: &Shared,
+    account: &Account,
+    name: &str,
+) -> Result<Vec<AttachedPolicy>, Failure> {
     let mut res = Vec::new();
     let mut marker = None;
     loop {
@@ -213,7 +226,7 @@ async fn attached_policies(account: &Account, name: &str) -> Result<Vec<Attached
         for arn in
             got.attached_policies.unwrap_or_default().into_iter().filter_map(|it| it.policy_arn)
         {
-            let document = match policy(account, &arn).await {
+            let document = match policy(shared, account, &arn).await {
                 Ok(it) => Knowledge::Known(it),
                 Err(Failure::Denied(it)) => Knowledge::Denied(it),
                 Err(Failure::Absent) => Knowledge::Absent,
@@ -230,14 +243,24 @@ async fn attached_policies(account: &Account, name: &str) -> Result<Vec<Attached
 }
 
 /// The default version's document.
-async fn policy(account: &Account, arn: &str) -> Result<Arc<Document>, Failure> {
+async fn policy(shared: &Shared, account: &Account, arn: &str) -> Result<Arc<Document>, Failure> {
+    let at = now();
+    let since = at.checked_sub(DOCUMENT_AGE).unwrap_or(at);
+    // Roles that are read at the same time have the same policies attached; the first one reads for all.
+    let lock = shared.state().book.document_lock(arn);
+    let _reading = lock.lock().await;
+    if let Some(it) = shared.state().book.document(arn, since) {
+        return Ok(it);
+    }
     let iam = &account.clients.iam;
     let got = account.call("iam:GetPolicy", iam.get_policy().policy_arn(arn).send()).await?;
     let version = got.policy.and_then(|it| it.default_version_id).ok_or(Failure::Absent)?;
     let request = iam.get_policy_version().policy_arn(arn).version_id(version).send();
     let got = account.call("iam:GetPolicyVersion", request).await?;
     let text = got.policy_version.and_then(|it| it.document);
-    Ok(Arc::new(lower_aws::document(text.as_deref(), Kind::Identity)))
+    let document = Arc::new(lower_aws::document(text.as_deref(), Kind::Identity));
+    shared.state().book.document_got(arn, &document, at);
+    Ok(document)
 }
 
 async fn inline_policies(

@@ -1,5 +1,6 @@
 //! Objects that were asked for by name: de-duplicated, the unknown ones first, each answered once.
 
+use crate::source::now;
 use crate::{
     fact::{Change, Denied, Knowledge},
     ident::{Arn, Ref, Text, Timestamp},
@@ -9,7 +10,7 @@ use crate::{
         account::Account,
         error::Failure,
         iam,
-        shared::{Access, Shared, State, now},
+        shared::{Access, Shared, State},
     },
 };
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -127,13 +128,11 @@ impl State {
             match of {
                 Ref::Role(arn) => {
                     let known = self.book.role(&arn);
-                    // Asked for again, what is left to read of it are its policies.
-                    if known.is_some_and(|it| it.last_used != Knowledge::NotYet) {
-                        self.queue.push(Job::Policies(arn), false);
-                    } else {
-                        let is_urgent = known.is_none();
-                        self.queue.push(Job::Role(arn), is_urgent);
-                    }
+                    let is_got = known.is_some_and(|it| it.last_used != Knowledge::NotYet);
+                    let is_urgent = known.is_none();
+                    // What is left to read of it are its policies.
+                    let job = if is_got { Job::Policies(arn) } else { Job::Role(arn) };
+                    self.queue.push(job, is_urgent);
                 }
                 Ref::Provider(arn) => self.queue.push(Job::Provider(arn), true),
                 Ref::Association(id) => {
@@ -327,10 +326,14 @@ fn unanswered(shared: &Shared, job: &Job, knowledge: Knowledge<()>) -> Vec<Chang
 async fn finish(shared: &Shared, job: &Job, changes: Vec<Change>) {
     {
         let mut state = shared.state();
+        state.queue.pending.remove(job);
         if let Job::Role(arn) = job {
             state.book.role_asked(arn, now());
+            // Who asks for a role asks for all of it; the policies come after every role's trust policy.
+            if state.book.role(arn).is_some_and(|it| it.policies == Knowledge::NotYet) {
+                state.queue.push(Job::Policies(arn.clone()), false);
+            }
         }
-        state.queue.pending.remove(job);
     }
     shared.emit(changes).await;
 }

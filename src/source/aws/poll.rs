@@ -1,5 +1,6 @@
 //! One pass over everything AWS says, and when the next one is due.
 
+use crate::source::now;
 use crate::{
     event::{Event, Generation},
     fact::{Caller, Change, Cluster, Fact, Knowledge, Scope, SourceState},
@@ -16,7 +17,7 @@ use crate::{
             hints::Hints,
             iam, jobs,
             pages::at_once,
-            shared::{Access, Shared, now},
+            shared::{Access, Shared},
         },
     },
 };
@@ -49,6 +50,9 @@ const SCOPES: [Scope; 6] = [
     Scope::Nodegroups,
 ];
 
+/// What cannot be asked for without the cluster's name.
+const DEPENDENT: [Scope; 3] = [Scope::Associations, Scope::Addons, Scope::Nodegroups];
+
 pub(crate) async fn run(
     settings: Settings,
     generation: Generation,
@@ -57,6 +61,11 @@ pub(crate) async fn run(
     commands: mpsc::Receiver<Command>,
     cluster: watch::Sender<Option<Arc<Cluster>>>,
 ) {
+    let pending = |scope| Change::Source { scope, state: SourceState::Pending { received: 0 } };
+    let foreign = configured(&settings).into_iter().flat_map(|(id, _)| scopes_of(&id));
+    let changes = SCOPES.into_iter().chain(foreign).map(pending).collect();
+    // A receiver that is gone is a session that is over.
+    let _gone = events.send(Event::Facts { generation, changes }).await;
     let kube = match kube.wait_for(Option::is_some).await {
         Ok(it) => it.clone(),
         Err(_) => None,
@@ -71,8 +80,6 @@ pub(crate) async fn run(
     let hints = Hints::new(&settings, &Env::new(&settings.env), &kube);
     let follow = settings.follow;
     let shared = Shared::new(settings, hints, kube.ca_sha256, generation, events, cluster);
-    let pending = |scope| Change::Source { scope, state: SourceState::Pending { received: 0 } };
-    shared.emit(SCOPES.into_iter().map(pending).collect()).await;
     let shared = &shared;
     let polling = async move {
         round(shared, 0, true).await;
@@ -208,17 +215,24 @@ async fn cluster_side(shared: &Shared, home: &Home, n: u64, all: bool) {
     let (own, name) = match found {
         Found::Cluster(it) => (Some(Arc::clone(&it)), it.name.clone()),
         Found::NameOnly(name) => (None, name),
-        Found::Nothing => {
-            let reason: Text = "the EKS cluster is not known".into();
+        Found::None(reason) => {
             let off = |scope| Change::Source {
                 scope,
                 state: SourceState::Off { reason: reason.clone() },
             };
-            let scopes = [Scope::Associations, Scope::Addons, Scope::Nodegroups];
-            shared.emit(scopes.into_iter().map(off).collect()).await;
+            shared.emit(DEPENDENT.into_iter().map(off).collect()).await;
+            return eks::others(shared, home, None, read).await;
+        }
+        Found::Failed(failure) => {
+            let incomplete = |it| shared.incomplete(&it, &failure, &account.origin, 0);
+            shared.emit(DEPENDENT.into_iter().map(incomplete).collect()).await;
             return match home.region {
                 Some(_) => eks::others(shared, home, None, read).await,
-                None => shared.emit(vec![off(Scope::OtherClusters)]).await,
+                None => {
+                    let scope = Scope::OtherClusters;
+                    let change = shared.incomplete(&scope, &failure, &account.origin, 0);
+                    shared.emit(vec![change]).await;
+                }
             };
         }
     };
@@ -292,15 +306,16 @@ fn again_by_name(shared: &Shared, n: u64, all: bool) {
     if n == 0 {
         return;
     }
-    let now = now();
-    let old = now.checked_sub(DETAIL_AGE).unwrap_or(now);
+    let present = now();
+    let old = present.checked_sub(DETAIL_AGE).unwrap_or(present);
     let mut state = shared.state();
     if all {
-        state.fetch_again(now, |_| true);
+        state.book.forget_documents();
+        state.fetch_again(present, |_| true);
     } else {
         let listed = state.complete_role_accounts();
         state.fetch_again(old, |_| true);
-        state.fetch_again(now, |arn| {
+        state.fetch_again(present, |arn| {
             arn.parts().is_some_and(|it| !listed.iter().any(|listed| **listed == *it.account))
         });
     }

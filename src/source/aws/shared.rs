@@ -16,6 +16,7 @@ use crate::{
             hints::Hints,
             jobs::Queue,
         },
+        now,
     },
 };
 use std::{
@@ -240,11 +241,6 @@ impl Shared {
             state.access = Access::None(why);
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a source says when it saw what it reports")]
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 static NOBODY: std::sync::LazyLock<Origin> =
