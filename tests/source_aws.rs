@@ -381,3 +381,56 @@ async fn a_poll_follows_changes_and_a_refresh_does_not_wait() {
     run.send(Command::Refresh).await;
     run.until(|seen| matches!(seen.state(&roles()), SourceState::Denied { .. })).await;
 }
+
+#[tokio::test]
+async fn the_cache_paints_at_once_and_only_for_the_same_cluster_and_caller() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings(&fake);
+    settings.cache_dir = Some(dir.path().join("idscope"));
+    settings.follow = true;
+    fake.on("iam:ListRoles", |_| (200, fake::list_roles(&[("app".into(), "/", ALLOW)], None)));
+    let live = |seen: &seen::Seen| {
+        seen.scopes().iter().all(|it| matches!(seen.state(it), SourceState::Live { .. }))
+    };
+    let mut run = Run::start(settings.clone());
+    run.until(live).await;
+    let written = settings.cache_dir.clone().unwrap();
+    // The file follows the last event, so it is waited for by looking.
+    let wait = async {
+        while std::fs::read_dir(&written).map_or(0, |it| {
+            it.flatten().filter(|it| it.file_name().to_string_lossy().ends_with(".json")).count()
+        }) == 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), wait).await.expect("written");
+    drop(run);
+
+    fake.on("iam:ListRoles", |_| (200, fake::list_roles(&[], None)));
+    let mut again = Run::start(settings.clone());
+    again
+        .until(|seen| {
+            matches!(seen.state(&roles()), SourceState::Cached { .. })
+                && seen.role(&arn("app")).is_some()
+        })
+        .await;
+    again.until(live).await;
+    again.until(|seen| seen.role(&arn("app")).is_none()).await;
+    drop(again);
+
+    fake.on("eks:DescribeCluster", |_| {
+        (200, fake::cluster("prod", "oidc.eks.eu-west-1.amazonaws.com/id/BBBB"))
+    });
+    fake.on("iam:ListRoles", |call| fake::denied_xml(&call.operation));
+    let mut recreated = Run::start(settings.clone());
+    recreated.until(|seen| seen.role(&arn("app")).is_some()).await;
+    recreated.until(|seen| matches!(seen.state(&roles()), SourceState::Denied { .. })).await;
+    recreated.until(|seen| seen.role(&arn("app")).is_none()).await;
+    drop(recreated);
+
+    settings.follow = false;
+    let judged = Run::start(settings).finish().await;
+    assert!(judged.role(&arn("app")).is_none(), "a run that judges does not paint");
+}

@@ -3,6 +3,7 @@
 //! Nothing here judges. A failing call becomes a `SourceState` or `Knowledge`, never the end of the session.
 
 pub mod aws;
+mod cache;
 pub mod kube;
 mod lower_aws;
 mod lower_kube;

@@ -39,7 +39,6 @@ pub(crate) struct Home {
     pub(crate) account: Arc<Account>,
     /// `None`: neither flag, kubeconfig, environment nor profile names one.
     pub(crate) region: Option<Text>,
-    pub(crate) access_key_id: String,
 }
 
 /// Credentials that were configured for another account.
@@ -66,23 +65,42 @@ pub(crate) fn configured(settings: &Settings) -> Vec<(Text, Foreign)> {
     res
 }
 
-/// Gets the credentials that read the cluster's account and proves whose they are. `painted` is called between the two,
-/// with what the disk cache is keyed by: region and access key id.
-pub(crate) async fn home(
+/// Credentials for the cluster's account, not yet proven.
+pub(crate) struct Prepared {
+    profiles: Profiles,
+    region: Option<Text>,
+    pub(crate) chain: Chain,
+}
+
+impl Prepared {
+    pub(crate) fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or_default()
+    }
+}
+
+/// Gets the credentials that read the cluster's account. Nothing is asked of AWS yet, unless the chain must.
+pub(crate) async fn prepare(
     settings: &Settings,
     env: &Env,
     hints: &Hints,
-    before_first_call: impl AsyncFnOnce(Option<&Text>, &str),
-) -> Result<Home, NoAccess> {
+) -> Result<Prepared, NoAccess> {
     let profile = hints.profile.as_deref();
     let profiles = Profiles::load(env, profile).await.map_err(failed)?;
     let region = hints.region.clone().or_else(|| profiles.get("region").map(Into::into));
-    let used = region.as_deref().unwrap_or_else(|| fallback_region(&Partition::Aws));
-    let wiring = wire(settings, env, &profiles, used.into())?;
+    let wiring = wire(settings, env, &profiles, used_region(&region))?;
     let chain = chain(&wiring, profile.is_some()).await?;
-    before_first_call(region.as_ref(), &chain.access_key_id).await;
-    let account = prove(&wiring, &chain).await?;
-    Ok(Home { account: Arc::new(account), region, access_key_id: chain.access_key_id })
+    Ok(Prepared { profiles, region, chain })
+}
+
+/// Proves whose they are.
+pub(crate) async fn home(settings: &Settings, env: &Env, it: Prepared) -> Result<Home, NoAccess> {
+    let wiring = wire(settings, env, &it.profiles, used_region(&it.region))?;
+    let account = prove(&wiring, &it.chain).await?;
+    Ok(Home { account: Arc::new(account), region: it.region })
+}
+
+fn used_region(region: &Option<Text>) -> Text {
+    region.clone().unwrap_or_else(|| fallback_region(&Partition::Aws).into())
 }
 
 /// As [`home`], for another account. The guard: credentials that belong to any other account are refused.

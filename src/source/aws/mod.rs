@@ -15,6 +15,7 @@ mod iam;
 mod jobs;
 mod limit;
 mod pages;
+mod paint;
 mod poll;
 mod shared;
 

@@ -152,6 +152,7 @@ async fn round(shared: &Shared, n: u64, all: bool) {
         foreign_side(shared, &home, all),
     );
     own_provider(shared, &home.account);
+    shared.save().await;
 }
 
 /// The proven caller of this round.
@@ -175,7 +176,9 @@ async fn home(shared: &Shared) -> Result<Home, NoAccess> {
             }
         }
     }
-    let home = access::home(&shared.settings, &shared.env, &shared.hints, async |_, _| {}).await?;
+    let prepared = access::prepare(&shared.settings, &shared.env, &shared.hints).await?;
+    shared.paint(&prepared).await;
+    let home = access::home(&shared.settings, &shared.env, prepared).await?;
     caller(shared, &home).await;
     let scopes = scopes_of(&home.account.id);
     let begun = scopes.into_iter().filter(|it| !shared.was_complete(it));

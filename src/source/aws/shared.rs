@@ -7,7 +7,7 @@ use crate::{
     source::{
         Settings,
         aws::{
-            access::{Home, NoAccess},
+            access::{Home, NoAccess, Prepared},
             account::Account,
             book::Book,
             credentials::Origin,
@@ -15,7 +15,9 @@ use crate::{
             error::Failure,
             hints::Hints,
             jobs::Queue,
+            paint::Canvas,
         },
+        cache::Key,
         now,
     },
 };
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     /// Poll now.
     pub(crate) refresh: Notify,
     is_pass_over: AtomicBool,
+    /// `None`: nothing is kept on disk. A run without `follow` judges, and never from what is painted.
+    canvas: Option<Mutex<Canvas>>,
 }
 
 #[derive(Default)]
@@ -108,6 +112,8 @@ impl Shared {
         cluster: watch::Sender<Option<Arc<Cluster>>>,
     ) -> Shared {
         let env = Env::new(&settings.env);
+        let dir = settings.cache_dir.clone().filter(|_| settings.follow);
+        let canvas = dir.map(|it| Mutex::new(Canvas::new(it)));
         Shared {
             settings,
             env,
@@ -120,6 +126,7 @@ impl Shared {
             wake: Notify::new(),
             refresh: Notify::new(),
             is_pass_over: AtomicBool::new(false),
+            canvas,
         }
     }
 
@@ -145,9 +152,42 @@ impl Shared {
 
     /// A receiver that is gone is a session that is over; what is sent then is lost on purpose.
     pub(crate) async fn emit(&self, changes: Vec<Change>) {
+        let changes = match &self.canvas {
+            Some(it) => it.lock().expect("no holder of this lock can panic").pass(changes),
+            None => changes,
+        };
+        self.send(changes).await;
+    }
+
+    async fn send(&self, changes: Vec<Change>) {
         if !changes.is_empty() {
             let generation = self.generation;
             let _gone = self.events.send(Event::Facts { generation, changes }).await;
+        }
+    }
+
+    /// Shows what the cache has of this cluster, read with these credentials.
+    pub(crate) async fn paint(&self, prepared: &Prepared) {
+        let Some(canvas) = &self.canvas else { return };
+        let key = Key::new([
+            self.hints.server.as_deref().unwrap_or_default(),
+            self.ca_sha256.as_deref().unwrap_or_default(),
+            self.hints.cluster.as_deref().unwrap_or_default(),
+            prepared.region(),
+            &prepared.chain.origin.via,
+            &prepared.chain.access_key_id,
+        ]);
+        let changes = canvas.lock().expect("no holder of this lock can panic").paint(key);
+        self.send(changes).await;
+    }
+
+    /// Keeps what is known for the next session.
+    pub(crate) async fn save(&self) {
+        let Some(canvas) = &self.canvas else { return };
+        let due = canvas.lock().expect("no holder of this lock can panic").due(now());
+        if let Some(write) = due {
+            // A panic in there is reported by the runtime and costs only the cache.
+            let _written = tokio::task::spawn_blocking(write).await;
         }
     }
 
