@@ -34,3 +34,27 @@ fn request(subject: &Subject) -> Request {
 fn show(case: &Case) -> String {
     format!("seed {}\n{}\n{:#?}", case.seed, case.policy, case.subject)
 }
+
+/// AWS's own documents are in the language that `iam` reads.
+#[test]
+fn managed_policies_are_policies() {
+    let mut n_read = 0;
+    let mut dirs = vec![std::path::PathBuf::from("assets/aws-policies")];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            let document = Document::parse(std::fs::read_to_string(&path).unwrap(), Kind::Identity);
+            let policy = document.parsed.unwrap_or_else(|err| panic!("{}: {err}", path.display()));
+            for (_, condition) in policy.conditions() {
+                let operator = &condition.operator;
+                assert!(condition.parsed_operator().is_some(), "{}: {operator}", path.display());
+            }
+            n_read += 1;
+        }
+    }
+    assert!(10 < n_read, "{n_read} policies");
+}

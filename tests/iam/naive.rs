@@ -178,22 +178,24 @@ impl Judge<'_> {
         if self.policy["Version"] != "2012-10-17" {
             return Some(value.to_owned());
         }
-        let mut res = value.to_owned();
-        while let Some(start) = res.find("${") {
-            let end = start + res[start..].find('}').unwrap();
-            let inside = res[start + 2..end].to_owned();
+        let mut res = String::new();
+        let mut parts = value.split("${");
+        res.push_str(parts.next().unwrap());
+        for part in parts {
+            let (inside, rest) = part.split_once('}').unwrap();
             let (name, default) = match inside.split_once(", ") {
-                Some((name, default)) => (name.to_owned(), Some(default.replace('\'', ""))),
+                Some((name, default)) => (name, Some(default.replace('\'', ""))),
                 None => (inside, None),
             };
             let found = self.world.iter().find(|(it, _)| it.to_lowercase() == name.to_lowercase());
             let text = match found.map(|(_, it)| &**it) {
-                _ if ["*", "?", "$"].contains(&&*name) => name,
+                _ if ["*", "?", "$"].contains(&name) => name.to_owned(),
                 Some([one]) => one.clone(),
                 Some([_, _, ..]) => return None,
                 Some([]) | None => default?,
             };
-            res.replace_range(start..=end, &hide(&text));
+            res.push_str(&hide(&text));
+            res.push_str(rest);
         }
         Some(res)
     }

@@ -7,6 +7,7 @@ use crate::{
     request, show,
 };
 use idscope::iam::{Decision, evaluate};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const N_CLOSED: u64 = 6000;
@@ -31,11 +32,14 @@ fn agrees_in_a_closed_world() {
 fn never_claims_what_an_unknown_key_could_change() {
     let mut seen = Seen::default();
     for seed in N_CLOSED..N_CLOSED + N_OPEN {
-        let case = generate(seed);
+        let mut case = generate(seed);
         let mut rng = Rng::new(!seed);
+        if rng.percent(40) {
+            sprinkle_variables(&mut case, &mut rng);
+        }
         let mut keys: Vec<&String> = case.subject.context.keys().collect();
         let absent = "aws:ResourceTag/level".to_owned();
-        keys.push(&absent);
+        keys.extend([&absent, &absent]);
         let n_hidden = 1 + rng.below(2);
         let hidden: BTreeSet<&String> = (0..n_hidden).map(|_| *rng.pick(&keys)).collect();
 
@@ -59,6 +63,32 @@ fn never_claims_what_an_unknown_key_could_change() {
         seen.note(&case, decision);
     }
     seen.assert_varied();
+}
+
+/// Puts variables in place of half of the condition values, so that many depend on the keys that are hidden.
+fn sprinkle_variables(case: &mut Case, rng: &mut Rng) {
+    let keys: Vec<&String> = case.subject.context.keys().collect();
+    let statements = match &mut case.policy["Statement"] {
+        Value::Array(items) => items.iter_mut().collect(),
+        one => vec![one],
+    };
+    let conditions = statements.into_iter().filter_map(|it| it.get_mut("Condition"));
+    let blocks = conditions.filter_map(Value::as_object_mut).flat_map(|it| it.values_mut());
+    for value in blocks.filter_map(Value::as_object_mut).flat_map(|it| it.values_mut()) {
+        if rng.percent(50) {
+            let key = rng.pick(&keys);
+            let mut values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            match rng.below(4) {
+                0 => values = vec![json!(format!("${{{key}}}"))],
+                1 => values.push(json!(format!("*${{{key}}}"))),
+                2 => values.push(json!("${aws:ResourceTag/level}")),
+                _ => values.push(json!(format!("${{{key}, 'default'}}"))),
+            }
+            *value = json!(values);
+            // Elsewhere than in strings it is a value of the wrong type.
+            case.features.extend([Feature::Variable, Feature::Typed]);
+        }
+    }
 }
 
 /// `world` with everything that `key` could be: missing, as it is, and whatever the policy might ask for.
