@@ -348,3 +348,24 @@ fn progress_concerns_nobody() {
     let later = SourceState::Live { at: at() + std::time::Duration::from_secs(30) };
     assert_eq!(graph.apply(source(pods_scope(), later)), [Ref::Cluster]);
 }
+
+#[test]
+fn one_pod_concerns_the_same_few_however_many_there_are() {
+    let units = |n_pods: usize| {
+        let facts =
+            (0..n_pods).map(|i| pod(&format!("web-{i}"), owner("ReplicaSet", "web-7d9f5c")));
+        let mut graph = graph([
+            Change::Replace { scope: pods_scope(), facts: facts.collect() },
+            upsert(workload(WorkloadKind::ReplicaSet, "web-7d9f5c", owner("Deployment", "web"))),
+            upsert(workload(WorkloadKind::Deployment, "web", None)),
+            upsert(service_account("shop", "web", Some(ROLE))),
+        ]);
+        let Fact::Pod(mut changed) = pod("web-7", owner("ReplicaSet", "web-7d9f5c")) else {
+            panic!()
+        };
+        changed.ready = false;
+        graph.apply(upsert(Fact::Pod(changed)))
+    };
+    assert_eq!(units(10), units(1_000));
+    assert_eq!(units(10).len(), 4, "pod, ServiceAccount, ReplicaSet, Deployment");
+}

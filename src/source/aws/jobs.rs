@@ -313,14 +313,16 @@ async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAcc
     finish(shared, &queued.job, changes).await;
 }
 
-/// What is said when nothing was read; nothing, when more than that is known already.
+/// What is said when nothing was read; nothing, when more than that is known already. That it could not be read just
+/// now is always said: it takes nothing away, and whoever waits for it stops waiting.
 fn unanswered(shared: &Shared, job: &Job, knowledge: Knowledge<()>) -> Vec<Change> {
     let is_known = match job {
         Job::Role(arn) => shared.state().book.role(arn).is_some(),
         Job::Policies(_) => true,
         Job::Provider(_) => false,
     };
-    if is_known { Vec::new() } else { vec![Change::Know { of: job.of(), knowledge }] }
+    let says_nothing = is_known && knowledge != Knowledge::NotYet;
+    if says_nothing { Vec::new() } else { vec![Change::Know { of: job.of(), knowledge }] }
 }
 
 async fn finish(shared: &Shared, job: &Job, changes: Vec<Change>) {
