@@ -42,7 +42,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E06],
         fixes: &["FX-SA-ANN", "FX-RESTART"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
-        rule: Rule::Identity(|cx, acc| value::report(cx, acc)),
+        rule: Rule::Identity(value::report),
     },
     Row {
         code: "ANN-03",
@@ -57,7 +57,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E07, Signature::E06],
         fixes: &["FX-SA-ANN", "FX-RESTART"],
         reference: "https://github.com/aws/amazon-eks-pod-identity-webhook",
-        rule: Rule::Identity(|cx, acc| value::report(cx, acc)),
+        rule: Rule::Identity(value::report),
     },
     Row {
         code: "ANN-04",
@@ -72,7 +72,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E06],
         fixes: &["FX-SA-ANN", "FX-RESTART"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
-        rule: Rule::Identity(|cx, acc| value::report(cx, acc)),
+        rule: Rule::Identity(value::report),
     },
     Row {
         code: "ANN-05",
@@ -87,7 +87,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E06],
         fixes: &["FX-SA-ANN", "FX-RESTART"],
         reference: "https://github.com/aws/amazon-eks-pod-identity-webhook",
-        rule: Rule::Identity(|cx, acc| value::report(cx, acc)),
+        rule: Rule::Identity(value::report),
     },
     Row {
         code: "ANN-06",
@@ -192,7 +192,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E06, Signature::E01, Signature::E05],
         fixes: &["FX-SA-ANN", "FX-RESTART"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
-        rule: Rule::Identity(|cx, acc| value::report(cx, acc)),
+        rule: Rule::Identity(value::report),
     },
     Row {
         code: "ANN-14",

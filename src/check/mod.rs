@@ -8,6 +8,7 @@ mod expect;
 mod fix;
 mod judge;
 mod ledger;
+mod lines;
 mod overview;
 mod precedence;
 mod rollup;
@@ -45,8 +46,8 @@ mod trust_sub;
 pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id};
 pub use expect::{is_node_agent, known_controller};
 pub use fix::quote;
-pub use judge::{ContainerLine, Reach};
 pub use ledger::{Identity, Ledger, PodCounts};
+pub use lines::{ContainerLine, Reach};
 pub use rollup::{Affects, Rolled, roll_up};
 pub use table::{FAMILIES, row, table};
 

@@ -77,6 +77,9 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc) {
 /// STS takes no shorter RoleArn.
 const MIN_ROLE_ARN: usize = 20;
 
+/// A key, whether a value of it is valid, and what is.
+type Setting = (&'static str, fn(&str) -> bool, &'static str);
+
 /// ANN-17.
 pub(crate) fn settings(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Knowledge::Known(sa) = &cx.sa else { return };
@@ -86,10 +89,11 @@ pub(crate) fn settings(cx: &IdentityContext<'_>, acc: &mut Acc) {
         valid.contains(&it)
     };
     let is_lifetime = |it: &str| it.parse::<i64>().is_ok_and(|it| (600..=86_400).contains(&it));
-    let checks: [(&str, &dyn Fn(&str) -> bool, &str); 3] = [
-        (ServiceAccount::REGIONAL_STS, &is_bool, "true or false"),
-        (ServiceAccount::EXPIRATION, &is_lifetime, "a number of seconds between 600 and 86400"),
-        (ServiceAccount::AUDIENCE, &|it| !it.trim().is_empty() && it.trim() == it, "an audience"),
+    let is_audience = |it: &str| !it.is_empty() && it.trim() == it;
+    let checks: [Setting; 3] = [
+        (ServiceAccount::REGIONAL_STS, is_bool, "true or false"),
+        (ServiceAccount::EXPIRATION, is_lifetime, "a number of seconds between 600 and 86400"),
+        (ServiceAccount::AUDIENCE, is_audience, "an audience"),
     ];
     for (key, is_valid, needed) in checks {
         let Some(value) = sa.annotation(key).filter(|it| !is_valid(it)) else { continue };
