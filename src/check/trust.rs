@@ -45,14 +45,14 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc, say: fn(&Told<'_>)
     }
 }
 
-/// Whether web identity is what its pods use: an association would take over, and one that nobody could read counts
-/// unless pods show that there is none.
+/// Whether web identity is what its pods use: an association would take over. Where nobody may read the
+/// associations, pods that carry the annotated role show that there is none.
 pub(crate) fn web_identity_applies(cx: &IdentityContext<'_>) -> bool {
     cx.annotation.is_some()
         && match &cx.association {
             Knowledge::Absent => true,
-            Knowledge::Known(_) => false,
-            Knowledge::Denied(_) | Knowledge::NotYet => 0 < cx.counts.injected,
+            Knowledge::Known(_) | Knowledge::NotYet => false,
+            Knowledge::Denied(_) => 0 < cx.counts.injected,
         }
 }
 
