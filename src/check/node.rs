@@ -1,5 +1,53 @@
-//! NODE: pods that end with the node role.
+//! NODE: pods that end with their node's role.
 
-use crate::check::Row;
+use crate::{
+    check::{
+        Acc, Confidence, Evidence, Fix, PodContext, Row, Rule, Severity, Subject, SubjectKind, hook,
+        is_node_agent,
+    },
+    identity::{Signature, chain::Provider},
+};
 
-pub const ROWS: &[Row] = &[];
+pub const ROWS: &[Row] = &[Row {
+    code: "NODE-01",
+    name: "node-role-used",
+    title: "no identity injected, pod uses the node role",
+    severity: Severity::WrongId,
+    confidence: Confidence::Certain,
+    subject: SubjectKind::Pod,
+    fragment: "pods carry no identity and end with their node's role",
+    detect: "The ServiceAccount declares an identity, or its workload is expected to use AWS, but nothing is injected and nothing else explains it; the SDK falls back to instance metadata.",
+    repair: "Give the workload an identity (annotation or association) and restart it.",
+    signatures: &[Signature::E13],
+    fixes: &["FX-RESTART"],
+    reference: "https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html",
+    rule: Rule::Pod(node_role),
+}];
+
+fn node_role(pod: &PodContext<'_>, acc: &mut Acc) {
+    let name = pod.owner.map_or(&pod.pod.name, |it| &it.name);
+    let meant = pod.identity.mechanism != crate::identity::Mechanism::None
+        || pod.identity.expected.is_some();
+    if !meant || is_node_agent(name, &pod.pod.namespace) {
+        return;
+    }
+    let ends: Vec<_> =
+        hook::missed(pod).filter(|it| it.chain.provider == Provider::NodeRole).collect();
+    let Some(first) = ends.first() else { return };
+    let names: Vec<&str> = ends.iter().map(|it| &*it.container.name).collect();
+    let finding = acc.push(
+        Subject::pod(pod.pod),
+        "carries no identity, so its AWS calls are made with the node's role".into(),
+        vec![Evidence {
+            place: format!(
+                "pod {}/{} containers {} env",
+                pod.pod.namespace,
+                pod.pod.name,
+                names.join(", ")
+            ),
+            found: first.chain.because.clone(),
+            needed: "AWS_ROLE_ARN or AWS_CONTAINER_CREDENTIALS_FULL_URI".into(),
+        }],
+    );
+    finding.fixes.push(Fix::restart(&pod.pod.namespace, &pod.pod.name, pod.owner));
+}

@@ -1,5 +1,140 @@
-//! POD-KEY: static keys.
+//! POD-KEY: credentials that somebody put into the pod, which win over the declared identity.
 
-use crate::check::Row;
+use crate::{
+    check::{
+        Acc, Confidence, ContainerContext, Evidence, Fix, PodContext, Row, Rule, Severity, Subject,
+        SubjectKind,
+    },
+    fact::{EnvValue, VolumeSource},
+    identity::{Carried, chain::Provider},
+};
 
-pub const ROWS: &[Row] = &[];
+const CHAIN: &str = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html";
+const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const FILES: [&str; 3] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE"];
+
+pub const ROWS: &[Row] = &[
+    Row {
+        code: "POD-KEY-01",
+        name: "static-keys-in-env",
+        title: "static keys in env shadow everything",
+        severity: Severity::WrongId,
+        confidence: Confidence::Certain,
+        subject: SubjectKind::Container,
+        fragment: "containers have static AWS keys in their environment, which win over the declared identity",
+        detect: "AWS_ACCESS_KEY_ID is set (env or envFrom), and the ServiceAccount declares an identity that is never used. (.NET v3 asks web identity first.)",
+        repair: "Remove the keys from the pod template and delete the IAM user's access key.",
+        signatures: &[],
+        fixes: &["FX-WL-ENV"],
+        reference: CHAIN,
+        rule: Rule::Pod(keys),
+    },
+    Row {
+        code: "POD-KEY-02",
+        name: "credentials-file",
+        title: "credentials file or profile in the pod",
+        severity: Severity::WrongId,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Container,
+        fragment: "containers bring a credentials file or profile, which may win over the declared identity",
+        detect: "A Secret is mounted at an `.aws` directory, or AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE or AWS_PROFILE is set. It wins over Pod Identity; for IRSA it depends on the SDK.",
+        repair: "Remove the mount and the variables from the pod template.",
+        signatures: &[],
+        fixes: &["FX-WL-ENV"],
+        reference: CHAIN,
+        rule: Rule::Pod(files),
+    },
+];
+
+fn keys(pod: &PodContext<'_>, acc: &mut Acc) {
+    if pod.declared == Carried::None {
+        return;
+    }
+    for it in pod.admitted().filter(|it| is_static_env(it)) {
+        let finding = acc.push(
+            Subject::container(pod.pod, it.container),
+            "has static keys in its environment, so the declared identity is never used".into(),
+            vec![Evidence {
+                place: format!(
+                    "pod {}/{} container {} env AWS_ACCESS_KEY_ID",
+                    pod.pod.namespace, pod.pod.name, it.container.name
+                ),
+                found: it.chain.because.clone(),
+                needed: "not set".into(),
+            }],
+        );
+        let written: Vec<&str> =
+            KEYS.into_iter().filter(|name| it.container.env(name).is_some()).collect();
+        let owner = pod.owner.filter(|_| !written.is_empty());
+        finding
+            .fixes
+            .extend(owner.map(|owner| Fix::unset_env(owner, &it.container.name, &written)));
+    }
+}
+
+/// The chain settled on keys, and no file brought them.
+fn is_static_env(it: &ContainerContext<'_>) -> bool {
+    let set = |name: &str| it.container.env(name).is_some_and(EnvValue::is_set);
+    it.chain.provider == Provider::Static
+        && (set("AWS_ACCESS_KEY_ID") || !it.container.env_from.is_empty())
+}
+
+fn files(pod: &PodContext<'_>, acc: &mut Acc) {
+    if pod.declared == Carried::None {
+        return;
+    }
+    for it in pod.admitted() {
+        // Keys in the environment come first and are said by POD-KEY-01.
+        if is_static_env(it) {
+            continue;
+        }
+        let mut evidence: Vec<Evidence> = FILES
+            .into_iter()
+            .filter(|name| it.container.env(name).is_some_and(EnvValue::is_set))
+            .map(|name| Evidence {
+                place: format!(
+                    "pod {}/{} container {} env {name}",
+                    pod.pod.namespace, pod.pod.name, it.container.name
+                ),
+                found: match it.container.env(name).and_then(EnvValue::literal) {
+                    Some(text) => text.to_string(),
+                    None => "set".into(),
+                },
+                needed: "not set".into(),
+            })
+            .collect();
+        evidence.extend(mounted(pod, it));
+        if evidence.is_empty() {
+            continue;
+        }
+        let written: Vec<&str> =
+            FILES.into_iter().filter(|name| it.container.env(name).is_some()).collect();
+        let finding = acc.push(
+            Subject::container(pod.pod, it.container),
+            "brings AWS credentials or a profile of its own, which may win over the declared identity".into(),
+            evidence,
+        );
+        let owner = pod.owner.filter(|_| !written.is_empty());
+        finding
+            .fixes
+            .extend(owner.map(|owner| Fix::unset_env(owner, &it.container.name, &written)));
+    }
+}
+
+/// A Secret mounted where SDKs look for `credentials`.
+fn mounted(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Evidence> {
+    let mount = it.container.mounts.iter().find(|mount| {
+        let path = mount.path.trim_end_matches('/');
+        let place = path.ends_with("/.aws") || path.ends_with("/.aws/credentials");
+        let volume = pod.pod.spec.volumes.iter().find(|it| it.name == mount.volume);
+        place && volume.is_some_and(|it| matches!(it.source, VolumeSource::Secret(_)))
+    })?;
+    Some(Evidence {
+        place: format!(
+            "pod {}/{} container {} mount {}",
+            pod.pod.namespace, pod.pod.name, it.container.name, mount.path
+        ),
+        found: format!("a Secret as volume {}", mount.volume),
+        needed: "no credentials file".into(),
+    })
+}

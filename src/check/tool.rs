@@ -1,5 +1,401 @@
-//! TOOL: what could not be read.
+//! TOOL: what idscope itself cannot see. Shown, never guessed.
 
-use crate::check::Row;
+use crate::{
+    check::{
+        Acc, Confidence, Context, Evidence, Fix, Row, Rule, Severity, Subject, SubjectKind, judge,
+    },
+    fact::{Denied, Knowledge, Scope, SourceState},
+    ident::{Partition, Ref, Text},
+};
+use std::collections::BTreeMap;
 
-pub const ROWS: &[Row] = &[];
+const PERMISSIONS: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html";
+const EKS: &str =
+    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html";
+const RBAC: &str = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/";
+
+macro_rules! row {
+    ($code:literal, $name:literal, $title:literal, $subject:ident, $fragment:literal, $detect:literal, $repair:literal, $reference:expr, $rule:expr) => {
+        Row {
+            code: $code,
+            name: $name,
+            title: $title,
+            severity: Severity::Unknown,
+            confidence: Confidence::Certain,
+            subject: SubjectKind::$subject,
+            fragment: $fragment,
+            detect: $detect,
+            repair: $repair,
+            signatures: &[],
+            fixes: &["FX-NONE"],
+            reference: $reference,
+            rule: Rule::Unit($rule),
+        }
+    };
+}
+
+pub const ROWS: &[Row] = &[
+    row!(
+        "TOOL-CTX-01",
+        "context-is-another-cluster",
+        "kube context is not the AWS cluster",
+        Cluster,
+        "contexts belong to another cluster than the one read from AWS",
+        "The issuer that the API server publishes differs from the EKS cluster's. No verdict is given across the two.",
+        "Name the right cluster with --cluster, --region and --profile.",
+        "https://docs.aws.amazon.com/eks/latest/userguide/create-kubeconfig.html",
+        other_cluster
+    ),
+    row!(
+        "TOOL-PERM-01",
+        "role-not-readable",
+        "iam:GetRole denied",
+        Role,
+        "roles may not be read, so their trust is unknown",
+        "iam:GetRole (or iam:ListRoles) was refused for a role that is used here.",
+        "Allow iam:GetRole to the caller.",
+        PERMISSIONS,
+        role_denied
+    ),
+    row!(
+        "TOOL-PERM-02",
+        "providers-not-readable",
+        "iam:ListOpenIDConnectProviders or iam:GetOpenIDConnectProvider denied",
+        Cluster,
+        "clusters have OIDC providers that may not be read",
+        "Listing or reading the account's OIDC providers was refused.",
+        "Allow iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider to the caller.",
+        PERMISSIONS,
+        providers_denied
+    ),
+    row!(
+        "TOOL-PERM-03",
+        "associations-not-readable",
+        "eks:ListPodIdentityAssociations or eks:DescribePodIdentityAssociation denied",
+        Cluster,
+        "clusters have Pod Identity associations that may not be read",
+        "Listing or describing the associations was refused, so Pod Identity cannot be excluded.",
+        "Allow eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation to the caller.",
+        EKS,
+        associations_denied
+    ),
+    row!(
+        "TOOL-PERM-04",
+        "role-in-unread-account",
+        "role in another account without credentials",
+        Role,
+        "roles are in accounts that nothing here has credentials for",
+        "The role's account is none that the configured credentials belong to.",
+        "Name a profile for the account: --account-profile ID=PROFILE.",
+        PERMISSIONS,
+        role_elsewhere
+    ),
+    row!(
+        "TOOL-PERM-05",
+        "cluster-not-readable",
+        "cannot list Kubernetes objects cluster-wide",
+        Cluster,
+        "clusters have Kubernetes objects that may not be listed",
+        "Listing pods, ServiceAccounts, workloads, nodes, namespaces or webhook configurations was refused.",
+        "Bind the ClusterRole that `idscope info --permissions` prints.",
+        RBAC,
+        kube_denied
+    ),
+    row!(
+        "TOOL-PERM-06",
+        "env-from-not-readable",
+        "ConfigMaps of envFrom unreadable",
+        Cluster,
+        "clusters have envFrom objects that may not be read",
+        "A ConfigMap that an envFrom names may not be read, so static keys in it cannot be excluded.",
+        "Allow get on configmaps.",
+        RBAC,
+        env_denied
+    ),
+    row!(
+        "TOOL-PERM-07",
+        "node-role-not-readable",
+        "node role unreadable",
+        Cluster,
+        "clusters have node groups that may not be read",
+        "Listing or describing the node groups was refused, so the nodes' role is unknown.",
+        "Allow eks:ListNodegroups and eks:DescribeNodegroup to the caller.",
+        EKS,
+        nodes_denied
+    ),
+    row!(
+        "TOOL-LAG-01",
+        "data-old",
+        "data older than the refresh interval",
+        Cluster,
+        "clusters are shown with data that could not be renewed",
+        "A source was complete once and its link is down now; what is shown is as old as it says.",
+        "Wait for the reconnect, or press ctrl-r.",
+        RBAC,
+        old
+    ),
+    row!(
+        "TOOL-PAGE-01",
+        "list-truncated",
+        "pagination truncated",
+        Cluster,
+        "clusters have lists whose end was not reached",
+        "A list call ended before its last page, so what is missing in it is unknown.",
+        "Press ctrl-r to read it again.",
+        "https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html",
+        truncated
+    ),
+    row!(
+        "TOOL-PART-01",
+        "partition-unknown",
+        "partition unknown",
+        Cluster,
+        "clusters are in a partition whose host names are not known",
+        "The cluster's ARN is in none of aws, aws-cn and aws-us-gov; checks that look at host names are left out.",
+        "Nothing: the other checks hold.",
+        "https://docs.aws.amazon.com/general/latest/gr/aws-arns-and-namespaces.html",
+        partition
+    ),
+];
+
+/// One finding on the cluster, with one line of evidence for each scope.
+fn say(cx: &Context<'_>, acc: &mut Acc, message: String, evidence: Vec<Evidence>, commands: Vec<String>) {
+    if evidence.is_empty() {
+        return;
+    }
+    let finding = acc.push(Subject::cluster(cx.graph), message, evidence);
+    if !commands.is_empty() {
+        finding.fixes.push(Fix::by_hand("FX-NONE", "allow what is missing".into(), commands));
+    }
+}
+
+fn refused(it: &Denied) -> String {
+    if it.detail.is_empty() { "denied".into() } else { format!("denied: {}", it.detail) }
+}
+
+/// The refused scopes that `wanted` takes, once a permission.
+fn denied(cx: &Context<'_>, wanted: &dyn Fn(&Scope) -> bool) -> BTreeMap<Text, Evidence> {
+    let mut res = BTreeMap::new();
+    for (scope, state) in cx.graph.sources() {
+        if let (SourceState::Denied { denied, .. }, true) = (state, wanted(scope)) {
+            res.entry(denied.permission.clone()).or_insert_with(|| Evidence {
+                place: scope.name(),
+                found: refused(denied),
+                needed: denied.permission.to_string(),
+            });
+        }
+    }
+    res
+}
+
+fn other_cluster(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let (Ref::Cluster, Some((published, described))) = (unit, judge::issuer_mismatch(cx.graph)) else {
+        return;
+    };
+    let evidence = vec![Evidence {
+        place: "/.well-known/openid-configuration issuer".into(),
+        found: published.to_string(),
+        needed: described.to_string(),
+    }];
+    let message = "is not the cluster that the kube context talks to, so no verdict is given".into();
+    say(cx, acc, message, evidence, Vec::new());
+}
+
+/// The refusal of a role that an annotation or association names.
+fn role_refusal(cx: &Context<'_>, unit: &Ref) -> Option<(crate::ident::Arn, Denied)> {
+    let Ref::Role(arn) = unit else { return None };
+    let used = cx.graph.annotated_with(arn).next().is_some()
+        || cx.graph.associated_with(arn).next().is_some();
+    match cx.graph.role(arn) {
+        Knowledge::Denied(it) if used => Some((arn.clone(), it)),
+        Knowledge::Denied(_) | Knowledge::Known(_) | Knowledge::Absent | Knowledge::NotYet => None,
+    }
+}
+
+/// Whether the role's account is one that the caller was proven to read.
+fn is_account_read(cx: &Context<'_>, arn: &crate::ident::Arn) -> bool {
+    let account = arn.account();
+    cx.graph.caller().known().is_none_or(|caller| {
+        caller.accounts.iter().any(|it| account.as_ref().is_some_and(|a| a.as_str() == &**it))
+    })
+}
+
+fn role_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| is_account_read(cx, arn)) else {
+        return;
+    };
+    acc.push(
+        Subject::role(&arn),
+        format!("`{}` is denied, so the trust policy of `{arn}` is unknown", it.permission),
+        vec![Evidence { place: format!("role {arn}"), found: refused(&it), needed: it.permission.to_string() }],
+    );
+}
+
+fn role_elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| !is_account_read(cx, arn)) else {
+        return;
+    };
+    let account = arn.account().map_or_else(String::new, |it| it.to_string());
+    let finding = acc.push(
+        Subject::role(&arn),
+        format!("`{arn}` is in account {account}, for which there are no credentials"),
+        vec![Evidence { place: format!("role {arn}"), found: refused(&it), needed: it.permission.to_string() }],
+    );
+    finding.fixes.push(Fix::by_hand(
+        "FX-NONE",
+        "name a profile for the account".into(),
+        vec![format!("idscope --account-profile {account}=PROFILE")],
+    ));
+}
+
+fn providers_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let mut found = denied(cx, &|it| matches!(it, Scope::Providers { .. }));
+    for it in cx.graph.all_providers() {
+        if let Knowledge::Denied(denied) = &it.detail {
+            found.entry(denied.permission.clone()).or_insert_with(|| Evidence {
+                place: it.arn.to_string(),
+                found: refused(denied),
+                needed: denied.permission.to_string(),
+            });
+        }
+    }
+    let message = "has OIDC providers that may not be read, so that stage of IRSA is unknown".into();
+    say(cx, acc, message, found.into_values().collect(), Vec::new());
+}
+
+fn associations_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let mut found = denied(cx, &|it| *it == Scope::Associations);
+    for it in cx.graph.associations() {
+        if let Knowledge::Denied(denied) = &it.detail {
+            found.entry(denied.permission.clone()).or_insert_with(|| Evidence {
+                place: format!("association {}", it.id),
+                found: refused(denied),
+                needed: denied.permission.to_string(),
+            });
+        }
+    }
+    let message = "has associations that may not be read, so Pod Identity cannot be excluded".into();
+    say(cx, acc, message, found.into_values().collect(), Vec::new());
+}
+
+fn kube_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let found = denied(cx, &|it| match it {
+        Scope::Namespaces
+        | Scope::ServiceAccounts { .. }
+        | Scope::Pods { .. }
+        | Scope::Workloads { .. }
+        | Scope::Nodes
+        | Scope::Webhooks => true,
+        Scope::ApiServer
+        | Scope::Caller
+        | Scope::Cluster
+        | Scope::OtherClusters
+        | Scope::Associations
+        | Scope::Addons
+        | Scope::Nodegroups
+        | Scope::Roles { .. }
+        | Scope::Providers { .. } => false,
+    });
+    let message = "has Kubernetes objects that may not be listed".into();
+    let commands = vec!["idscope info --permissions".to_owned()];
+    say(cx, acc, message, found.into_values().collect(), commands);
+}
+
+fn env_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let evidence = cx
+        .graph
+        .refused_env_objects()
+        .into_iter()
+        .map(|(of, it)| Evidence {
+            place: of.to_string(),
+            found: refused(&it),
+            needed: it.permission.to_string(),
+        })
+        .collect();
+    let message = "has envFrom objects that may not be read, so static keys cannot be excluded".into();
+    say(cx, acc, message, evidence, Vec::new());
+}
+
+fn nodes_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let found = denied(cx, &|it| *it == Scope::Nodegroups);
+    let message = "has node groups that may not be read, so the nodes' role is unknown".into();
+    say(cx, acc, message, found.into_values().collect(), Vec::new());
+}
+
+fn old(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let evidence = cx
+        .graph
+        .sources()
+        .filter_map(|(scope, state)| match state {
+            SourceState::Stale { at, error, .. } => Some(Evidence {
+                place: scope.name(),
+                found: format!("as of {at}: {error}"),
+                needed: "a live answer".into(),
+            }),
+            SourceState::Pending { .. }
+            | SourceState::Live { .. }
+            | SourceState::Cached { .. }
+            | SourceState::Denied { .. }
+            | SourceState::Failed { .. }
+            | SourceState::Truncated { .. }
+            | SourceState::Expired { .. }
+            | SourceState::Off { .. } => None,
+        })
+        .collect();
+    say(cx, acc, "is shown with data that could not be renewed".into(), evidence, Vec::new());
+}
+
+fn truncated(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    if *unit != Ref::Cluster {
+        return;
+    }
+    let evidence = cx
+        .graph
+        .sources()
+        .filter_map(|(scope, state)| match state {
+            SourceState::Truncated { detail, .. } => Some(Evidence {
+                place: scope.name(),
+                found: detail.to_string(),
+                needed: "the whole list".into(),
+            }),
+            SourceState::Pending { .. }
+            | SourceState::Live { .. }
+            | SourceState::Cached { .. }
+            | SourceState::Stale { .. }
+            | SourceState::Denied { .. }
+            | SourceState::Failed { .. }
+            | SourceState::Expired { .. }
+            | SourceState::Off { .. } => None,
+        })
+        .collect();
+    say(cx, acc, "has lists whose end was not reached".into(), evidence, Vec::new());
+}
+
+fn partition(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let (Ref::Cluster, Some(cluster)) = (unit, cx.graph.cluster().known()) else { return };
+    let Some(Partition::Other(it)) = cluster.arn.partition() else { return };
+    let evidence = vec![Evidence {
+        place: format!("cluster {}", cluster.arn),
+        found: it.to_string(),
+        needed: "aws, aws-cn or aws-us-gov".into(),
+    }];
+    say(cx, acc, format!("is in partition `{it}`, whose host names are not known"), evidence, Vec::new());
+}

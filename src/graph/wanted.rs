@@ -1,7 +1,7 @@
 //! What should be read although no list brings it, and what is still on its way.
 
 use crate::{
-    fact::{Knowledge, Scope, SourceState},
+    fact::{Denied, Knowledge, Scope, SourceState},
     graph::{Graph, scope::Reading, touch::Touched},
     ident::{Arn, Ref},
 };
@@ -118,5 +118,22 @@ impl Graph {
                 Reading::Unasked | Reading::Partial | Reading::Denied(_) => true,
             },
         }
+    }
+}
+
+impl Graph {
+    /// ConfigMaps and Secrets that an `envFrom` names and that may not be read. Sorted.
+    pub fn refused_env_objects(&self) -> Vec<(Ref, Denied)> {
+        let mut objects: Vec<&Ref> =
+            self.pod_readers.keys().chain(self.workload_readers.keys()).collect();
+        objects.sort();
+        objects.dedup();
+        objects
+            .into_iter()
+            .filter_map(|it| match self.key_names(it) {
+                Knowledge::Denied(denied) => Some((it.clone(), denied)),
+                Knowledge::Known(_) | Knowledge::Absent | Knowledge::NotYet => None,
+            })
+            .collect()
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod admission;
 pub mod chain;
-mod csv;
+pub(crate) mod csv;
 pub mod eks;
 pub mod near_miss;
 pub mod signature;

@@ -1,0 +1,168 @@
+//! Which ServiceAccount a workload names, and whether it is there.
+
+use crate::{
+    check::{
+        Acc, Context, Evidence, Fix, IdentityContext, Subject, blocker_or_wrong_id, is_node_agent,
+        judge::Declaration, pi_assoc,
+    },
+    fact::{Knowledge, ServiceAccount, Workload},
+    ident::{Arn, Ref, SaKey, WorkloadKind},
+    identity::Mechanism,
+};
+
+pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
+    if &*cx.key.name != "default" || cx.mechanism != Mechanism::None {
+        return;
+    }
+    let graph = cx.cx.graph;
+    let runs = graph
+        .workloads_of(cx.key)
+        .find(|it| !it.completed && !is_node_agent(&it.name, &it.namespace));
+    let Some(workload) = runs else { return };
+    // A ServiceAccount with an identity that nobody uses was meant for somebody.
+    let meant = graph
+        .identities_in(&cx.key.namespace)
+        .find(|it| *it != cx.key && declares(cx, it) && !is_used(cx, it));
+    let Some(meant) = meant else { return };
+    let finding = acc.push(
+        Subject::service_account(cx.key, None),
+        format!(
+            "{} `{}` runs as `default`; ServiceAccount `{meant}` has an identity and is used by nobody",
+            workload.kind.as_str(),
+            workload.name
+        ),
+        vec![Evidence {
+            place: format!(
+                "{} {}/{} spec.template.spec.serviceAccountName",
+                workload.kind.as_str(),
+                workload.namespace,
+                workload.name
+            ),
+            found: if workload.template.service_account_named { "default".into() } else { String::new() },
+            needed: meant.name.to_string(),
+        }],
+    );
+    finding.severity = blocker_or_wrong_id(0 < cx.counts.node_role + cx.counts.fixed);
+    finding.fixes.push(Fix::use_service_account(workload, &meant.name));
+}
+
+fn declares(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
+    let it = Declaration::of(cx.cx.graph, key);
+    it.sa.is_known() && it.mechanism() != Mechanism::None
+}
+
+fn is_used(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
+    cx.cx.graph.pods_of(key).next().is_some() || cx.cx.graph.workloads_of(key).next().is_some()
+}
+
+/// The workload of a unit that creates pods itself: not a ReplicaSet of a Deployment, nor a CronJob's Job.
+fn creator<'a>(cx: &Context<'a>, unit: &Ref) -> Option<(&'a Workload, SaKey)> {
+    let Ref::Workload { kind, namespace, name } = unit else { return None };
+    let workload = cx.graph.workload(*kind, namespace, name)?;
+    let owned = workload.owner.as_ref().is_some_and(|it| {
+        WorkloadKind::parse(&it.kind)
+            .is_some_and(|kind| cx.graph.workload(kind, namespace, &it.name).is_some())
+    });
+    if owned || workload.completed || workload.replicas == Some(0) {
+        return None;
+    }
+    let key = SaKey::new(namespace.clone(), workload.template.service_account.clone());
+    Some((workload, key))
+}
+
+/// One of that name that is annotated elsewhere.
+fn twin<'a>(cx: &Context<'a>, key: &SaKey) -> Option<(SaKey, &'a ServiceAccount)> {
+    let namesakes: Vec<SaKey> = cx.graph.identities_named(&key.name).cloned().collect();
+    namesakes.into_iter().filter(|it| it.namespace != key.namespace).find_map(|it| {
+        let sa = cx.graph.service_account(&it).known()?;
+        sa.role_arn().filter(|it| !it.is_empty())?;
+        Some((it, sa))
+    })
+}
+
+pub(super) fn absent(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some((workload, key)) = creator(cx, unit) else { return };
+    // `default` is made by a controller a moment after its namespace.
+    if &*key.name == "default" || cx.graph.service_account(&key) != Knowledge::Absent {
+        return;
+    }
+    let mut evidence = vec![Evidence {
+        place: format!("ServiceAccount {key}"),
+        found: "does not exist".into(),
+        needed: "exists".into(),
+    }];
+    if let Some(error) = workload.create_errors.first() {
+        evidence.push(Evidence {
+            place: "condition ReplicaFailure".into(),
+            found: error.to_string(),
+            needed: String::new(),
+        });
+    }
+    let cause = match cx.graph.association_of(&key) {
+        Knowledge::Known(it) => format!(" (association {} names it too: the same cause)", it.id),
+        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => String::new(),
+    };
+    let finding = acc.push(
+        Subject::workload(workload),
+        format!("runs as ServiceAccount `{key}`, which does not exist{cause}"),
+        evidence,
+    );
+    finding.fixes.push(Fix::create_service_account(&key));
+}
+
+pub(super) fn elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some((workload, key)) = creator(cx, unit) else { return };
+    if &*key.name == "default" || cx.graph.service_account(&key) != Knowledge::Absent {
+        return;
+    }
+    let Some((twin, sa)) = twin(cx, &key) else { return };
+    let finding = acc.push(
+        Subject::workload(workload),
+        format!("runs as ServiceAccount `{key}`, which exists in namespace `{}` only", twin.namespace),
+        vec![Evidence {
+            place: format!("ServiceAccount {key}"),
+            found: format!("does not exist; `{twin}` does"),
+            needed: "exists in the workload's namespace".into(),
+        }],
+    );
+    finding.fixes.push(Fix::create_service_account(&key));
+    if let Some(role) = sa.role_arn() {
+        finding.fixes.push(Fix::annotate(&key, role));
+    }
+}
+
+pub(super) fn left_out_by_eksctl(cx: &IdentityContext<'_>, acc: &mut Acc) {
+    let Knowledge::Known(association) = &cx.association else { return };
+    let namespace = cx.cx.graph.namespace(&cx.key.namespace);
+    if cx.sa != Knowledge::Absent
+        || namespace == Knowledge::Absent
+        || !pi_assoc::is_of_eksctl(association)
+    {
+        return;
+    }
+    let role = association.detail.as_ref().known().map(|it| it.role_arn.clone());
+    let finding = acc.push(
+        Subject::service_account(cx.key, role),
+        "does not exist: eksctl made its association, but not the ServiceAccount".into(),
+        vec![Evidence {
+            place: format!("ServiceAccount {}", cx.key),
+            found: format!("does not exist; association {} does", association.id),
+            needed: "exists".into(),
+        }],
+    );
+    finding.fixes.push(Fix::create_service_account(cx.key));
+}
+
+pub(super) fn default_annotated(cx: &IdentityContext<'_>, acc: &mut Acc) {
+    let Some(annotation) = cx.annotation.filter(|_| &*cx.key.name == "default") else { return };
+    let finding = acc.push(
+        Subject::service_account(cx.key, Some(Arn::new(annotation.clone()))),
+        format!("gives `{annotation}` to every pod of the namespace that names no ServiceAccount"),
+        vec![Evidence {
+            place: format!("ServiceAccount {} annotation {}", cx.key, ServiceAccount::ROLE_ARN),
+            found: annotation.to_string(),
+            needed: "a ServiceAccount of the workload's own".into(),
+        }],
+    );
+    finding.fixes.push(Fix::unannotate(cx.key));
+}
