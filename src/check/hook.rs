@@ -120,7 +120,8 @@ fn older_than_annotation(pod: &PodContext<'_>, acc: &mut Acc) {
         return;
     }
     let Knowledge::Known(sa) = &pod.identity.sa else { return };
-    let (Some(born), Some(changed)) = (pod.pod.created, sa.annotation_changed.or(sa.created)) else {
+    let (Some(born), Some(changed)) = (pod.pod.created, sa.annotation_changed.or(sa.created))
+    else {
         return;
     };
     let missed: Vec<_> = missed(pod).collect();
@@ -143,7 +144,10 @@ fn older_than_annotation(pod: &PodContext<'_>, acc: &mut Acc) {
     let still = missed.iter().any(|it| it.ends_with_identity());
     let finding = acc.push(
         Subject::pod(pod.pod),
-        format!("was created before ServiceAccount `{}` was annotated, so nothing was injected", pod.identity.key),
+        format!(
+            "was created before ServiceAccount `{}` was annotated, so nothing was injected",
+            pod.identity.key
+        ),
         evidence,
     );
     finding.severity = blocker_or_wrong_id(still);
@@ -178,9 +182,8 @@ fn older_role(pod: &PodContext<'_>, acc: &mut Acc) {
 /// Whether the owner's template sets the container's AWS_ROLE_ARN itself.
 pub(crate) fn is_in_template(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> bool {
     let template = pod.owner.map(|it| &it.template);
-    let twin = template.and_then(|spec| {
-        spec.containers.iter().find(|twin| twin.name == it.container.name)
-    });
+    let twin = template
+        .and_then(|spec| spec.containers.iter().find(|twin| twin.name == it.container.name));
     twin.is_some_and(|it| it.env("AWS_ROLE_ARN").is_some_and(|it| it.is_set()))
 }
 
@@ -214,9 +217,10 @@ fn is_opted_out(pod: &PodContext<'_>) -> bool {
     let Knowledge::Known(webhook) = pod.cx.graph.webhook() else { return false };
     pod.pod.spec.label(PodSpec::SKIP_WEBHOOK).is_some()
         && webhook.hooks.iter().any(|it| {
-            it.object_selector.expressions.iter().any(|it| {
-                &*it.key == PodSpec::SKIP_WEBHOOK && &*it.operator == "DoesNotExist"
-            })
+            it.object_selector
+                .expressions
+                .iter()
+                .any(|it| &*it.key == PodSpec::SKIP_WEBHOOK && &*it.operator == "DoesNotExist")
         })
 }
 
@@ -268,7 +272,12 @@ fn skipped(pod: &PodContext<'_>, acc: &mut Acc) {
                     pod.pod.name,
                     PodSpec::SKIP_CONTAINERS
                 ),
-                found: pod.pod.spec.annotation(PodSpec::SKIP_CONTAINERS).map(ToString::to_string).unwrap_or_default(),
+                found: pod
+                    .pod
+                    .spec
+                    .annotation(PodSpec::SKIP_CONTAINERS)
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
                 needed: format!("a list without `{name}`"),
             }],
         );
@@ -303,9 +312,12 @@ fn metadata(pod: &PodContext<'_>, field: &str, key: &str, value: Option<Text>) -
     Fix {
         id: "FX-WL-META",
         title: format!("change `{key}` in the pod template"),
-        applicability: if rollout.is_some() { Applicability::Confirm } else { Applicability::DisplayOnly },
+        applicability: if rollout.is_some() {
+            Applicability::Confirm
+        } else {
+            Applicability::DisplayOnly
+        },
         restart_needed: false,
         commands: vec![command],
     }
 }
-

@@ -2,8 +2,8 @@
 
 use crate::{
     check::{
-        Acc, Confidence, Evidence, Fix, PodContext, Row, Rule, Severity, Subject, SubjectKind, hook,
-        is_node_agent,
+        Acc, Confidence, Evidence, Fix, PodContext, Row, Rule, Severity, Subject, SubjectKind,
+        hook, is_node_agent,
     },
     identity::{Signature, chain::Provider},
 };

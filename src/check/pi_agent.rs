@@ -85,7 +85,10 @@ fn not_installed(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         "has Pod Identity associations but no agent, so no pod gets credentials by them".into(),
         vec![Evidence {
             place: format!("DaemonSet kube-system/{AGENT}"),
-            found: format!("does not exist, with association {} of `{}`", first.id, first.service_account),
+            found: format!(
+                "does not exist, with association {} of `{}`",
+                first.id, first.service_account
+            ),
             needed: "Ready on every node".into(),
         }],
     );
@@ -118,7 +121,10 @@ fn not_ready(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     };
     let finding = acc.push(
         Subject::node(name),
-        format!("has no Ready agent, and {n_pods} of its pods need it (`{}/{}`)", first.namespace, first.name),
+        format!(
+            "has no Ready agent, and {n_pods} of its pods need it (`{}/{}`)",
+            first.namespace, first.name
+        ),
         vec![Evidence {
             place: format!("pods of DaemonSet kube-system/{AGENT} on node {name}"),
             found,

@@ -148,10 +148,14 @@ fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
 fn near_miss(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some(it) = association(cx, unit) else { return };
     let key = &it.service_account;
-    if is_used(cx, key) || matches!(cx.graph.namespace(&key.namespace), Knowledge::NotYet | Knowledge::Denied(_)) {
+    if is_used(cx, key)
+        || matches!(cx.graph.namespace(&key.namespace), Knowledge::NotYet | Knowledge::Denied(_))
+    {
         return;
     }
-    let Some(meant) = candidates(cx, key).into_iter().find(|it| goes_without(cx, it)) else { return };
+    let Some(meant) = candidates(cx, key).into_iter().find(|it| goes_without(cx, it)) else {
+        return;
+    };
     let still = cx.graph.pods_of(&meant).any(|it| !it.completed());
     let finding = acc.push(
         Subject::association(it),
@@ -265,10 +269,8 @@ fn deleted(cx: &IdentityContext<'_>, acc: &mut Acc) {
         })
         .collect();
     let Some(first) = pods.iter().min_by_key(|it| &it.name) else { return };
-    let subject = Subject {
-        kind: SubjectKind::Association,
-        ..Subject::service_account(cx.key, None)
-    };
+    let subject =
+        Subject { kind: SubjectKind::Association, ..Subject::service_account(cx.key, None) };
     let finding = acc.push(
         subject,
         format!("of `{}` is gone, and {} of its pods still ask the agent", cx.key, pods.len()),
@@ -281,11 +283,7 @@ fn deleted(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: "an association, or a restart".into(),
         }],
     );
-    finding.fixes.push(Fix::restart(
-        &first.namespace,
-        &first.name,
-        cx.cx.graph.root_owner(first),
-    ));
+    finding.fixes.push(Fix::restart(&first.namespace, &first.name, cx.cx.graph.root_owner(first)));
 }
 
 #[cfg(test)]
@@ -294,7 +292,8 @@ mod tests {
 
     #[test]
     fn near_names_are_near() {
-        let check = |a: &str, b: &str, expected: bool| assert_eq!(is_near(a, b), expected, "{a} {b}");
+        let check =
+            |a: &str, b: &str, expected: bool| assert_eq!(is_near(a, b), expected, "{a} {b}");
         check("aws-load-balancer-controller", "aws-loadbalancer-controller", true);
         check("cart", "cart-sa", true);
         check("cart", "carts", true);

@@ -35,9 +35,13 @@ fn both(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Some(detail) = association.detail.as_ref().known() else { return };
     let same = **annotation == *detail.role_arn.as_str();
     let message = if same {
-        "has both annotation and association for the same role; new pods use the association".to_owned()
+        "has both annotation and association for the same role; new pods use the association"
+            .to_owned()
     } else {
-        format!("new pods get `{}` by the association, not the annotated `{annotation}`", detail.role_arn)
+        format!(
+            "new pods get `{}` by the association, not the annotated `{annotation}`",
+            detail.role_arn
+        )
     };
     let finding = acc.push(
         Subject::service_account(cx.key, Some(Arn::new(annotation.clone()))),

@@ -42,7 +42,10 @@ fn older(pod: &PodContext<'_>, acc: &mut Acc) {
     let still = bare.iter().chain(&before).any(|it| it.ends_with_identity());
     let finding = acc.push(
         Subject::pod(pod.pod),
-        format!("was created before the association of `{}`, so it does not have Pod Identity", pod.identity.key),
+        format!(
+            "was created before the association of `{}`, so it does not have Pod Identity",
+            pod.identity.key
+        ),
         vec![
             Evidence {
                 place: format!("pod {}/{} creationTimestamp", pod.pod.namespace, pod.pod.name),

@@ -143,9 +143,8 @@ fn fault(
     if detail.disable_session_tags || !matches!(eks::judge(&ask).verdict, Verdict::Deny(_)) {
         return None;
     }
-    let decides = |action: &str| {
-        iam::evaluate(policy, &eks::request(&ask, detail, action)).decision
-    };
+    let decides =
+        |action: &str| iam::evaluate(policy, &eks::request(&ask, detail, action)).decision;
     let missing = decides("sts:AssumeRole") == iam::Decision::Allow
         && decides("sts:TagSession") == iam::Decision::ImplicitDeny;
     missing.then_some(Fault::TagSession)

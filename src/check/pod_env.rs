@@ -88,7 +88,14 @@ fn role_alone(pod: &PodContext<'_>, acc: &mut Acc) {
         if matches!(it.chain.provider, Provider::Static | Provider::Container) {
             continue;
         }
-        say(pod, it, acc, "sets AWS_ROLE_ARN by hand, so no token file is injected", TOKEN, &[ROLE]);
+        say(
+            pod,
+            it,
+            acc,
+            "sets AWS_ROLE_ARN by hand, so no token file is injected",
+            TOKEN,
+            &[ROLE],
+        );
     }
 }
 

@@ -22,7 +22,7 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::Container,
         fragment: "containers have static AWS keys in their environment, which win over the declared identity",
-        detect: "AWS_ACCESS_KEY_ID is set (env or envFrom), and the ServiceAccount declares an identity that is never used. (.NET v3 asks web identity first.)",
+        detect: "AWS_ACCESS_KEY_ID is set (env or envFrom), and the ServiceAccount declares an identity that is never used. Only .NET v3 asks web identity first.",
         repair: "Remove the keys from the pod template and delete the IAM user's access key.",
         signatures: &[],
         fixes: &["FX-WL-ENV"],

@@ -10,8 +10,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 const PERMISSIONS: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html";
-const EKS: &str =
-    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html";
+const EKS: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html";
 const RBAC: &str = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/";
 
 macro_rules! row {
@@ -159,7 +158,13 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// One finding on the cluster, with one line of evidence for each scope.
-fn say(cx: &Context<'_>, acc: &mut Acc, message: String, evidence: Vec<Evidence>, commands: Vec<String>) {
+fn say(
+    cx: &Context<'_>,
+    acc: &mut Acc,
+    message: String,
+    evidence: Vec<Evidence>,
+    commands: Vec<String>,
+) {
     if evidence.is_empty() {
         return;
     }
@@ -189,7 +194,8 @@ fn denied(cx: &Context<'_>, wanted: &dyn Fn(&Scope) -> bool) -> BTreeMap<Text, E
 }
 
 fn other_cluster(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    let (Ref::Cluster, Some((published, described))) = (unit, judge::issuer_mismatch(cx.graph)) else {
+    let (Ref::Cluster, Some((published, described))) = (unit, judge::issuer_mismatch(cx.graph))
+    else {
         return;
     };
     let evidence = vec![Evidence {
@@ -197,7 +203,8 @@ fn other_cluster(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         found: published.to_string(),
         needed: described.to_string(),
     }];
-    let message = "is not the cluster that the kube context talks to, so no verdict is given".into();
+    let message =
+        "is not the cluster that the kube context talks to, so no verdict is given".into();
     say(cx, acc, message, evidence, Vec::new());
 }
 
@@ -227,19 +234,28 @@ fn role_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     acc.push(
         Subject::role(&arn),
         format!("`{}` is denied, so the trust policy of `{arn}` is unknown", it.permission),
-        vec![Evidence { place: format!("role {arn}"), found: refused(&it), needed: it.permission.to_string() }],
+        vec![Evidence {
+            place: format!("role {arn}"),
+            found: refused(&it),
+            needed: it.permission.to_string(),
+        }],
     );
 }
 
 fn role_elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| !is_account_read(cx, arn)) else {
+    let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| !is_account_read(cx, arn))
+    else {
         return;
     };
     let account = arn.account().map_or_else(String::new, |it| it.to_string());
     let finding = acc.push(
         Subject::role(&arn),
         format!("`{arn}` is in account {account}, for which there are no credentials"),
-        vec![Evidence { place: format!("role {arn}"), found: refused(&it), needed: it.permission.to_string() }],
+        vec![Evidence {
+            place: format!("role {arn}"),
+            found: refused(&it),
+            needed: it.permission.to_string(),
+        }],
     );
     finding.fixes.push(Fix::by_hand(
         "FX-NONE",
@@ -262,7 +278,8 @@ fn providers_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             });
         }
     }
-    let message = "has OIDC providers that may not be read, so that stage of IRSA is unknown".into();
+    let message =
+        "has OIDC providers that may not be read, so that stage of IRSA is unknown".into();
     say(cx, acc, message, found.into_values().collect(), Vec::new());
 }
 
@@ -280,7 +297,8 @@ fn associations_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             });
         }
     }
-    let message = "has associations that may not be read, so Pod Identity cannot be excluded".into();
+    let message =
+        "has associations that may not be read, so Pod Identity cannot be excluded".into();
     say(cx, acc, message, found.into_values().collect(), Vec::new());
 }
 
@@ -324,7 +342,8 @@ fn env_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             needed: it.permission.to_string(),
         })
         .collect();
-    let message = "has envFrom objects that may not be read, so static keys cannot be excluded".into();
+    let message =
+        "has envFrom objects that may not be read, so static keys cannot be excluded".into();
     say(cx, acc, message, evidence, Vec::new());
 }
 
@@ -397,5 +416,11 @@ fn partition(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         found: it.to_string(),
         needed: "aws, aws-cn or aws-us-gov".into(),
     }];
-    say(cx, acc, format!("is in partition `{it}`, whose host names are not known"), evidence, Vec::new());
+    say(
+        cx,
+        acc,
+        format!("is in partition `{it}`, whose host names are not known"),
+        evidence,
+        Vec::new(),
+    );
 }

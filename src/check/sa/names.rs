@@ -31,7 +31,8 @@ fn subjects(policy: &iam::Policy) -> impl Iterator<Item = (&Text, SaKey)> {
         .flat_map(|it| &it.values)
         .filter(|it| !it.contains(['*', '?']))
         .filter_map(|value| {
-            let (namespace, name) = value.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+            let (namespace, name) =
+                value.strip_prefix("system:serviceaccount:")?.split_once(':')?;
             Some((value, SaKey::new(namespace, name)))
         })
 }
@@ -72,7 +73,9 @@ pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Some((value, _)) = found else { return };
     let finding = acc.push(
         Subject::service_account(cx.key, Some(arn.clone())),
-        format!("the subject that `{arn}` trusts is a placeholder, no name that Kubernetes can have"),
+        format!(
+            "the subject that `{arn}` trusts is a placeholder, no name that Kubernetes can have"
+        ),
         vec![Evidence {
             place: format!("role {arn} trust policy condition on :sub"),
             found: value.to_string(),
@@ -87,7 +90,7 @@ pub(super) fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let used = cx.graph.annotated_with(arn).next().is_some()
         || cx.graph.associated_with(arn).next().is_some();
     let Some(role) = judge::settled_role(cx.graph, arn).known().filter(|_| !used) else { return };
-    for key in only_subjects_here(cx, role) {
+    if let Some(key) = only_subjects_here(cx, role) {
         if cx.graph.namespace(&key.namespace) != Knowledge::Absent {
             return;
         }
@@ -135,7 +138,8 @@ mod tests {
 
     #[test]
     fn placeholders_are_no_names() {
-        let check = |text: &str, expected: bool| assert_eq!(is_placeholder(text), expected, "{text}");
+        let check =
+            |text: &str, expected: bool| assert_eq!(is_placeholder(text), expected, "{text}");
         check("KUBBE_SYSTEM", true);
         check("LOAD_BALANCER_CONTROLLER_SERVICE_ACCOUNT", true);
         check("<namespace>", true);

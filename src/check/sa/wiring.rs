@@ -118,7 +118,10 @@ pub(super) fn elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some((twin, sa)) = twin(cx, &key) else { return };
     let finding = acc.push(
         Subject::workload(workload),
-        format!("runs as ServiceAccount `{key}`, which exists in namespace `{}` only", twin.namespace),
+        format!(
+            "runs as ServiceAccount `{key}`, which exists in namespace `{}` only",
+            twin.namespace
+        ),
         vec![Evidence {
             place: format!("ServiceAccount {key}"),
             found: format!("does not exist; `{twin}` does"),
