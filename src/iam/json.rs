@@ -107,3 +107,54 @@ impl<'de> Deserialize<'de> for Name<'de> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::iam::json::Json;
+    use std::borrow::Cow;
+
+    #[track_caller]
+    fn check(raw: &str, expected: &Json<'_>) {
+        let got: Json<'_> = serde_json::from_str(raw).unwrap();
+        assert_eq!(got, *expected, "{raw}");
+    }
+
+    #[test]
+    fn numbers_keep_their_kind() {
+        for (raw, expected) in [
+            ("0", "0"),
+            ("-7", "-7"),
+            ("111122223333", "111122223333"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("1.0", "1.0"),
+            ("2.50", "2.5"),
+            ("1e3", "1000.0"),
+        ] {
+            check(raw, &Json::Number(expected.into()));
+        }
+    }
+
+    #[test]
+    fn members_keep_order_and_doubles() {
+        let string = |it: &'static str| Json::String(Cow::Borrowed(it));
+        check(
+            r#" {"b": "x", "a": null, "\u0062": [true, "\n"], "é": {}} "#,
+            &Json::Object(vec![
+                ("b".into(), string("x")),
+                ("a".into(), Json::Null),
+                ("b".into(), Json::List(vec![Json::Bool(true), string("\n")])),
+                ("é".into(), Json::Object(Vec::new())),
+            ]),
+        );
+    }
+
+    #[test]
+    fn text_without_escapes_is_borrowed() {
+        let got: Json<'_> = serde_json::from_str(r#"{"name": "value"}"#).unwrap();
+        let Json::Object(members) = got else { panic!("an object") };
+        assert!(matches!(
+            &members[..],
+            [(Cow::Borrowed("name"), Json::String(Cow::Borrowed("value")))]
+        ));
+    }
+}

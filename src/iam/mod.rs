@@ -282,3 +282,50 @@ impl Document {
         Document { raw, parsed }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::iam::{
+        Context, Got,
+        Truth::{self, False, True, Unknown},
+    };
+
+    #[test]
+    fn kleene() {
+        for (left, right, and, or) in [
+            (True, True, True, True),
+            (True, False, False, True),
+            (True, Unknown, Unknown, True),
+            (False, False, False, False),
+            (False, Unknown, False, Unknown),
+            (Unknown, Unknown, Unknown, Unknown),
+        ] {
+            for (left, right) in [(left, right), (right, left)] {
+                assert_eq!((left.and(right), left.or(right)), (and, or), "{left:?} {right:?}");
+                assert_eq!(Truth::all([left, right]), and);
+                assert_eq!(Truth::any([left, right]), or);
+            }
+        }
+        assert_eq!([True, False, Unknown].map(Truth::not), [False, True, Unknown]);
+        assert_eq!((Truth::all([]), Truth::any([])), (True, False));
+    }
+
+    #[test]
+    fn the_last_word_on_a_key_counts() {
+        let mut context = Context::default();
+        context.set_unknown_prefix("aws:SourceVpc");
+        context.set_unknown("aws:SourceIp");
+        context.set("Issuer:SUB", ["a"]);
+        context.set("aws:SourceVpce", ["vpce-1"]);
+        let present = |it: &str| Got::Present(vec![it.into()]);
+        assert_eq!(context.get("issuer:sub"), present("a"));
+        assert_eq!(context.get("AWS:SOURCEIP"), Got::Unknown);
+        assert_eq!(context.get("aws:sourcevpc"), Got::Unknown);
+        assert_eq!(context.get("aws:SourceVpce"), present("vpce-1"));
+        assert_eq!(context.get("aws:UserAgent"), Got::Absent);
+        context.set("aws:SourceIp", ["10.0.0.1"]);
+        assert_eq!(context.get("aws:SourceIp"), present("10.0.0.1"));
+        context.set_unknown("Aws:SourceIp");
+        assert_eq!(context.get("aws:SourceIp"), Got::Unknown);
+    }
+}
