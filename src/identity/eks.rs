@@ -314,11 +314,7 @@ fn session_keys(
     resource: &Knowledge<&IamRole>,
 ) -> iam::Context {
     let mut context = iam::Context::default();
-    let region = match (&ask.cluster, ask.world) {
-        (Knowledge::Known(it), World::Open) => Some(&*it.region),
-        (Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet, World::Open)
-        | (_, World::Closed(_)) => None,
-    };
+    let region = ask.cluster.as_ref().known().map(|it| &*it.region);
     common_keys(&mut context, ask.world, ask.now, region);
     resource_tags(&mut context, resource);
     if !association.disable_session_tags {

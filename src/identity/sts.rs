@@ -27,6 +27,7 @@ pub struct Ask<'a> {
     /// The provider of `issuer` in the role's account: its client ids.
     pub provider: Knowledge<Vec<Text>>,
     pub role: Knowledge<&'a IamRole>,
+    /// Where the call goes to; only looked at in the open world.
     pub region: Option<&'a str>,
     /// `AWS_ROLE_SESSION_NAME`, when set.
     pub session_name: Option<&'a str>,
@@ -200,13 +201,12 @@ pub(crate) fn common_keys(
             context.set_unknown("aws:EpochTime");
         }
     }
-    match (region, world) {
-        (Some(it), _) => context.set("aws:RequestedRegion", [it]),
-        (None, World::Open) => context.set_unknown("aws:RequestedRegion"),
-        (None, World::Closed(_)) => {}
-    }
     match world {
         World::Open => {
+            match region {
+                Some(it) => context.set("aws:RequestedRegion", [it]),
+                None => context.set_unknown("aws:RequestedRegion"),
+            }
             for key in ["aws:SourceIp", "aws:VpcSourceIp", "aws:UserAgent", "aws:Referer"] {
                 context.set_unknown(key);
             }
@@ -216,6 +216,7 @@ pub(crate) fn common_keys(
             context.set_unknown_prefix("aws:ResourceOrg");
             context.set_unknown("aws:ResourceAccount");
         }
+        // The call may go to any region, so a closed world has one only by name.
         World::Closed(_) => {}
     }
 }
