@@ -2,16 +2,42 @@
 //!
 //! One map for all places: whether a command makes sense where the person is, `model` knows.
 
-use crate::{
-    command::Command,
-    event::{Key, KeyCode},
-};
+use crate::command::Command;
 use std::fmt;
 
 /// Several keys may ask for one command; the first is the one that hints show.
 #[derive(Clone, Debug)]
 pub struct Keymap {
     bindings: Vec<(Key, Command)>,
+}
+
+/// A key as the terminal told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub code: KeyCode,
+    pub ctrl: bool,
+    pub alt: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyCode {
+    /// Shift is in the character.
+    Char(char),
+    Enter,
+    Esc,
+    Tab,
+    BackTab,
+    Backspace,
+    Delete,
+    Up,
+    Down,
+    Left,
+    Right,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+    F(u8),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -65,13 +65,13 @@ pub fn parse_line(text: &str) -> Result<Line, NotACommand> {
 }
 
 fn show(view: ViewKind, rest: &str) -> Result<Line, NotACommand> {
-    let (names, filter) = match rest.find(['/', '-']) {
-        Some(at) if rest[at..].starts_with('/') => (&rest[..at], Some(rest[at + 1..].to_owned())),
-        Some(at) if rest[at..].starts_with("-f") && ends_word(&rest[..at]) => {
-            (&rest[..at], Some(rest[at..].to_owned()))
-        }
-        _ => (rest, None),
+    let fuzzy = rest.match_indices("-f").find(|(at, _)| ends_word(&rest[..*at])).map(|(at, _)| at);
+    let (names, filter) = match (rest.find('/'), fuzzy) {
+        (Some(at), fuzzy) if fuzzy.is_none_or(|it| at < it) => (&rest[..at], Some(&rest[at + 1..])),
+        (_, Some(at)) => (&rest[..at], Some(&rest[at..])),
+        (_, None) => (rest, None),
     };
+    let filter = filter.map(str::to_owned);
     let mut it = names.split_whitespace();
     let namespace = it.next();
     if let Some(more) = it.next() {

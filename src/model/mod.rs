@@ -5,6 +5,7 @@
 
 mod condition;
 mod explain;
+mod go;
 mod navigate;
 mod pages;
 mod screen;

@@ -1,11 +1,11 @@
-//! Moving about: within a list, down into what a row stands for, back out, and to where a line says.
+//! Keys to commands, and moving about within a list: selecting, folding, switching panes, one step back.
 
 use crate::{
-    command::{Command, Line, ViewKind},
+    command::{Command, ViewKind},
     event::{Key, Level},
-    ident::{Ref, SaKey, Text},
-    model::{Mode, Model, Page, PageKind, PromptKind, Request, Screen},
-    tree::{Cause, Filter, Fold, RowId, Within},
+    ident::Ref,
+    model::{Mode, Model, PageKind, PromptKind, Request},
+    tree::{Filter, Fold, RowId, Within},
 };
 
 /// The last rows stay in sight when a page is turned.
@@ -217,7 +217,7 @@ impl Model {
         }
     }
 
-    fn toggle(&mut self) {
+    pub(in crate::model) fn toggle(&mut self) {
         match self.screen().current().map(|it| (it.fold, it.id.clone())) {
             Some((Fold::Folded, id)) => self.fold(id, true),
             Some((Fold::Open, id)) => self.fold(id, false),
@@ -270,55 +270,6 @@ impl Model {
         self.drill(id)
     }
 
-    pub(in crate::model) fn drill(&mut self, id: RowId) -> Vec<Request> {
-        match &id {
-            RowId::Context(name) => return self.connect(name.clone()),
-            RowId::Node(Ref::Namespace(name)) => {
-                let within = Within::Namespace(name.clone());
-                self.push(Screen::within(ViewKind::Identities, within));
-            }
-            RowId::Node(at @ Ref::ServiceAccount(key)) if self.has_pods(key) => {
-                self.push(Screen::within(ViewKind::Pods, Within::Of(at.clone())));
-            }
-            RowId::Node(at @ (Ref::Role(_) | Ref::Provider(_) | Ref::Association(_))) => {
-                self.push(Screen::within(ViewKind::Identities, Within::Of(at.clone())));
-            }
-            RowId::Under(_, Ref::ServiceAccount(key)) => self.go_to_identity(key.clone()),
-            RowId::Cause(_) => self.toggle(),
-            RowId::Node(_) | RowId::Under(..) | RowId::Container { .. } | RowId::Source(_) => {
-                self.open_page(PageKind::Details(id));
-            }
-        }
-        Vec::new()
-    }
-
-    fn has_pods(&self, key: &SaKey) -> bool {
-        self.graph.pods_of(key).next().is_some()
-    }
-
-    /// Its namespace's list, standing on it.
-    pub(in crate::model) fn go_to_identity(&mut self, key: SaKey) {
-        let within = Within::Namespace(key.namespace.clone());
-        let mut screen = Screen::within(ViewKind::Identities, within);
-        screen.awaited = Some(RowId::Node(Ref::ServiceAccount(key)));
-        self.push(screen);
-    }
-
-    pub(in crate::model) fn push(&mut self, screen: Screen) {
-        self.screens.push(screen);
-        self.arrived();
-    }
-
-    fn arrived(&mut self) {
-        self.mode = Mode::List;
-        self.details_scroll = 0;
-        self.force_rows();
-    }
-
-    pub(in crate::model) fn open_page(&mut self, kind: PageKind) {
-        self.mode = Mode::Page(Page { kind, scroll: 0 });
-    }
-
     fn is_at_root(&self) -> bool {
         let screen = self.screen();
         matches!(self.mode, Mode::List) && screen.ask.filter.is_empty() && self.screens.len() == 1
@@ -335,116 +286,6 @@ impl Model {
             self.screens.pop();
             self.details_scroll = 0;
             self.force_rows();
-        }
-    }
-
-    /// What `enter` does to the row, in a word.
-    pub fn enter_title(&self) -> &'static str {
-        match self.screen().current().map(|it| &it.id) {
-            Some(RowId::Context(_)) => "connect",
-            Some(RowId::Node(Ref::Namespace(_))) => "drill",
-            Some(_) if !self.shown.details_shown => "details",
-            Some(RowId::Cause(_)) => "unfold",
-            Some(RowId::Under(..)) => "go to",
-            Some(RowId::Node(Ref::ServiceAccount(key))) if self.has_pods(key) => "pods",
-            Some(RowId::Node(Ref::Role(_) | Ref::Provider(_) | Ref::Association(_))) => "users",
-            Some(RowId::Node(_) | RowId::Container { .. } | RowId::Source(_)) => "details",
-            None => "drill",
-        }
-    }
-
-    /// Where `u` leads; `None` where nothing can use the row.
-    fn users_screen(&self) -> Option<Screen> {
-        let at = self.screen().current()?.id.node()?;
-        let view = match &at {
-            Ref::ServiceAccount(_) | Ref::Workload { .. } | Ref::Node(_) => ViewKind::Pods,
-            Ref::Role(_) | Ref::Provider(_) | Ref::Association(_) | Ref::Pod { .. } => {
-                ViewKind::Identities
-            }
-            Ref::Cluster
-            | Ref::Namespace(_)
-            | Ref::Webhook(_)
-            | Ref::ConfigMap { .. }
-            | Ref::Secret { .. }
-            | Ref::Addon(_)
-            | Ref::Nodegroup(_) => return None,
-        };
-        Some(Screen::within(view, Within::Of(at)))
-    }
-
-    /// Does what a line asks for.
-    pub(in crate::model) fn go(&mut self, line: Line) -> Vec<Request> {
-        match line {
-            Line::Nothing => {}
-            Line::Quit => return vec![Request::Leave],
-            Line::Help => self.open_page(PageKind::Help),
-            Line::Explain(text) => self.explain(&text),
-            Line::Login => match self.login() {
-                Some(it) => return vec![Request::Login(it)],
-                None => self.say(
-                    Level::Warning,
-                    "no login command is known; set `login` in the configuration",
-                ),
-            },
-            Line::Context(name) => {
-                if self.contexts.iter().any(|(it, _)| **it == *name) {
-                    return self.connect(name.into());
-                }
-                self.say(Level::Error, &format!("no context is called `{name}`"));
-            }
-            Line::Show { view, namespace, filter } => {
-                let within = match namespace {
-                    Some(Some(it)) => Within::Namespace(it.into()),
-                    Some(None) => Within::Everything,
-                    None => self.scope_of(view),
-                };
-                let mut screen = Screen::within(view, within);
-                screen.ask.filter = Filter::parse(&filter.unwrap_or_default());
-                self.previous = Some(std::mem::replace(&mut self.screens, vec![screen]));
-                self.arrived();
-            }
-        }
-        Vec::new()
-    }
-
-    /// A namespace that was chosen stays chosen while one goes from view to view.
-    fn scope_of(&self, view: ViewKind) -> Within {
-        match &self.screen().ask.within {
-            it @ Within::Namespace(_) if view.has_namespaces() => it.clone(),
-            Within::Namespace(_) | Within::Everything | Within::Of(_) => Within::Everything,
-        }
-    }
-
-    /// Begins on this node, as soon as there is one.
-    pub(in crate::model) fn focus(&mut self, at: Ref) {
-        let namespaced = |it: &Text| Within::Namespace(it.clone());
-        let (view, within) = match &at {
-            Ref::Pod { namespace, .. } => (ViewKind::Pods, namespaced(namespace)),
-            Ref::ServiceAccount(key) => (ViewKind::Identities, namespaced(&key.namespace)),
-            Ref::Role(_) => (ViewKind::Roles, Within::Everything),
-            Ref::Association(_) => (ViewKind::Associations, Within::Everything),
-            Ref::Provider(_) => (ViewKind::Providers, Within::Everything),
-            Ref::Workload { .. } => (ViewKind::Pods, Within::Of(at.clone())),
-            Ref::Namespace(it) => (ViewKind::Identities, namespaced(it)),
-            Ref::Node(_) => (ViewKind::Pods, Within::Of(at.clone())),
-            Ref::Cluster
-            | Ref::Webhook(_)
-            | Ref::ConfigMap { .. }
-            | Ref::Secret { .. }
-            | Ref::Addon(_)
-            | Ref::Nodegroup(_) => (ViewKind::Findings, Within::Everything),
-        };
-        let mut screen = Screen::within(view, within);
-        screen.awaited = Some(RowId::Node(at));
-        self.push(screen);
-    }
-
-    /// The cause that a row is about; `None` for other rows.
-    pub fn cause_of_row(id: &RowId) -> Option<&Cause> {
-        match id {
-            RowId::Cause(it) => Some(it),
-            RowId::Under(parent, _) => Model::cause_of_row(parent),
-            RowId::Node(_) | RowId::Container { .. } | RowId::Context(_) | RowId::Source(_) => None,
         }
     }
 }

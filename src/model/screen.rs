@@ -22,7 +22,7 @@ pub struct Screen {
     /// The rows do not say what the facts say any more.
     pub stale: bool,
     /// To be selected as soon as it is there, unless the person moves first.
-    pub awaited: Option<RowId>,
+    pub expected: Option<RowId>,
     /// Opened by itself, to be closed by itself.
     pub offered: bool,
 }
@@ -40,7 +40,7 @@ impl Screen {
             at: 0,
             top: 0,
             stale: true,
-            awaited: None,
+            expected: None,
             offered: false,
         }
     }
@@ -59,8 +59,8 @@ impl Screen {
         self.rows = rows(world, &self.ask);
         self.stale = false;
         let find = |rows: &[Row], id: &RowId| rows.iter().position(|it| it.id == *id);
-        if let Some(at) = self.awaited.as_ref().and_then(|it| find(&self.rows, it)) {
-            self.selected = self.awaited.take();
+        if let Some(at) = self.expected.as_ref().and_then(|it| find(&self.rows, it)) {
+            self.selected = self.expected.take();
             self.at = at;
         }
         let Some(id) = &self.selected else {
@@ -81,7 +81,7 @@ impl Screen {
     pub fn select(&mut self, at: usize) {
         self.at = at.min(self.rows.len().saturating_sub(1));
         self.selected = self.rows.get(self.at).map(|it| it.id.clone());
-        self.awaited = None;
+        self.expected = None;
     }
 }
 

@@ -231,7 +231,7 @@ pub fn findings(world: World<'_>, ask: &Ask) -> Vec<Row> {
         }
         branches.push((rank, res));
     }
-    branches.sort_by(|(a, _), (b, _)| a.cmp(b));
+    branches.sort_by_key(|(rank, _)| *rank);
     let mut res = Vec::new();
     flatten(branches.into_iter().map(|(_, it)| it).collect(), ask, 0, &mut res);
     res

@@ -1,17 +1,20 @@
 //! What stands in one column of one row.
 
+mod aws;
+
 use crate::{
     check::{Finding, row},
-    fact::{Knowledge, Pod, Scope, SourceState},
-    ident::{Arn, Ref, SaKey, Timestamp},
-    identity::{Carried, Mechanism, Signature, Verdict, Why, chain::Provider},
+    fact::{Pod, Scope},
+    ident::{Ref, SaKey, Timestamp},
+    identity::{Carried, Mechanism},
     model::Model,
     tree::{Cause, Fold, Row, RowId, Standing, Within, World, of_pod, of_ref, worst},
     view::{
         Line, Tone,
         badge::{badge, glyph, tally},
         fit::{age, cut_end, cut_middle},
-        header, policy,
+        header,
+        words::{carried, count, label, mechanism, provider, source_detail, unknown},
     },
 };
 
@@ -282,75 +285,6 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn role_cell(&self, arn: &Arn, at: &Ref, col: Col, room: usize) -> Line {
-        let role = self.world.graph.role(arn);
-        match col {
-            Col::ConfiguredBy => {
-                let users = crate::tree::users_of(self.world.graph, at);
-                match users.as_slice() {
-                    [] => Line::of(Tone::Muted, "–"),
-                    [it] => Line::of(Tone::Plain, cut_middle(&it.to_string(), room)),
-                    [it, ..] => {
-                        let text = format!("{} ({it}, …)", users.len());
-                        Line::of(Tone::Plain, cut_end(&text, room))
-                    }
-                }
-            }
-            Col::Trusts => match role.known() {
-                Some(it) => {
-                    let them = policy::trusts(&it.trust);
-                    let text = match them.as_slice() {
-                        [] => "nobody".to_owned(),
-                        [it] => cut_middle(it, room),
-                        [it, ..] => cut_end(&format!("{} ({it}, …)", them.len()), room),
-                    };
-                    Line::of(Tone::Plain, text)
-                }
-                None => Line::of(Tone::Unknown, "?"),
-            },
-            Col::LastUsed => match role.known().and_then(|it| it.last_used.as_ref().known()) {
-                Some(it) => self.age(it.at),
-                None => Line::of(Tone::Muted, "–"),
-            },
-            Col::Why => match role {
-                Knowledge::Absent => say(Standing::Blocked, "not there", room),
-                Knowledge::Known(_) if self.standing(at) == Standing::Undeclared => {
-                    Line::of(Tone::Muted, "· unused")
-                }
-                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
-                    self.why(at, room)
-                }
-            },
-            _ => Line::new(),
-        }
-    }
-
-    fn association_cell(&self, id: &str, at: &Ref, col: Col, room: usize) -> Line {
-        let Some(it) = self.world.graph.association(id) else { return Line::new() };
-        let detail = it.detail.as_ref().known();
-        match col {
-            Col::Role => self.role(detail.map(|it| &it.role_arn), room),
-            Col::Target => self.role(detail.and_then(|it| it.target_role_arn.as_ref()), room),
-            Col::Age => self.age(detail.and_then(|it| it.created)),
-            Col::Why => self.why(at, room),
-            _ => Line::new(),
-        }
-    }
-
-    fn provider_cell(&self, arn: &Arn, at: &Ref, col: Col, room: usize) -> Line {
-        let provider = self.model.provider(arn);
-        let detail = provider.and_then(|it| it.detail.as_ref().known());
-        match col {
-            Col::Clients => Line::of(
-                Tone::Plain,
-                cut_end(&detail.map_or(String::new(), |it| it.client_ids.join(", ")), room),
-            ),
-            Col::Why if provider.is_none() => say(Standing::Blocked, "not there", room),
-            Col::Why => self.why(at, room),
-            _ => Line::new(),
-        }
-    }
-
     fn cause_cell(&self, cause: &Cause, col: Col, room: usize) -> Line {
         match col {
             Col::Code => Line::of(Tone::Plain, cause.code),
@@ -401,18 +335,6 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// A role by its friendly name; with its account where that is another one.
-    pub fn role(&self, arn: Option<&Arn>, room: usize) -> Line {
-        let Some(arn) = arn else { return Line::of(Tone::Muted, "–") };
-        let name = arn.name().unwrap_or(arn.as_str());
-        let account = arn.parts().map(|it| it.account).filter(|it| Some(*it) != self.account);
-        let text = match account {
-            Some(it) if self.account.is_some() => format!("{name}@{it}"),
-            Some(_) | None => name.to_owned(),
-        };
-        Line::of(Tone::Plain, cut_middle(&text, room))
-    }
-
     fn why(&self, at: &Ref, room: usize) -> Line {
         match worst(self.world.ledger.findings_at(at)) {
             Some((standing, it)) => {
@@ -446,91 +368,4 @@ fn brief(standing: Standing, room: usize) -> Line {
     }
     let (glyph, tone) = glyph(standing);
     Line::of(tone, glyph)
-}
-
-/// Why nobody can say, in a fragment.
-pub fn unknown(verdict: &Verdict) -> Option<String> {
-    match verdict {
-        Verdict::Unknown(Why::Denied(it)) => Some(format!("{} denied", it.permission)),
-        Verdict::Unknown(Why::Pending(it)) => Some(format!("reading {it}")),
-        Verdict::Unknown(Why::InvalidPolicy(it) | Why::Undecidable(it)) => Some(it.to_string()),
-        Verdict::None | Verdict::Allow | Verdict::Deny(_) => None,
-    }
-}
-
-/// What the workload prints, with the number that we know it by.
-pub fn error_text(it: Signature) -> String {
-    it.to_string()
-}
-
-/// How a node is called in a line that says what it is.
-pub fn label(at: &Ref) -> String {
-    match at {
-        Ref::ServiceAccount(it) => it.to_string(),
-        Ref::Namespace(it) | Ref::Node(it) => it.to_string(),
-        Ref::Pod { namespace, name } => format!("{namespace}/{name}"),
-        Ref::Role(it) => match it.name() {
-            Some(name) => name.to_owned(),
-            None => it.to_string(),
-        },
-        Ref::Provider(it) => match it.as_str().split_once(":oidc-provider/") {
-            Some((_, url)) => url.to_owned(),
-            None => it.to_string(),
-        },
-        Ref::Cluster
-        | Ref::Workload { .. }
-        | Ref::Webhook(_)
-        | Ref::ConfigMap { .. }
-        | Ref::Secret { .. }
-        | Ref::Association(_)
-        | Ref::Addon(_)
-        | Ref::Nodegroup(_) => at.to_string(),
-    }
-}
-
-fn mechanism(it: Mechanism) -> &'static str {
-    match it {
-        Mechanism::None => "–",
-        Mechanism::Irsa => "irsa",
-        Mechanism::PodIdentity => "pod-id",
-        Mechanism::Both => "both",
-    }
-}
-
-fn carried(it: &Carried) -> &'static str {
-    match it {
-        Carried::None => "–",
-        Carried::Irsa(_) => "irsa",
-        Carried::PodIdentity(_) => "pod-id",
-    }
-}
-
-fn provider(it: &Provider) -> &'static str {
-    match it {
-        Provider::Static => "static keys",
-        Provider::WebIdentity(_) => "irsa",
-        Provider::Container => "pod-id",
-        Provider::NodeRole => "node role",
-        Provider::None => "nothing",
-    }
-}
-
-pub fn source_detail(state: &SourceState) -> String {
-    match state {
-        SourceState::Denied { denied, .. } if denied.detail.is_empty() => {
-            denied.permission.to_string()
-        }
-        SourceState::Denied { denied, .. } => format!("{}: {}", denied.permission, denied.detail),
-        SourceState::Stale { error, .. } | SourceState::Failed { error, .. } => error.to_string(),
-        SourceState::Truncated { detail, .. } => detail.to_string(),
-        SourceState::Expired { profile, login } => format!("{profile}: {login}"),
-        SourceState::Off { reason } => reason.to_string(),
-        SourceState::Pending { .. } | SourceState::Live { .. } | SourceState::Cached { .. } => {
-            String::new()
-        }
-    }
-}
-
-pub fn count(n: u32, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }

@@ -13,9 +13,10 @@ use crate::{
     view::{
         Frame, Line, Pane, PaneKind, Rect, Tone,
         badge::{badge, glyph},
-        cells::{Cells, count, label, source_detail},
+        cells::Cells,
         fit::{cut_line, cut_middle, wrap},
         header,
+        words::{count, label, source_detail},
     },
 };
 

@@ -1,6 +1,9 @@
 //! Making text harmless and making it fit: widths are what a terminal shows, not bytes or characters.
 
-use crate::view::{Line, Span, Tone};
+use crate::{
+    ident::visible,
+    view::{Line, Span, Tone},
+};
 use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -9,35 +12,26 @@ pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
 }
 
-/// The text with everything that a terminal would obey, or that hides what is there, written out.
+/// The text with everything written out that a terminal would obey, that hides what is there, or that takes no room and
+/// so would make every measure a guess.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|it| (b' '..=b'~').contains(&it)) || !text.chars().any(is_harmful) {
+    if text.bytes().all(|it| (b' '..=b'~').contains(&it)) {
         return Cow::Borrowed(text);
     }
-    let mut res = String::with_capacity(text.len() + 8);
-    for it in text.chars() {
-        match it {
-            '\t' => res.push_str("\\t"),
-            '\n' => res.push_str("\\n"),
-            '\r' => res.push_str("\\r"),
-            it if is_harmful(it) && it.is_ascii() => {
-                res.push_str(&format!("\\x{:02x}", u32::from(it)));
-            }
-            it if is_harmful(it) => res.push_str(&format!("\\u{{{:x}}}", u32::from(it))),
-            it => res.push(it),
+    let tame = visible(text);
+    let takes_no_room = |it: char| it.width() == Some(0) || ('\u{fe00}'..='\u{fe0f}').contains(&it);
+    if !tame.chars().any(takes_no_room) {
+        return tame;
+    }
+    let mut res = String::with_capacity(tame.len() + 8);
+    for it in tame.chars() {
+        if takes_no_room(it) {
+            res.push_str(&format!("\\u{{{:x}}}", u32::from(it)));
+        } else {
+            res.push(it);
         }
     }
     Cow::Owned(res)
-}
-
-/// Control characters, marks that turn the reading direction, and characters that take no room.
-fn is_harmful(it: char) -> bool {
-    it.is_control()
-        || matches!(it,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
-        || it.width() == Some(0)
 }
 
 /// Cut at the end: for sentences.
@@ -162,7 +156,7 @@ pub fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut res = String::new();
     for (at, it) in digits.chars().enumerate() {
-        if at != 0 && (digits.len() - at) % 3 == 0 {
+        if at != 0 && (digits.len() - at).is_multiple_of(3) {
             res.push(',');
         }
         res.push(it);
@@ -193,7 +187,7 @@ mod tests {
         let check = |text: &str, expected: &str| assert_eq!(clean(text), expected);
         check("plain", "plain");
         check("한글 ok ✔", "한글 ok ✔");
-        check("a\x1b[31mb", "a\\x1b[31mb");
+        check("a\x1b[31mb", "a\\u{1b}[31mb");
         check("a\u{9b}31m", "a\\u{9b}31m");
         check("tab\tline\r\n", "tab\\tline\\r\\n");
         check("ok\u{202e}drowssap", "ok\\u{202e}drowssap");
@@ -207,7 +201,7 @@ mod tests {
         assert_eq!(cut_middle("abc", 3), "abc");
         assert_eq!(cut_middle("abcd", 1), "…");
         assert_eq!(cut_end("a space in the subject", 8), "a space…");
-        assert_eq!(cut_middle("한글한글한글", 7), "한…글한".replace("글한", "한글"));
+        assert_eq!(cut_middle("한글한글한글", 7), "한…글");
         assert_eq!(cut_end("abc", 0), "");
     }
 

@@ -7,9 +7,9 @@ use crate::{
     tree::Within,
     view::{
         Line, Pane, PaneKind, Rect, Tone,
-        cells::label,
         fit::{cut_middle, spread, width},
         pane,
+        words::label,
     },
 };
 

@@ -13,6 +13,7 @@ mod layout;
 mod list;
 mod pages;
 mod policy;
+mod words;
 
 pub use badge::{badge, glyph};
 pub use fit::{clean, width};

@@ -8,10 +8,10 @@ use crate::{
     view::{
         Back, Frame, Line, Pane, PaneKind, Rect, Tone,
         badge::glyph,
-        cells::label,
         details,
         fit::{cut_line, cut_middle, spread, thousands, wrap},
         help,
+        words::label,
     },
 };
 

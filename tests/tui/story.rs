@@ -128,7 +128,7 @@ fn a_paste_is_text_and_never_keys() {
     assert_eq!(hand.requests(), []);
     let text = hand.text();
     assert!(text.contains("╭ explain") && text.contains("InvalidIdentityToken"), "{text}");
-    assert!(text.contains("\\x03"), "{text}");
+    assert!(text.contains("\\u{3}"), "{text}");
     hand.keys("esc").types(":").send(Event::Paste("sa shop\n".into()));
     assert!(hand.pane(PaneKind::Footer).starts_with(":sa shop"), "{}", hand.text());
     hand.keys("enter");

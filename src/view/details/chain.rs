@@ -9,9 +9,9 @@ use crate::{
     view::{
         Line, Span, Tone,
         badge::{glyph, of_outcome},
-        cells::{count, error_text, unknown},
         details::Out,
         policy,
+        words::{count, error_text, unknown},
     },
 };
 
