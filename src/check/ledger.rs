@@ -70,8 +70,9 @@ pub struct PodCounts {
 }
 
 impl Ledger {
-    /// Judges the given units again, and forgets those that are gone.
-    pub fn refresh(&mut self, graph: &Graph, units: &[Ref], now: Timestamp) {
+    /// Judges the given units again, and forgets those that are gone. Returns the ServiceAccounts that were judged on
+    /// the way, which may be more than were asked for.
+    pub fn refresh(&mut self, graph: &Graph, units: &[Ref], now: Timestamp) -> BTreeSet<SaKey> {
         let cx = Context { graph, now };
         let mut identities = BTreeSet::new();
         let mut pods = BTreeSet::new();
@@ -108,8 +109,8 @@ impl Ledger {
                 identities.insert(it);
             }
         }
-        for key in identities {
-            for pod in self.judge_identity(cx, &key) {
+        for key in &identities {
+            for pod in self.judge_identity(cx, key) {
                 self.weigh_pod(graph, &pod.0, &pod.1);
                 pods.insert(pod);
             }
@@ -120,6 +121,7 @@ impl Ledger {
         for unit in others {
             self.judge_unit(cx, unit);
         }
+        identities
     }
 
     /// All findings, unsorted, one a unit and fault; `roll_up` makes siblings one.

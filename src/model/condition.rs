@@ -223,8 +223,9 @@ impl Model {
                 | SourceState::Truncated { .. } => {}
             }
         }
-        denied.sort();
-        denied.dedup();
+        // A reason that several calls share is one trouble.
+        denied.sort_by_key(|it| (it.detail.clone(), it.permission.clone()));
+        denied.dedup_by(|a, b| a == b || (!a.detail.is_empty() && a.detail == b.detail));
         if let Some(first) = denied.first() {
             res.push(Trouble::Denied { denied: (*first).clone(), more: denied.len() - 1 });
         }

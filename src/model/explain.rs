@@ -1,9 +1,12 @@
 //! An error text that somebody pasted: which error it is, and whose it may be here.
 
 use crate::{
-    ident::{Ref, SaKey},
-    identity::Signature,
-    model::{Mode, Model, PageKind, Request},
+    ident::SaKey,
+    identity::{
+        Signature,
+        signature::{Match, recognise},
+    },
+    model::{Model, PageKind, Request},
     tree::Standing,
 };
 
@@ -11,7 +14,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
     pub text: String,
-    pub signatures: Vec<Signature>,
+    /// The errors in it, in its order.
+    pub matches: Vec<Match>,
     /// Most fitting first.
     pub fits: Vec<Fit>,
     selected: Option<SaKey>,
@@ -53,59 +57,57 @@ impl Model {
     }
 
     fn explained(&self, text: &str) -> Explained {
-        let signatures: Vec<Signature> = Vec::new();
+        let matches = recognise(text);
         let mut fits: Vec<Fit> = Vec::new();
         for key in self.graph.identities() {
-            fits.extend(self.fit(key, text, &signatures));
+            fits.extend(self.fit(key, text, &matches));
         }
         fits.sort_by(|a, b| {
             (!a.is_named, a.standing, &a.key).cmp(&(!b.is_named, b.standing, &b.key))
         });
         let selected = fits.first().map(|it| it.key.clone());
-        Explained { text: text.to_owned(), signatures, fits, selected }
+        Explained { text: text.to_owned(), matches, fits, selected }
     }
 
     /// `None` when nothing ties this ServiceAccount to the text.
-    fn fit(&self, key: &SaKey, text: &str, signatures: &[Signature]) -> Option<Fit> {
+    fn fit(&self, key: &SaKey, text: &str, matches: &[Match]) -> Option<Fit> {
         let summary = self.board.identity(key)?;
         let identity = self.ledger.identity(key)?;
-        let role = identity.role_arn.as_ref().map(|it| it.as_str());
-        let named = if text.contains(&key.subject()) {
+        let role = identity.role_arn.as_ref();
+        let its_name = |it: &Match| {
+            let namespace = it.namespace.as_deref().is_none_or(|it| it == &*key.namespace);
+            it.service_account.as_deref() == Some(&*key.name) && namespace
+        };
+        // An assumed role is told without its path.
+        let its_role = |it: &Match| {
+            it.role.as_ref().is_some_and(|it| {
+                role.is_some_and(|ours| it.account() == ours.account() && it.name() == ours.name())
+            })
+        };
+        let named = if text.contains(&key.subject()) || matches.iter().any(its_name) {
             Some("the text names it")
-        } else if role.is_some_and(|it| text.contains(it)) {
+        } else if role.is_some_and(|it| text.contains(it.as_str())) || matches.iter().any(its_role)
+        {
             Some("the text names its role")
         } else if self.graph.pods_of(key).any(|it| text.contains(&*it.name)) {
             Some("the text names its pod")
         } else {
             None
         };
-        let own = identity.verdict.signature();
+        let is_asked = |it: Signature| matches.iter().any(|asked| asked.signature == it);
         let found = self.ledger.findings_of_identity(&self.graph, key);
-        let by_finding =
-            found.iter().find(|it| it.signature.is_some_and(|it| signatures.contains(&it)));
-        let why = match (named, by_finding) {
-            (Some(named), Some(it)) => format!("{named}; {}", it.code),
-            (Some(named), None) => named.to_owned(),
-            (None, Some(it)) => it.code.to_owned(),
-            (None, None) => match own.filter(|it| signatures.contains(it)) {
-                Some(it) => format!("its pods print {it}"),
-                None => return None,
-            },
-        };
-        Some(Fit { key: key.clone(), standing: summary.standing, why, is_named: named.is_some() })
-    }
-
-    /// The page's row, for commands that ask about it.
-    pub fn explained_node(&self) -> Option<Ref> {
-        match &self.mode {
-            Mode::Page(page) => match &page.kind {
-                PageKind::Explain(it) => it.selected().cloned().map(Ref::ServiceAccount),
-                PageKind::Help
-                | PageKind::Details(_)
-                | PageKind::Policy(_)
-                | PageKind::Repairs(_) => None,
-            },
-            Mode::List | Mode::Details => None,
+        let by_finding = found.iter().find(|it| it.signature.is_some_and(is_asked));
+        let by_verdict = identity.verdict.signature().filter(|it| is_asked(*it));
+        let ties = [
+            named.map(str::to_owned),
+            by_verdict.map(|it| format!("its pods print {it}")),
+            by_finding.map(|it| it.code.to_owned()),
+        ];
+        let ties: Vec<String> = ties.into_iter().flatten().collect();
+        if ties.is_empty() {
+            return None;
         }
+        let is_named = named.is_some();
+        Some(Fit { key: key.clone(), standing: summary.standing, why: ties.join("; "), is_named })
     }
 }

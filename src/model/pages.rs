@@ -6,7 +6,7 @@ use crate::{
     fact::{Denied, Knowledge, OidcProvider, SourceState},
     ident::{Arn, Ref, Text},
     model::{Condition, Mode, Model, Page, PageKind, Request},
-    tree::{Cause, RowId, users_of},
+    tree::{Cause, RowId, rank, users_of},
 };
 use std::fmt::Write;
 
@@ -149,7 +149,13 @@ impl Model {
             RowId::Node(at) => self.findings_at(at),
             RowId::Context(_) | RowId::Source(_) => Vec::new(),
         };
-        res.sort_by_key(|it| (it.severity, it.code));
+        let printed = match id.node() {
+            Some(Ref::ServiceAccount(key)) => {
+                self.ledger.identity(&key).and_then(|it| it.verdict.signature())
+            }
+            Some(_) | None => None,
+        };
+        res.sort_by_key(|it| rank(it, printed));
         res
     }
 

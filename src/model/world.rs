@@ -86,8 +86,8 @@ impl Model {
         if !units.is_empty() {
             // The account of a pod that is gone is known only before the ledger forgets the pod.
             let before = self.board.concerned(&self.graph, &units);
-            self.ledger.refresh(&self.graph, &units, self.now);
-            for key in before {
+            let judged = self.ledger.refresh(&self.graph, &units, self.now);
+            for key in before.into_iter().chain(judged) {
                 self.queue.push_sum(key);
             }
             self.screen_mut().stale = true;

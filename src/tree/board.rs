@@ -7,7 +7,7 @@ use crate::{
     graph::Graph,
     ident::{Ref, SaKey, Text},
     identity::Mechanism,
-    tree::standing::{Standing, Tally, worst},
+    tree::standing::{Standing, Tally, rank},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -198,7 +198,9 @@ impl Board {
 fn summarise(graph: &Graph, ledger: &Ledger, key: &SaKey) -> Option<Summary> {
     let identity = ledger.identity(key)?;
     let findings = ledger.findings_of_identity(graph, key);
-    let found = worst(findings.iter().copied());
+    let printed = identity.verdict.signature();
+    let telling = findings.iter().filter_map(|it| Some((Standing::of_severity(it.severity)?, it)));
+    let found = telling.min_by_key(|(_, it)| rank(it, printed));
     let base = Standing::of_verdict(&identity.verdict);
     let (standing, code) = match found {
         Some((it, finding)) if it <= base => (it, Some(finding.code)),

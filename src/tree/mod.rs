@@ -11,7 +11,7 @@ mod standing;
 pub use board::{Affects, Board, Cause, Summary};
 pub use filter::Filter;
 pub use lists::{role_refs, users_of};
-pub use standing::{Standing, Tally, of_pod, of_ref, worst};
+pub use standing::{Standing, Tally, of_pod, of_ref, rank, worst};
 
 use crate::{
     check::Ledger,

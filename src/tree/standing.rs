@@ -3,7 +3,7 @@
 //! A reading of findings and verdicts, not a judgement of its own.
 
 use crate::{
-    check::{Finding, Ledger, Severity},
+    check::{Finding, Ledger, Severity, table},
     fact::{Knowledge, Pod},
     graph::Graph,
     ident::{Arn, Ref},
@@ -131,7 +131,15 @@ pub fn worst<'a>(
     findings
         .into_iter()
         .filter_map(|it| Some((Standing::of_severity(it.severity)?, it)))
-        .min_by_key(|(standing, it)| (*standing, it.severity, it.code))
+        .min_by_key(|(_, it)| rank(it, None))
+}
+
+/// Findings in the order in which they are told: the worst first; of equals the one whose error the pods print, then
+/// as the manual has them, which is the order in which a chain breaks.
+pub fn rank(finding: &Finding, printed: Option<Signature>) -> (Severity, bool, usize) {
+    let is_other = printed.is_none() || finding.signature != printed;
+    let stage = table().position(|it| it.code == finding.code).unwrap_or(usize::MAX);
+    (finding.severity, is_other, stage)
 }
 
 /// How a pod stands, with the error text that it prints where AWS refuses what it carries.

@@ -3,7 +3,7 @@
 mod aws;
 
 use crate::{
-    check::{Finding, row},
+    check::{Finding, Severity, row},
     fact::{Pod, Scope},
     ident::{Ref, SaKey, Timestamp},
     identity::{Carried, Mechanism},
@@ -146,6 +146,7 @@ impl<'a> Cells<'a> {
                 res.push(Tone::Muted, "· ");
                 res.push(Tone::Plain, cut_middle(container, room.saturating_sub(2)));
             }
+            RowId::Cause(cause) if self.is_hygiene(cause) => res.push(Tone::Muted, "· hygiene"),
             RowId::Cause(cause) => {
                 let standing = self.cause_standing(cause);
                 let it = if room < 9 {
@@ -316,6 +317,11 @@ impl<'a> Cells<'a> {
             }
             _ => Line::new(),
         }
+    }
+
+    fn is_hygiene(&self, cause: &Cause) -> bool {
+        let findings = self.model.findings_of(&RowId::Cause(cause.clone()));
+        findings.iter().all(|it| it.severity == Severity::Hygiene)
     }
 
     fn cause_standing(&self, cause: &Cause) -> Standing {

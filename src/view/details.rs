@@ -292,12 +292,14 @@ impl Out<'_> {
         ));
         self.indented(2, Tone::Plain, &it.message);
         for evidence in &it.evidence {
-            self.indented(2, Tone::Muted, &evidence.place);
+            let place = cut_middle(&evidence.place, self.room.saturating_sub(2));
+            self.lines.push(Line::of(Tone::Muted, format!("  {place}")));
+            let found = if evidence.found.is_empty() { "nothing" } else { &evidence.found };
             let room = self.room;
             crate::view::policy::push_difference(
                 &mut self.lines,
                 "found",
-                &evidence.found,
+                found,
                 "needed",
                 &evidence.needed,
                 room,

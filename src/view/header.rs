@@ -239,7 +239,7 @@ fn trouble(model: &Model, it: &Trouble) -> (Tone, String) {
                 Knowledge::Known(it) => format!(" for {}", caller(&it.arn)),
                 Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => String::new(),
             };
-            let more = if *more == 0 { String::new() } else { format!(" and {more} more") };
+            let more = if *more == 0 { String::new() } else { format!(" (and {more} more)") };
             // Another account: its number says more than the call.
             let what = match denied.detail.strip_prefix("no credentials for ") {
                 Some(it) => format!("{it} is not read: no credentials{more}"),

@@ -252,10 +252,10 @@ fn specs(view: ViewKind, room: usize) -> Vec<Spec> {
             spec(Col::Why, "WHY", 0, why),
         ],
         ViewKind::Findings => vec![
-            spec(Col::Name, "SEVERITY", 0, Size::Fixed(if room < 50 { 4 } else { 14 })),
-            spec(Col::Code, "CODE", 40, Size::Fixed(14)),
+            spec(Col::Name, "SEVERITY", 0, Size::Fixed(if room < 50 { 4 } else { 12 })),
+            spec(Col::Code, "CODE", 84, Size::Fixed(14)),
             spec(Col::Cause, "CAUSE", 0, Size::Share(4)),
-            spec(Col::Affects, "AFFECTS", 62, Size::Fixed(16)),
+            spec(Col::Affects, "AFFECTS", 50, Size::Fixed(15)),
             spec(Col::Repair, "REPAIR", 110, Size::Share(2)),
         ],
         ViewKind::Namespaces => vec![

@@ -89,9 +89,11 @@ fn repairs(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
                 Applicability::Confirm => "changes who may do what, or restarts something",
                 Applicability::DisplayOnly => "by hand",
             };
-            let head =
-                Line::of(Tone::Key, finding.code).add(Tone::Strong, format!("  {}", fix.title));
+            let head = Line::of(Tone::Key, finding.code);
             res.push(spread(head, Line::of(Tone::Muted, note), room));
+            for part in wrap(&fix.title, room.saturating_sub(2)) {
+                res.push(Line::of(Tone::Strong, format!("  {part}")));
+            }
             for command in &fix.commands {
                 for (at, part) in wrap(command, room.saturating_sub(4)).into_iter().enumerate() {
                     let mark = if at == 0 { "  $ " } else { "    " };
@@ -128,22 +130,37 @@ fn explain(it: &Explained, room: usize) -> Vec<Line> {
         res.push(Line::of(Tone::Muted, format!("│ … {} more lines", n_lines - 6)));
     }
     res.push(Line::new());
-    if it.signatures.is_empty() {
-        res.push(Line::of(Tone::Unknown, "? none of the error texts that are known"));
+    if it.matches.is_empty() {
+        let text =
+            "none of the error texts that are known; what it names is looked for all the same";
+        for (at, part) in wrap(text, room.saturating_sub(2)).into_iter().enumerate() {
+            res.push(Line::of(
+                Tone::Unknown,
+                format!("{} {part}", if at == 0 { "?" } else { " " }),
+            ));
+        }
     }
-    for signature in &it.signatures {
-        for (at, part) in wrap("", room.saturating_sub(6)).into_iter().enumerate() {
-            let code = if at == 0 { signature.to_string() } else { String::new() };
-            res.push(Line::of(Tone::Key, format!("{code:<5} ")).add(Tone::Strong, part));
+    let mut said = Vec::new();
+    for signature in it.matches.iter().map(|it| it.signature) {
+        if said.contains(&signature) {
+            continue;
         }
-        let mut codes: Vec<&str> = Vec::new();
-        for it in crate::check::table().filter(|it| it.signatures.contains(signature)) {
-            codes.push(it.code);
-        }
-        for part in wrap(&format!("caused by {}", codes.join(", ")), room.saturating_sub(6)) {
-            if !codes.is_empty() {
-                res.push(Line::of(Tone::Muted, format!("      {part}")));
+        said.push(signature);
+        let mut push = |tone: Tone, text: &str| {
+            for (at, part) in wrap(text, room.saturating_sub(6)).into_iter().enumerate() {
+                let is_first = at == 0 && tone == Tone::Strong;
+                let code = if is_first { signature.to_string() } else { String::new() };
+                res.push(Line::of(Tone::Key, format!("{code:<5} ")).add(tone, part));
             }
+        };
+        push(Tone::Strong, signature.text());
+        push(Tone::Plain, signature.meaning());
+        let codes: Vec<&str> = crate::check::table()
+            .filter(|it| it.signatures.contains(&signature))
+            .map(|it| it.code)
+            .collect();
+        if !codes.is_empty() {
+            push(Tone::Muted, &format!("comes of {}", codes.join(", ")));
         }
     }
     res.push(Line::new());

@@ -18,7 +18,7 @@ pub fn unknown(verdict: &Verdict) -> Option<String> {
 
 /// What the workload prints, with the number that we know it by.
 pub fn error_text(it: Signature) -> String {
-    it.to_string()
+    format!("{} {it}", it.text())
 }
 
 /// How a node is called in a line that says what it is.

@@ -221,7 +221,7 @@ fn copies_names_policies_and_what_to_ask_for() {
     assert!(copied(&mut hand).contains("\"Version\": \"2012-10-17\""));
     hand.send(Event::Copied(Ok(())));
     assert!(hand.pane(PaneKind::Footer).contains("copied"));
-    hand.goes("sources /roles@4444").keys("c");
+    hand.goes("sources /roles@9081").keys("c");
     assert!(copied(&mut hand).contains("\"Action\": \"iam:ListRoles\""));
 }
 

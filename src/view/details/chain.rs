@@ -33,9 +33,6 @@ impl Out<'_> {
             (_, _) => (Outcome::Unknown, "not read"),
         };
         self.hop(of_outcome(mark), "sa", &format!("{key} · {said}"));
-        if let Some(it) = &identity.association {
-            self.hop(of_outcome(Outcome::Pass), "association", it);
-        }
         match &identity.judged {
             Some(it) => self.hops(it),
             None => self.text(Tone::Muted, "nothing asks for an AWS identity"),
@@ -94,6 +91,10 @@ impl Out<'_> {
     fn hops(&mut self, judged: &Judged) {
         let decided = deciding(judged).map(|(at, _)| at);
         for (at, it) in judged.hops.iter().enumerate() {
+            // That an ARN is one goes without saying.
+            if it.what == "role ARN" && it.outcome == Outcome::Pass {
+                continue;
+            }
             self.hop(of_outcome(it.outcome), it.what, &short_name(&it.name));
             if Some(at) != decided {
                 continue;
