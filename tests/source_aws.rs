@@ -298,7 +298,15 @@ async fn many_roles_are_listed_before_they_are_read_one_by_one() {
         "the list did not take away what GetRole told"
     );
     assert_eq!(seen.roles().len(), 30);
-    assert_eq!(fake.calls("iam:GetRole").len(), 30, "asked once each");
+    let calls = fake.calls("iam:GetRole");
+    assert_eq!(calls.len(), 30, "asked once each");
+    let second = std::time::Duration::from_secs(1);
+    let in_a_second =
+        |from: usize| calls[from..].iter().take_while(|it| it.at - calls[from].at < second).count();
+    assert!(
+        (0..30).all(|from| in_a_second(from) <= 15),
+        "IAM takes 10 to 15 calls a second and API"
+    );
 }
 
 #[tokio::test]
@@ -395,17 +403,22 @@ async fn the_cache_paints_at_once_and_only_for_the_same_cluster_and_caller() {
     };
     let mut run = Run::start(settings.clone());
     run.until(live).await;
-    let written = settings.cache_dir.clone().unwrap();
+    let dir = settings.cache_dir.clone().unwrap();
     // The file follows the last event, so it is waited for by looking.
-    let wait = async {
-        while std::fs::read_dir(&written).map_or(0, |it| {
-            it.flatten().filter(|it| it.file_name().to_string_lossy().ends_with(".json")).count()
-        }) == 0
-        {
+    let written = async {
+        loop {
+            let files = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|it| it.path());
+            if let Some(it) =
+                files.into_iter().find(|it| it.extension().is_some_and(|it| it == "json"))
+            {
+                return it;
+            }
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), wait).await.expect("written");
+    let written =
+        tokio::time::timeout(std::time::Duration::from_secs(30), written).await.expect("written");
+    let content = std::fs::read(&written).unwrap();
     drop(run);
 
     fake.on("iam:ListRoles", |_| (200, fake::list_roles(&[], None)));
@@ -420,6 +433,10 @@ async fn the_cache_paints_at_once_and_only_for_the_same_cluster_and_caller() {
     again.until(|seen| seen.role(&arn("app")).is_none()).await;
     drop(again);
 
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::write(copy.path().join(written.file_name().unwrap()), content).unwrap();
+    settings.cache_dir = Some(copy.path().into());
+
     fake.on("eks:DescribeCluster", |_| {
         (200, fake::cluster("prod", "oidc.eks.eu-west-1.amazonaws.com/id/BBBB"))
     });
@@ -433,4 +450,169 @@ async fn the_cache_paints_at_once_and_only_for_the_same_cluster_and_caller() {
     settings.follow = false;
     let judged = Run::start(settings).finish().await;
     assert!(judged.role(&arn("app")).is_none(), "a run that judges does not paint");
+}
+
+/// A session whose only credentials are the profile of this text.
+fn with_profile(
+    fake: &Fake,
+    dir: &tempfile::TempDir,
+    config: &str,
+    profile: &str,
+) -> idscope::source::Settings {
+    let path = dir.path().join("config");
+    std::fs::write(&path, config).unwrap();
+    let mut settings = settings(fake);
+    settings.env.retain(|(name, _)| !name.contains("KEY") && name != "AWS_CONFIG_FILE");
+    settings.env.push(("AWS_CONFIG_FILE".into(), path.display().to_string()));
+    settings.profile = Some(profile.into());
+    settings
+}
+
+#[tokio::test]
+async fn credentials_that_need_a_login_say_which() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[profile corp]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = r\n\
+                  [sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://idscope.invalid/start\n\
+                  [profile empty]\nregion = eu-west-1\n";
+    let check = async |profile: &str, expected: &str| {
+        let seen = Run::start(with_profile(&fake, &dir, config, profile)).finish().await;
+        for scope in [Scope::Caller, Scope::Cluster, Scope::Associations] {
+            let SourceState::Expired { profile: named, login } = seen.state(&scope) else {
+                panic!("{scope:?} {seen:?}")
+            };
+            assert_eq!((&*named, &*login), (profile, expected));
+        }
+    };
+    check("corp", "aws sso login --profile corp").await;
+    check("empty", "aws configure --profile empty").await;
+    check("missing", "aws configure --profile missing").await;
+    assert!(fake.calls("sts:GetCallerIdentity").is_empty());
+}
+
+#[tokio::test]
+async fn a_login_is_noticed_and_another_account_starts_afresh() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let keys = |key: &str| {
+        format!("[profile ops]\naws_access_key_id = {key}\naws_secret_access_key = x\n")
+    };
+    let mut settings = with_profile(&fake, &dir, &keys("AKIAOLD"), "ops");
+    settings.follow = true;
+    fake.on("iam:ListRoles", |_| (200, fake::list_roles(&[("app".into(), "/", ALLOW)], None)));
+    let mut run = Run::start(settings);
+    run.until(|seen| seen.role(&arn("app")).is_some()).await;
+
+    fake.on("sts:GetCallerIdentity", |call| match call.access_key_id.as_str() {
+        "AKIANEW" => (200, fake::caller("444455556666")),
+        _ => fake::error_xml(403, "ExpiredToken", "expired"),
+    });
+    run.send(Command::Refresh).await;
+    run.until(|seen| matches!(seen.state(&roles()), SourceState::Expired { .. })).await;
+    run.until(|seen| seen.role(&arn("app")).is_some()).await;
+
+    std::fs::write(dir.path().join("config"), keys("AKIANEW")).unwrap();
+    fake.on("iam:ListRoles", |_| (200, fake::list_roles(&[], None)));
+    run.send(Command::Refresh).await;
+    run.until(|seen| {
+        matches!(seen.state(&roles()), SourceState::Off { .. }) && seen.role(&arn("app")).is_none()
+    })
+    .await;
+    let other = Scope::Roles { account: "444455556666".into() };
+    run.until(|seen| matches!(seen.state(&other), SourceState::Live { .. })).await;
+}
+
+#[tokio::test]
+async fn another_account_is_read_through_a_role() {
+    let fake = Fake::start().await;
+    let account = |call: &fake::Call| match call.access_key_id.as_str() {
+        "ASIAOTHER" => "444455556666",
+        _ => ACCOUNT,
+    };
+    fake.on("sts:GetCallerIdentity", move |call| (200, fake::caller(account(call))));
+    fake.on("sts:AssumeRole", |call| match (call.get("RoleArn"), call.get("ExternalId")) {
+        ("arn:aws:iam::444455556666:role/reader", "shared") => (200, fake::assumed("ASIAOTHER")),
+        _ => fake::denied_xml("sts:AssumeRole"),
+    });
+    fake.on("iam:GetRole", move |call| {
+        (200, fake::get_role(call.get("RoleName"), "/", ALLOW).replace(ACCOUNT, account(call)))
+    });
+    let reader = |account: &str| idscope::source::AccountRole {
+        account: account.into(),
+        role_arn: format!("arn:aws:iam::{account}:role/reader"),
+        external_id: Some("shared".into()),
+    };
+    let mut settings = settings(&fake);
+    settings.account_roles = vec![reader("444455556666"), reader("777788889999")];
+    let run = Run::start(settings);
+    let of = |account: &str| Ref::Role(Arn::new(format!("arn:aws:iam::{account}:role/app")));
+    run.fetch([of("444455556666"), of("777788889999")]).await;
+    let seen = run.finish().await;
+    assert!(seen.role(&Arn::from("arn:aws:iam::444455556666:role/app")).is_some());
+    let Some(Knowledge::Denied(denied)) = seen.known(&of("777788889999")) else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(&*denied.permission, "sts:AssumeRole");
+}
+
+#[tokio::test]
+async fn a_short_throttling_costs_nothing_but_time() {
+    let fake = Fake::start().await;
+    let throttled = |times: usize, answer: (u16, String), throttle: (u16, String)| {
+        let left = std::sync::atomic::AtomicUsize::new(times);
+        move |_: &fake::Call| {
+            let spend = |it: usize| it.checked_sub(1);
+            let order = std::sync::atomic::Ordering::SeqCst;
+            match left.fetch_update(order, order, spend) {
+                Ok(_) => throttle.clone(),
+                Err(_) => answer.clone(),
+            }
+        }
+    };
+    let xml = || fake::error_xml(400, "Throttling", "Rate exceeded");
+    let json = || fake::error_json(429, "TooManyRequestsException", "Too many requests");
+    fake.on("iam:GetRole", throttled(3, (200, fake::get_role("app", "/", ALLOW)), xml()));
+    fake.on(
+        "eks:ListPodIdentityAssociations",
+        throttled(3, (200, fake::associations(0..1, None)), json()),
+    );
+    fake.on(
+        "eks:DescribePodIdentityAssociation",
+        throttled(3, (200, fake::association("a-0")), json()),
+    );
+    let run = Run::start(settings(&fake));
+    run.fetch([Ref::Role(arn("app"))]).await;
+    let seen = run.finish().await;
+    assert!(seen.role(&arn("app")).is_some());
+    assert!(seen.associations()[0].detail.is_known());
+}
+
+#[tokio::test]
+async fn china_is_another_partition() {
+    let fake = Fake::start().await;
+    fake.on("sts:GetCallerIdentity", |_| {
+        (200, fake::caller(ACCOUNT).replace("arn:aws:", "arn:aws-cn:"))
+    });
+    fake.on("eks:DescribeCluster", |_| {
+        let cluster = fake::cluster("prod", ISSUER).replace("arn:aws:", "arn:aws-cn:");
+        (200, cluster.replace("eu-west-1", "cn-north-1"))
+    });
+    fake.on("iam:ListOpenIDConnectProviders", |call| fake::denied_xml(&call.operation));
+    fake.on("iam:GetOpenIDConnectProvider", |_| (200, fake::get_provider(ISSUER)));
+    let mut settings = settings(&fake);
+    settings.region = Some("cn-north-1".into());
+    let run = Run::start(settings);
+    run.fetch([Ref::Role(arn("app"))]).await;
+    let seen = run.finish().await;
+    let asked = fake.calls("iam:GetOpenIDConnectProvider");
+    let issuer = ISSUER.replace("eu-west-1", "cn-north-1");
+    assert_eq!(
+        asked[0].get("OpenIDConnectProviderArn"),
+        format!("arn:aws-cn:iam::{ACCOUNT}:oidc-provider/{issuer}")
+    );
+    assert!(
+        matches!(seen.known(&Ref::Role(arn("app"))), Some(Knowledge::Denied(_))),
+        "of another partition"
+    );
+    assert!(fake.calls("iam:GetRole").is_empty());
 }

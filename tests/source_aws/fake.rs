@@ -26,6 +26,7 @@ pub struct Call {
     /// Form fields, query parameters, and `path` for EKS.
     pub parameters: HashMap<String, String>,
     pub access_key_id: String,
+    pub at: std::time::Instant,
 }
 
 impl Call {
@@ -118,7 +119,8 @@ impl Fake {
             Some(action) => format!("iam:{action}"),
             None => format!("eks:{}", eks_operation(parts.uri.path())),
         };
-        let call = Call { operation, parameters, access_key_id };
+        let at = std::time::Instant::now();
+        let call = Call { operation, parameters, access_key_id, at };
         self.calls.lock().unwrap().push(call.clone());
         let handlers = self.handlers.lock().unwrap();
         let (status, body) = match handlers.get(&call.operation) {
@@ -229,6 +231,14 @@ pub fn cluster(name: &str, issuer: &str) -> String {
             "identity": {{"oidc": {{"issuer": "https://{issuer}"}}}},
             "accessConfig": {{"authenticationMode": "API"}},
             "certificateAuthority": {{"data": "LS0tLS1CRUdJTgo="}}, "tags": {{"b": "2", "a": "1"}}}}}}"#
+    )
+}
+
+pub fn assumed(key: &str) -> String {
+    format!(
+        "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{key}</AccessKeyId>\
+         <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+         <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
     )
 }
 

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
+    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
     timeout::TimeoutConfig,
 };
 use aws_credential_types::{
@@ -32,7 +32,7 @@ use std::{
 };
 
 /// Calls a second and API that are known to be safe, and how many at once after a pause.
-const IAM_RATE: (f64, f64) = (12.0, 12.0);
+const IAM_RATE: (f64, f64) = (12.0, 3.0);
 /// EKS publishes no figure either; it is slowed down by its answers.
 const OTHER_RATE: (f64, f64) = (20.0, 40.0);
 
@@ -84,7 +84,9 @@ impl Clients {
             .with_max_attempts(MAX_ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF);
         let profiles = wiring.profiles;
+        let app_name = AppName::new("idscope").expect("letters only");
         let config = SdkConfig::builder()
+            .app_name(app_name)
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(wiring.region.to_string()))
             .credentials_provider(provider)

@@ -91,11 +91,11 @@ where
         return of_credentials(credentials);
     }
     Failure::Failed(short(&match find::<ConnectorError>(err) {
-        Some(it) => format!("{}", DisplayErrorContext(it)),
+        Some(it) => causes(it),
         None => match err {
             SdkError::TimeoutError(_) => "no answer in time".into(),
             SdkError::ResponseError(_) => "the answer is not readable".into(),
-            other => format!("{}", DisplayErrorContext(other)),
+            other => causes(other),
         },
     }))
 }
@@ -103,7 +103,7 @@ where
 /// Why no credentials could be got.
 pub(crate) fn of_credentials(err: &CredentialsError) -> Failure {
     if find::<ConnectorError>(err).is_some_and(|it| it.is_io() || it.is_timeout() || it.is_user()) {
-        return Failure::Failed(short(&format!("{}", DisplayErrorContext(err))));
+        return Failure::Failed(short(&causes(err)));
     }
     let text = format!("{}", DisplayErrorContext(err));
     // Assuming a profile's role is a call of its own; its typed error is private to the SDK's provider.
@@ -112,8 +112,8 @@ pub(crate) fn of_credentials(err: &CredentialsError) -> Failure {
         return Failure::Denied(Denied { permission: "sts:AssumeRole".into(), detail });
     }
     match err {
-        CredentialsError::ProviderTimedOut(_) => Failure::Failed(short(&text)),
-        _ => Failure::Expired(short(&text)),
+        CredentialsError::ProviderTimedOut(_) => Failure::Failed(short(&causes(err))),
+        _ => Failure::Expired(short(&causes(err))),
     }
 }
 
@@ -183,6 +183,20 @@ pub(crate) fn short(text: &str) -> Text {
         res.push(c);
     }
     res.into()
+}
+
+/// The error and what caused it, in one line, each thing once.
+fn causes(err: &(dyn Error + 'static)) -> String {
+    let mut res: Vec<String> = Vec::new();
+    let mut next = Some(err);
+    while let Some(it) = next {
+        let text = it.to_string();
+        if res.iter().all(|known| !known.contains(&text)) {
+            res.push(text);
+        }
+        next = it.source();
+    }
+    res.join(": ")
 }
 
 fn find<'a, T: Error + 'static>(err: &'a (dyn Error + 'static)) -> Option<&'a T> {

@@ -11,6 +11,7 @@ use crate::{
             Command, KubeSide,
             access::{self, Foreign, Home, NoAccess, configured},
             account::Account,
+            book::Book,
             eks::{self, Found},
             env::Env,
             error::Failure,
@@ -33,6 +34,9 @@ const LOGIN_PAUSE: Duration = Duration::from_secs(15);
 
 /// The first pause after a failure to reach AWS at all; doubles up to the poll interval.
 const FAILURE_PAUSE: Duration = Duration::from_secs(3);
+
+/// Whatever the settings say.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Rounds between two looks at the other clusters of the region, which cost a call each.
 const OTHERS_EVERY: u64 = 10;
@@ -102,7 +106,7 @@ pub(crate) async fn run(
 async fn again(shared: &Shared) {
     let (mut n_failed, mut n_rounds) = (0, 0);
     loop {
-        let poll = jittered(shared.settings.poll);
+        let poll = jittered(shared.settings.poll.max(LEAST_PAUSE));
         let pause = match &shared.state().access {
             Access::None(NoAccess::Failed(_)) => {
                 n_failed += 1;
@@ -135,11 +139,9 @@ async fn round(shared: &Shared, n: u64, all: bool) {
     let home = match home(shared).await {
         Ok(it) => it,
         Err(why) => {
-            let account = shared.cluster.borrow().as_ref().map(|it| it.account.clone());
+            let account = shared.state().last_home.clone();
             let mut scopes: Vec<Scope> = SCOPES.into();
-            scopes.extend(account.into_iter().flat_map(|account| {
-                [Scope::Roles { account: account.clone() }, Scope::Providers { account }]
-            }));
+            scopes.extend(account.iter().flat_map(scopes_of));
             let changes = scopes.into_iter().map(|it| shared.unread(it, &why)).collect();
             shared.emit(changes).await;
             return shared.set_access(Access::None(why));
@@ -179,6 +181,10 @@ async fn home(shared: &Shared) -> Result<Home, NoAccess> {
     let prepared = access::prepare(&shared.settings, &shared.env, &shared.hints).await?;
     shared.paint(&prepared).await;
     let home = access::home(&shared.settings, &shared.env, prepared).await?;
+    let last = shared.state().last_home.replace(home.account.id.clone());
+    if let Some(last) = last.filter(|it| *it != home.account.id) {
+        forget(shared, &last, &home.account.id).await;
+    }
     caller(shared, &home).await;
     let scopes = scopes_of(&home.account.id);
     let begun = scopes.into_iter().filter(|it| !shared.was_complete(it));
@@ -187,6 +193,24 @@ async fn home(shared: &Shared) -> Result<Home, NoAccess> {
     shared.state().queue.list_begins(&home.account.id);
     shared.set_access(Access::Home(home.clone()));
     Ok(home)
+}
+
+/// After a login into another account nothing of the last one is read any more.
+async fn forget(shared: &Shared, last: &Text, account: &Text) {
+    {
+        let mut state = shared.state();
+        state.book = Book::default();
+        state.foreign.clear();
+    }
+    let reason: Text = format!("the credentials are of account {account} now").into();
+    let forgotten = |scope: Scope| {
+        let state = SourceState::Off { reason: reason.clone() };
+        [
+            Change::Replace { scope: scope.clone(), facts: Vec::new() },
+            Change::Source { scope, state },
+        ]
+    };
+    shared.emit(scopes_of(last).into_iter().flat_map(forgotten).collect()).await;
 }
 
 fn scopes_of(account: &Text) -> [Scope; 2] {

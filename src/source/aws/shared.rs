@@ -53,6 +53,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) access: Access,
     pub(crate) foreign: HashMap<Text, Result<Arc<Account>, NoAccess>>,
+    /// The account that the credentials were last proven to belong to.
+    pub(crate) last_home: Option<Text>,
     pub(crate) book: Book,
     pub(crate) queue: Queue,
     scopes: HashMap<Scope, Log>,
@@ -236,7 +238,7 @@ impl Shared {
         };
         let state = match failure {
             Failure::Denied(denied) => {
-                // What was readable before is not any more: its facts are not kept as if they were.
+                // What was readable before is not any more, so a later failure is not a mere staleness.
                 log.complete_at = None;
                 SourceState::Denied { at, denied: denied.clone() }
             }
