@@ -411,6 +411,11 @@ async fn forbidden_everywhere_narrows_to_the_readable_namespaces() {
     let open = Scope::Pods { namespace: Some("open".into()) };
     reader.until("the open namespace is read", |it| it.is_live(&open)).await;
     assert_eq!(reader.pods(), ["open/one=sa-1"]);
+    // Pending until the namespaces have answered: a part must not pass for the whole.
+    let states = &reader.states[&ALL_PODS];
+    assert!(states.iter().all(|it| matches!(it, SourceState::Pending { .. })), "{states:?}");
+    let is_denied = |it: &Reader| matches!(it.state(&ALL_PODS), Some(SourceState::Denied { .. }));
+    reader.until("the cluster-wide list is denied", is_denied).await;
     let Some(SourceState::Denied { denied, .. }) = reader.state(&ALL_PODS) else {
         panic!("not denied")
     };

@@ -58,7 +58,8 @@ pub enum Command {
 /// The running source. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Running {
-    /// The EKS cluster as soon as it is described; it is what [`proof`] is made from.
+    /// The EKS cluster as soon as it is described; it is what [`proof`] is made from. Touched once more when the first
+    /// pass is over, with or without a cluster.
     pub cluster: watch::Receiver<Option<Arc<Cluster>>>,
     /// Ends by itself only when `follow` is off and `commands` is closed and everything asked is answered.
     pub task: JoinHandle<()>,

@@ -136,6 +136,8 @@ impl Shared {
     pub(crate) fn pass_over(&self) {
         self.is_pass_over.store(true, Ordering::Release);
         self.wake.notify_one();
+        // Whoever waits for the cluster learns that none was found.
+        self.cluster.send_modify(|_| {});
     }
 
     pub(crate) fn is_pass_over(&self) -> bool {

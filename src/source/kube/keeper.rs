@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use std::{sync::Arc, time::Duration, time::Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// What every keeper of a session shares.
 #[derive(Clone)]
@@ -45,12 +45,14 @@ pub(crate) struct Keeper {
     /// Failures in a row.
     attempts: u32,
     if_forbidden: IfForbidden,
+    /// Held until the first complete list or a final refusal; whoever has the other end waits for that.
+    busy: Option<mpsc::Sender<()>>,
 }
 
 /// What a refusal of the first list means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfForbidden {
-    /// Somebody lists less instead: say so and stop.
+    /// Stop without a word: somebody lists less instead and says so then.
     Narrow,
     /// It was only a guess that this namespace is readable: stop without a word.
     Forget,
@@ -59,14 +61,14 @@ pub(crate) enum IfForbidden {
 }
 
 /// Why a keeper stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// Nobody reads any longer.
     Closed,
     /// Everything was read, or will not be; only without `follow`.
     Done,
     /// The first list was forbidden.
-    Forbidden,
+    Forbidden(Denied),
 }
 
 impl From<Closed> for Stop {
@@ -83,17 +85,15 @@ const LIST_AFTER: u32 = 5;
 const SHORT: Duration = Duration::from_secs(2);
 
 impl Keeper {
-    pub(crate) fn new(shared: Shared, listed: Listed, if_forbidden: IfForbidden) -> Keeper {
+    pub(crate) fn new(
+        shared: Shared,
+        listed: Listed,
+        if_forbidden: IfForbidden,
+        busy: Option<mpsc::Sender<()>>,
+    ) -> Keeper {
         let scope = listed.scope();
-        Keeper {
-            shared,
-            listed,
-            scope,
-            pool: Pool::default(),
-            right_at: None,
-            attempts: 0,
-            if_forbidden,
-        }
+        let (pool, right_at, attempts) = (Pool::default(), None, 0);
+        Keeper { shared, listed, scope, pool, right_at, attempts, if_forbidden, busy }
     }
 
     pub(crate) async fn run(mut self) -> Stop {
@@ -102,11 +102,11 @@ impl Keeper {
     }
 
     async fn keep(&mut self) -> Result<std::convert::Infallible, Stop> {
-        self.say(SourceState::Pending { received: 0 }).await?;
         loop {
             let read = {
                 let _permit = self.shared.lists.acquire().await;
-                let preview = self.right_at.is_none().then_some(&self.shared.out);
+                let is_first = self.right_at.is_none() && self.if_forbidden != IfForbidden::Forget;
+                let preview = is_first.then_some(&self.shared.out);
                 let idle = self.shared.request_timeout;
                 list::read(&self.shared.link, &self.listed, preview, idle, &mut self.pool).await
             };
@@ -141,6 +141,7 @@ impl Keeper {
         let replace = Change::Replace { scope: self.scope.clone(), facts: list.facts };
         let source = Change::Source { scope: self.scope.clone(), state };
         self.shared.out.changes(vec![replace, source]).await?;
+        self.busy = None;
         Ok(())
     }
 
@@ -220,12 +221,18 @@ impl Keeper {
             CallError::Forbidden { message } => {
                 let permission = self.listed.permission("list");
                 let denied = Denied { permission, detail: message };
-                self.say(SourceState::Denied { at: now(), denied }).await?;
                 match self.if_forbidden {
-                    IfForbidden::Narrow | IfForbidden::Forget => return Err(Stop::Forbidden),
-                    IfForbidden::Insist if !self.shared.follow => return Err(Stop::Done),
-                    IfForbidden::Insist => self.shared.pace.sleep(REFUSED).await,
+                    IfForbidden::Narrow | IfForbidden::Forget => {
+                        return Err(Stop::Forbidden(denied));
+                    }
+                    IfForbidden::Insist => {}
                 }
+                self.say(SourceState::Denied { at: now(), denied }).await?;
+                if !self.shared.follow {
+                    return Err(Stop::Done);
+                }
+                self.busy = None;
+                self.shared.pace.sleep(REFUSED).await;
                 return Ok(());
             }
             CallError::NotFound { message } => {

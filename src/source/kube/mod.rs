@@ -18,7 +18,7 @@ mod single;
 
 use crate::{
     event::{Event, Generation, Level},
-    fact::{Cluster, Knowledge, Scope, SourceState},
+    fact::{Change, Cluster, Denied, Knowledge, Scope, SourceState},
     ident::{Ref, Text},
     source::{
         Settings,
@@ -30,6 +30,7 @@ use crate::{
             pace::{Pace, REFUSED},
             target::{Listed, is_namespaced},
         },
+        now,
         slim::Kind,
     },
 };
@@ -68,6 +69,9 @@ pub(crate) async fn run(settings: Settings, generation: Generation, wires: Wires
 async fn run_open(settings: Settings, generation: Generation, wires: Wires) -> Result<(), Closed> {
     let out = Out::new(wires.events, generation);
     let mut pace = Pace::new(wires.asked);
+    let pending = SourceState::Pending { received: 0 };
+    // Every scope is named before any is complete, so that nobody takes a part for the whole.
+    out.changes(states(&settings, &pending)).await?;
     let Some(link) = connect(&settings, &out, &mut pace, &wires.sides).await? else {
         return Ok(());
     };
@@ -111,8 +115,13 @@ async fn connect(
     let mut told = String::new();
     loop {
         let error = match Link::connect(settings).await {
-            Ok(it) => return Ok(Some(it)),
             Err(it) => it,
+            Ok(it) => {
+                if 0 < attempts {
+                    out.changes(states(settings, &SourceState::Pending { received: 0 })).await?;
+                }
+                return Ok(Some(it));
+            }
         };
         attempts += 1;
         // The AWS side starts from the first word it gets: what the kubeconfig says, when that much is known. Without
@@ -137,9 +146,7 @@ async fn connect(
             told = text;
         }
         if settings.follow || is_final {
-            for scope in scopes(settings) {
-                out.state(&scope, not_connected(&error, attempts)).await?;
-            }
+            out.changes(states(settings, &not_connected(&error, attempts))).await?;
         }
         if is_final {
             return Ok(None);
@@ -170,10 +177,11 @@ fn no_side() -> KubeSide {
     }
 }
 
-/// Everything that will be listed if nothing is forbidden.
-fn scopes(settings: &Settings) -> Vec<Scope> {
+/// The same state of everything that will be read if nothing is forbidden.
+fn states(settings: &Settings, state: &SourceState) -> Vec<Change> {
     let listed = Kind::ALL.into_iter().flat_map(|it| wanted(it, &settings.namespaces));
-    std::iter::once(Scope::ApiServer).chain(listed.map(|it| it.scope())).collect()
+    let scopes = std::iter::once(Scope::ApiServer).chain(listed.map(|it| it.scope()));
+    scopes.map(|scope| Change::Source { scope, state: state.clone() }).collect()
 }
 
 fn wanted(kind: Kind, namespaces: &[Text]) -> Vec<Listed> {
@@ -193,16 +201,17 @@ async fn cover(
 ) -> Result<(), Closed> {
     let may_narrow = namespaces.is_empty() && is_namespaced(kind);
     if may_narrow {
-        let keeper = Keeper::new(shared.clone(), Listed::everywhere(kind), IfForbidden::Narrow);
+        let listed = Listed::everywhere(kind);
+        let keeper = Keeper::new(shared.clone(), listed, IfForbidden::Narrow, None);
         return match keeper.run().await {
             Stop::Closed => Err(Closed),
             Stop::Done => Ok(()),
-            Stop::Forbidden => narrow(shared, kind, readable).await,
+            Stop::Forbidden(denied) => narrow(shared, kind, denied, readable).await,
         };
     }
     let mut tasks = JoinSet::new();
     for listed in wanted(kind, &namespaces) {
-        tasks.spawn(Keeper::new(shared.clone(), listed, IfForbidden::Insist).run());
+        tasks.spawn(Keeper::new(shared.clone(), listed, IfForbidden::Insist, None).run());
     }
     while let Some(stop) = tasks.join_next().await {
         if matches!(stop, Ok(Stop::Closed)) {
@@ -222,14 +231,19 @@ enum Readable {
 }
 
 /// Reads the readable namespaces one by one; with `follow`, also those that appear later.
+///
+/// The cluster-wide scope stays pending until they have answered, and is denied then.
 async fn narrow(
     mut shared: Shared,
     kind: Kind,
+    denied: Denied,
     readable: Arc<OnceCell<Readable>>,
 ) -> Result<(), Closed> {
     let mut tasks: JoinSet<Stop> = JoinSet::new();
     let mut seen: BTreeSet<Text> = BTreeSet::new();
     let mut known = readable.get_or_try_init(|| first_readable(&shared, kind)).await?.clone();
+    let (busy, mut all_answered) = mpsc::channel(1);
+    let mut busy = Some(busy);
     loop {
         let (names, if_forbidden) = match &known {
             Readable::Listed(names) => (names.clone(), IfForbidden::Forget),
@@ -238,11 +252,17 @@ async fn narrow(
         for name in names {
             if seen.insert(name.clone()) {
                 let listed = Listed { kind, namespace: Some(name) };
-                tasks.spawn(Keeper::new(shared.clone(), listed, if_forbidden).run());
+                tasks.spawn(Keeper::new(shared.clone(), listed, if_forbidden, busy.clone()).run());
             }
         }
+        if busy.take().is_some() {
+            // Nothing is ever sent: the channel ends with the last keeper that has not answered.
+            all_answered.recv().await;
+            let state = SourceState::Denied { at: now(), denied: denied.clone() };
+            shared.out.state(&Listed::everywhere(kind).scope(), state).await?;
+        }
         if !shared.follow {
-            break;
+            return Ok(());
         }
         tokio::select! {
             Some(Ok(Stop::Closed)) = tasks.join_next(), if !tasks.is_empty() => return Err(Closed),
@@ -250,12 +270,6 @@ async fn narrow(
         }
         known = find_readable(&shared).await;
     }
-    while let Some(stop) = tasks.join_next().await {
-        if matches!(stop, Ok(Stop::Closed)) {
-            return Err(Closed);
-        }
-    }
-    Ok(())
 }
 
 /// Asked once for all kinds, and said once.

@@ -26,8 +26,8 @@ pub(crate) async fn describe(
     mut cluster: watch::Receiver<Option<Arc<Cluster>>>,
 ) -> Result<(), Closed> {
     let mut attempts = 0;
+    let mut is_settled = false;
     let scope = Scope::ApiServer;
-    shared.out.state(&scope, SourceState::Pending { received: 0 }).await?;
     loop {
         let (version, side) = match ask(&shared).await {
             Ok(it) => it,
@@ -47,12 +47,23 @@ pub(crate) async fn describe(
         attempts = 0;
         sides.send_replace(Some(side.clone()));
         loop {
+            // The AWS side touches this when it knows the cluster and when its first pass is over; an error is its end.
+            is_settled |= cluster.has_changed().unwrap_or(true);
             let described = cluster.borrow_and_update().clone();
+            is_settled |= described.is_some();
             let fact = fact(&shared, version.clone(), &side, described.as_deref());
-            let replace = Change::Replace { scope: scope.clone(), facts: vec![fact] };
-            let live =
-                Change::Source { scope: scope.clone(), state: SourceState::Live { at: now() } };
-            shared.out.changes(vec![replace, live]).await?;
+            let mut changes = vec![Change::Replace { scope: scope.clone(), facts: vec![fact] }];
+            // Who reads once must not miss the proof; who follows gets it when it is there.
+            if shared.follow || is_settled {
+                changes.push(Change::Source {
+                    scope: scope.clone(),
+                    state: SourceState::Live { at: now() },
+                });
+            }
+            shared.out.changes(changes).await?;
+            if !shared.follow && is_settled {
+                return Ok(());
+            }
             let asked_again = tokio::select! {
                 res = cluster.changed() => match res {
                     Ok(()) => false,
@@ -60,7 +71,7 @@ pub(crate) async fn describe(
                         shared.pace.until_asked().await;
                         true
                     }
-                    Err(_) => return Ok(()),
+                    Err(_) => false,
                 },
                 () = shared.pace.until_asked() => true,
             };
