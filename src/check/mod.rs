@@ -22,6 +22,7 @@ mod chain;
 mod hook;
 mod node;
 mod oidc;
+mod pages;
 mod perm;
 mod pi_agent;
 mod pi_assoc;
@@ -212,6 +213,8 @@ pub enum Rule {
     Pod(fn(&PodContext<'_>, &mut Acc)),
     /// Once for every unit of the other kinds; the rule looks only at its own kind.
     Unit(fn(&Context<'_>, &Ref, &mut Acc)),
+    /// Never reported: a page in `codes`, a hypothesis in `explain`.
+    Page,
 }
 
 /// One thing wrong at one node.

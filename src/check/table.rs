@@ -1,12 +1,12 @@
 //! All codes in one table, in the order of the reference manual.
 
 use crate::check::{
-    Row, ann, app, chain, hook, node, oidc, perm, pi_agent, pi_assoc, pi_both, pi_pod, pi_trust,
-    pod_env, pod_key, sa, sec, tool, trust_act, trust_aud, trust_cond, trust_doc, trust_key,
-    trust_multi, trust_prin, trust_sub,
+    Row, ann, app, chain, hook, node, oidc, pages, perm, pi_agent, pi_assoc, pi_both, pi_pod,
+    pi_trust, pod_env, pod_key, sa, sec, tool, trust_act, trust_aud, trust_cond, trust_doc,
+    trust_key, trust_multi, trust_prin, trust_sub,
 };
 
-/// One slice a family; a family is what stands before the number of a code.
+/// One slice a family; a family is what stands before the number of a code. Pages come last.
 pub const FAMILIES: &[&[Row]] = &[
     oidc::ROWS,
     trust_act::ROWS,
@@ -33,9 +33,12 @@ pub const FAMILIES: &[&[Row]] = &[
     sec::ROWS,
     app::ROWS,
     tool::ROWS,
+    pages::POD,
+    pages::CLOUD,
+    pages::NETWORK,
 ];
 
-/// Every code that can be reported.
+/// Every code, pages that are never reported included (`Rule::Page`).
 pub fn table() -> impl Iterator<Item = &'static Row> {
     FAMILIES.iter().copied().flatten()
 }

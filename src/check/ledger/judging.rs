@@ -137,7 +137,7 @@ impl Ledger {
                     rule(&context, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
-                Rule::Identity(_) | Rule::Pod(_) | Rule::Unit(_) => {}
+                Rule::Identity(_) | Rule::Pod(_) | Rule::Unit(_) | Rule::Page => {}
             }
         }
         let account = context.role_account();
@@ -193,7 +193,7 @@ impl Ledger {
                     rule(&context, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
-                Rule::Pod(_) | Rule::Identity(_) | Rule::Unit(_) => {}
+                Rule::Pod(_) | Rule::Identity(_) | Rule::Unit(_) | Rule::Page => {}
             }
         }
         precedence::of_pod(&mut found, entry.explained, &self.overview);
@@ -222,7 +222,7 @@ impl Ledger {
                     rule(&cx, &unit, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
-                Rule::Unit(_) | Rule::Identity(_) | Rule::Pod(_) => {}
+                Rule::Unit(_) | Rule::Identity(_) | Rule::Pod(_) | Rule::Page => {}
             }
         }
         precedence::of_unit(&mut found);
