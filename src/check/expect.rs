@@ -7,7 +7,6 @@ use crate::{
     check::{Context, PodCounts},
     fact::{PodSpec, Workload},
     ident::SaKey,
-    identity::Verdict,
 };
 
 /// Controllers that do nothing without AWS, by a part of their image's path and what people call them.
@@ -70,7 +69,7 @@ pub(crate) fn expected(
     cx: Context<'_>,
     key: &SaKey,
     pods: &Siblings,
-    asks: &dyn Fn(&str) -> Verdict,
+    accepts: &dyn Fn(&str) -> bool,
 ) -> Option<String> {
     let mut used = 0 < pods.counts.total;
     let mut reason = None;
@@ -91,7 +90,7 @@ pub(crate) fn expected(
         })
         .or_else(|| {
             let roles = cx.graph.roles_naming(key);
-            let named = roles.into_iter().find(|it| asks(it.arn.as_str()) == Verdict::Allow)?;
+            let named = roles.into_iter().find(|it| accepts(it.arn.as_str()))?;
             Some(format!("the trust policy of role `{}` names it exactly", named.arn))
         })
 }

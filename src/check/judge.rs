@@ -149,11 +149,10 @@ pub(crate) fn identity<'a>(
     res
 }
 
-/// Whether a role would take this ServiceAccount, by web identity or by an association made for it.
-pub(crate) fn accepts(identity: &IdentityContext<'_>, role_arn: &str) -> Verdict {
-    let web_identity = sts::judge(&identity.ask(role_arn)).verdict;
-    if web_identity == Verdict::Allow {
-        return web_identity;
+/// Whether a role would take this ServiceAccount, by web identity (provider or not) or by an association made for it.
+pub(crate) fn accepts(identity: &IdentityContext<'_>, role_arn: &str) -> bool {
+    if takes_token(identity, role_arn) {
+        return true;
     }
     let detail = AssociationDetail {
         role_arn: role_arn.into(),
@@ -166,10 +165,7 @@ pub(crate) fn accepts(identity: &IdentityContext<'_>, role_arn: &str) -> Verdict
         tags: Vec::new(),
     };
     let ask = delivery(identity.cx, identity.key, Knowledge::Known(&detail));
-    match eks::judge(&ask).verdict {
-        Verdict::Allow => Verdict::Allow,
-        Verdict::None | Verdict::Deny(_) | Verdict::Unknown(_) => web_identity,
-    }
+    eks::judge(&ask).verdict == Verdict::Allow
 }
 
 /// Whether the trust policy of a role would take this ServiceAccount's token, were the provider there.

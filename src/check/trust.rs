@@ -27,7 +27,7 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc, say: fn(&Told<'_>)
     let (Some(diagnosis), Some(role)) = (cx.diagnosis(), cx.annotated_role()) else { return };
     let Some(policy) = policy(cx) else { return };
     for fault in diagnosis.faults.iter().filter(|it| !it.secondary) {
-        if code(fault.what, policy, cx) != Some(acc.code()) {
+        if code(fault, policy, cx) != Some(acc.code()) {
             continue;
         }
         let told = Told { cx, role: &role, policy, fault, diagnosis };
@@ -74,9 +74,9 @@ pub(crate) fn policy<'a>(cx: &IdentityContext<'a>) -> Option<&'a iam::Policy> {
 }
 
 /// Which code a fault has; `None` where the reference has only a page for it.
-fn code(what: What, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option<&'static str> {
+fn code(fault: &Fault, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option<&'static str> {
     use near_miss::{Action, Audience, Condition, Key, Principal, Subject as Sub};
-    Some(match what {
+    Some(match fault.what {
         What::Action(Action::AssumeRole) => "TRUST-ACT-01",
         What::Action(Action::NotAction | Action::Other) => "TRUST-ACT-02",
         What::Principal(it) => match it {
@@ -119,6 +119,8 @@ fn code(what: What, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option<&'
             Sub::Case => "TRUST-SUB-04",
             Sub::Shape => "TRUST-SUB-05",
             Sub::Wildcard => "TRUST-SUB-06",
+            // A name that Kubernetes cannot have is SA-08.
+            Sub::Placeholder if fault.found.starts_with("system:serviceaccount:") => return None,
             Sub::Placeholder => "TRUST-PRIN-13",
             Sub::GeneratedName => "TRUST-SUB-07",
             Sub::UnderAudience => "TRUST-SUB-08",
