@@ -114,6 +114,7 @@ struct Reader {
     states: BTreeMap<Scope, Vec<SourceState>>,
     known: BTreeMap<Ref, Knowledge<()>>,
     notices: Vec<String>,
+    contexts: (Vec<String>, Option<String>),
     /// Names of pods after every change to them.
     history: Vec<Vec<String>>,
 }
@@ -123,7 +124,16 @@ impl Reader {
         let (sender, events) = mpsc::channel(64);
         let session = Session::start(settings, Generation(7), sender);
         let (facts, states, known) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Reader { session, events, facts, states, known, notices: Vec::new(), history: Vec::new() }
+        Reader {
+            session,
+            events,
+            facts,
+            states,
+            known,
+            notices: Vec::new(),
+            contexts: Default::default(),
+            history: Vec::new(),
+        }
     }
 
     async fn until(&mut self, what: &str, mut is_so: impl FnMut(&Reader) -> bool) {
@@ -149,6 +159,10 @@ impl Reader {
                 for change in changes {
                     self.change(change);
                 }
+            }
+            Event::Contexts { contexts, current } => {
+                let names = contexts.iter().map(|(name, cluster)| format!("{name} on {cluster}"));
+                self.contexts = (names.collect(), current.map(|it| it.to_string()));
             }
             Event::Notice { notice, .. } => self.notices.push(notice.text.to_string()),
             other => panic!("a source does not send {other:?}"),
@@ -243,6 +257,7 @@ async fn everything_is_listed_and_the_server_described() {
     reader
         .until("everything is live", |it| kube_scopes().iter().all(|scope| it.is_live(scope)))
         .await;
+    assert_eq!(reader.contexts, (vec!["test on c".to_owned()], Some("test".to_owned())));
     let Some(Fact::ApiServer(described)) = reader.facts.get(&Ref::Cluster) else {
         panic!("no api server")
     };

@@ -56,7 +56,7 @@ pub(crate) struct Wires {
 /// The contexts of a kubeconfig as `(name, cluster)`, and the name of the one that a session would use.
 pub type Contexts = (Vec<(Text, Text)>, Option<Text>);
 
-/// Reads the kubeconfig's contexts, for `Event::Contexts`. The error reads after "failed to".
+/// Reads the kubeconfig's contexts, as a session offers them in `Event::Contexts`. The error reads after "failed to".
 pub fn contexts(settings: &Settings) -> Result<Contexts, String> {
     config::contexts(settings).map_err(|it| it.to_string())
 }
@@ -113,7 +113,15 @@ async fn connect(
 ) -> Result<Option<Link>, Closed> {
     let mut attempts = 0;
     let mut told = String::new();
+    let mut offered = None;
     loop {
+        // What else there is to choose, first of all: it is what helps where this one does not answer.
+        if let Some(contexts) = read_contexts(settings).await
+            && offered.as_ref() != Some(&contexts)
+        {
+            offered = Some(contexts.clone());
+            out.contexts(contexts).await?;
+        }
         let error = match Link::connect(settings).await {
             Err(it) => it,
             Ok(it) => {
@@ -153,6 +161,13 @@ async fn connect(
         }
         pace.after(attempts).await;
     }
+}
+
+/// `None` when the kubeconfig cannot be read; connecting will say why.
+async fn read_contexts(settings: &Settings) -> Option<Contexts> {
+    let settings = settings.clone();
+    let read = tokio::task::spawn_blocking(move || config::contexts(&settings));
+    read.await.ok()?.ok()
 }
 
 fn not_connected(error: &CallError, attempts: u32) -> SourceState {

@@ -3,7 +3,7 @@
 use crate::{
     event::{Event, Generation, Level, Notice},
     fact::{Change, Scope, SourceState},
-    source::kube::link::one_line,
+    source::kube::{Contexts, link::one_line},
 };
 use tokio::sync::mpsc;
 
@@ -37,6 +37,10 @@ impl Out {
     pub(crate) async fn notice(&self, level: Level, text: &str) -> Result<(), Closed> {
         let notice = Notice { level, text: one_line(text) };
         self.send(Event::Notice { generation: self.generation, notice }).await
+    }
+
+    pub(crate) async fn contexts(&self, (contexts, current): Contexts) -> Result<(), Closed> {
+        self.send(Event::Contexts { contexts, current }).await
     }
 
     async fn send(&self, event: Event) -> Result<(), Closed> {
