@@ -616,3 +616,25 @@ async fn china_is_another_partition() {
     );
     assert!(fake.calls("iam:GetRole").is_empty());
 }
+
+#[tokio::test]
+async fn silence_and_broken_connections_end() {
+    let fake = Fake::start().await;
+    fake.on("eks:ListAddons", |_| (fake::HANG, String::new()));
+    fake.on("eks:ListNodegroups", |_| (fake::DROP, String::new()));
+    fake.on("iam:GetRole", |_| (fake::HANG, String::new()));
+    let mut settings = settings(&fake);
+    settings.request_timeout = std::time::Duration::from_millis(500);
+    let run = Run::start(settings);
+    run.fetch([Ref::Role(arn("app"))]).await;
+    let seen = run.finish().await;
+    let error = |scope| match seen.state(&scope) {
+        SourceState::Failed { error, .. } => error.to_string(),
+        other => panic!("{scope:?} {other:?}"),
+    };
+    assert_eq!(error(Scope::Addons), "no answer in time");
+    let dropped = error(Scope::Nodegroups);
+    assert!(dropped.contains("connection closed"), "{dropped}");
+    assert!(matches!(seen.state(&Scope::Associations), SourceState::Live { .. }));
+    assert_eq!(seen.known(&Ref::Role(arn("app"))), Some(Knowledge::NotYet));
+}

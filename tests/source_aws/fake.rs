@@ -7,13 +7,17 @@ use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{
     collections::HashMap,
-    convert::Infallible,
     sync::{Arc, Mutex},
 };
 use tokio::net::TcpListener;
 
 pub const ACCOUNT: &str = "111122223333";
 pub const ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/AAAA";
+
+/// Instead of a status: no answer, ever.
+pub const HANG: u16 = 598;
+/// Instead of a status: the connection is closed.
+pub const DROP: u16 = 599;
 
 /// What one operation answers: parameters in, status and body out.
 type Handler = Box<dyn Fn(&Call) -> (u16, String) + Send + Sync>;
@@ -71,7 +75,14 @@ impl Fake {
                 tokio::spawn(async move {
                     let service = service_fn(move |request| {
                         let fake = fake.clone();
-                        async move { Ok::<_, Infallible>(fake.answer(request).await) }
+                        async move {
+                            let response = fake.answer(request).await;
+                            match response.status().as_u16() {
+                                HANG => std::future::pending().await,
+                                DROP => Err(std::io::Error::other("dropped")),
+                                _ => Ok(response),
+                            }
+                        }
                     });
                     let io = TokioIo::new(stream);
                     let builder =

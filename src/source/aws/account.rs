@@ -39,6 +39,8 @@ const OTHER_RATE: (f64, f64) = (20.0, 40.0);
 /// With a doubling pause in between, so that a short throttling costs a call some seconds and not its answer.
 const MAX_ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(400);
+/// What the pauses of one call may add up to, beside two attempts that get no answer.
+const ALL_BACKOFFS: Duration = Duration::from_secs(6);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -78,7 +80,7 @@ impl Clients {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT.min(wiring.timeout))
             .operation_attempt_timeout(wiring.timeout)
-            .operation_timeout(wiring.timeout * 2)
+            .operation_timeout(wiring.timeout * 2 + ALL_BACKOFFS)
             .build();
         let retries = RetryConfig::standard()
             .with_max_attempts(MAX_ATTEMPTS)

@@ -250,7 +250,7 @@ pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &s
     shared.emit(vec![shared.complete(&scope)]).await;
 }
 
-/// One row. `Err`: it failed for a passing reason and stays as it is.
+/// One row. `Err`: throttled. What fails otherwise stays as it is until the next poll.
 async fn association(
     shared: &Shared,
     account: &Account,
@@ -264,7 +264,7 @@ async fn association(
     let detail = match got {
         Ok(Some(it)) => Knowledge::Known(it),
         Err(Failure::Denied(it)) => Knowledge::Denied(it),
-        Ok(None) => return Err(()),
+        Ok(None) => return Ok(()),
         // Deleted since it was listed.
         Err(Failure::Absent) => {
             shared.emit(vec![Change::Remove(Ref::Association(row.id.clone()))]).await;
@@ -272,7 +272,7 @@ async fn association(
         }
         Err(failure) => {
             shared.note(account, &failure);
-            return if matches!(failure, Failure::Expired(_)) { Ok(()) } else { Err(()) };
+            return if failure == Failure::Throttled { Err(()) } else { Ok(()) };
         }
     };
     shared.state().book.association_got(&row.id, detail.clone(), now());

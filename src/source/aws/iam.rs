@@ -108,7 +108,7 @@ pub(crate) async fn providers(shared: &Shared, account: &Account, all: bool, fir
     shared.emit(vec![shared.complete(&scope)]).await;
 }
 
-/// `Err`: it failed for a passing reason and stays as it is.
+/// `Err`: throttled. What fails otherwise stays as it is until the next poll.
 async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Result<(), ()> {
     let detail = match provider(account, arn).await {
         Ok(it) => it,
@@ -117,7 +117,7 @@ async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Resul
         Err(Failure::Absent) => return Ok(()),
         Err(failure) => {
             shared.note(account, &failure);
-            return if matches!(failure, Failure::Expired(_)) { Ok(()) } else { Err(()) };
+            return if failure == Failure::Throttled { Err(()) } else { Ok(()) };
         }
     };
     shared.emit(provider_known(shared, arn, detail)).await;

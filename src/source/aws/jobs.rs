@@ -2,7 +2,7 @@
 
 use crate::source::now;
 use crate::{
-    fact::{Change, Denied, Knowledge},
+    fact::{Change, Denied, Knowledge, Scope},
     ident::{Arn, Ref, Text, Timestamp},
     source::aws::{
         Command,
@@ -26,7 +26,8 @@ const N_AT_ONCE: usize = 8;
 /// With more roles than this to read, the account's list comes first: it brings all trust policies in a few calls.
 const MANY_ROLES: usize = 20;
 
-/// How often a job is tried that fails for a passing reason, each time after the SDK's own retries.
+/// How often a throttled job is tried again, each time after the SDK's own retries. What fails otherwise is not: a poll
+/// will ask again, and a service that does not answer is not to be waited for twice.
 const MAX_ATTEMPTS: u32 = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -129,10 +130,17 @@ impl State {
                 Ref::Role(arn) => {
                     let known = self.book.role(&arn);
                     let is_got = known.is_some_and(|it| it.last_used != Knowledge::NotYet);
-                    let is_urgent = known.is_none();
-                    // What is left to read of it are its policies.
-                    let job = if is_got { Job::Policies(arn) } else { Job::Role(arn) };
-                    self.queue.push(job, is_urgent);
+                    let has_policies = known.is_some_and(|it| it.policies != Knowledge::NotYet);
+                    let is_listed = known.is_some();
+                    match (is_got, has_policies) {
+                        (true, false) => self.queue.push(Job::Policies(arn), false),
+                        (false, _) => self.queue.push(Job::Role(arn), !is_listed),
+                        // Nothing is missing, so somebody wants to see it as it is now.
+                        (true, true) => {
+                            self.queue.push(Job::Role(arn.clone()), true);
+                            self.queue.push(Job::Policies(arn), true);
+                        }
+                    }
                 }
                 Ref::Provider(arn) => self.queue.push(Job::Provider(arn), true),
                 Ref::Association(id) => {
@@ -276,6 +284,11 @@ async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAcc
     let account = match reader {
         Ok(it) => it,
         Err(why) => {
+            // A login mends that; until then the whole account is not readable, whatever else is asked of it.
+            if let (NoAccess::Expired { .. }, Some(account)) = (&why, job.account()) {
+                let scope = Scope::Roles { account: account.into() };
+                shared.emit(vec![shared.unread(scope, &why)]).await;
+            }
             let knowledge = match why {
                 NoAccess::Denied(it) => Knowledge::Denied(it),
                 NoAccess::Off(reason) => {
@@ -305,7 +318,7 @@ async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAcc
             shared.note(&account, &failure);
             return shared.state().queue.push_again(queued);
         }
-        Err(Failure::Throttled | Failure::Failed(_)) if queued.attempts < MAX_ATTEMPTS => {
+        Err(Failure::Throttled) if queued.attempts < MAX_ATTEMPTS => {
             return shared.state().queue.push_again(queued);
         }
         Err(Failure::Throttled | Failure::Failed(_)) => unanswered(shared, job, Knowledge::NotYet),

@@ -7,7 +7,7 @@ use crate::{
     source::aws::{error::Failure, shared::Shared},
 };
 
-/// How often rows that fail for a passing reason are tried in one poll, each time after the SDK's own retries.
+/// How often throttled rows are tried in one poll, each time after the SDK's own retries.
 pub(crate) const MAX_PASSES: usize = 3;
 
 /// What was read of a list, and whether that is all of it.

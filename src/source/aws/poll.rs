@@ -104,13 +104,14 @@ pub(crate) async fn run(
 }
 
 async fn again(shared: &Shared) {
-    let (mut n_failed, mut n_rounds) = (0, 0);
+    let (mut n_failed, mut n_rounds) = (0_u32, 0);
     loop {
         let poll = jittered(shared.settings.poll.max(LEAST_PAUSE));
         let pause = match &shared.state().access {
             Access::None(NoAccess::Failed(_)) => {
+                let pause = FAILURE_PAUSE.saturating_mul(1 << n_failed.min(8)).min(poll);
                 n_failed += 1;
-                FAILURE_PAUSE.saturating_mul(1 << n_failed.min(8)).min(poll)
+                pause
             }
             Access::None(NoAccess::Expired { .. }) => LOGIN_PAUSE.min(poll),
             Access::Pending | Access::Home(_) | Access::None(_) => {
