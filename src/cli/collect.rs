@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::mpsc;
 
 /// How long `check` waits without anything new arriving before it judges by what it has.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything that was read, judged.
 pub struct Collected {

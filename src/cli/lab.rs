@@ -26,7 +26,7 @@ pub async fn start(
             let name = path.display().to_string();
             let text = std::fs::read_to_string(path)
                 .map_err(|err| UsageError::new(format!("failed to read `{name}`: {err}")))?;
-            World::parse(&text, &name, now).map_err(|err| UsageError::new(err.to_string()))?
+            World::parse(&name, &text, now).map_err(|err| UsageError::new(err.to_string()))?
         }
     };
     Lab::start(world)

@@ -4,19 +4,23 @@ mod args;
 mod check;
 mod codes;
 mod collect;
+mod dashboard;
 mod error;
 mod explain;
 mod info;
+mod lab;
 mod settings;
 mod trust;
 
 use crate::{
     cli::{
-        args::{Cli, Color, Command, Global},
+        args::{Cli, Command, Global},
         collect::{Collected, clock, collect},
         error::UsageError,
     },
+    config::Config,
     event::Level,
+    lab::Lab,
     source::Settings,
 };
 use clap::{CommandFactory, Parser};
@@ -77,9 +81,9 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         }
         Some(Command::Man) => {
             let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(|err| {
-                UsageError::new(format!("failed to render the manual page: {err}"))
-            })?;
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(|err| UsageError::new(format!("failed to render the manual page: {err}")))?;
             print(&String::from_utf8_lossy(&text));
             Ok(0)
         }
@@ -102,19 +106,25 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         Some(Command::Explain(it)) => {
             let question = explain::question(it)?;
             let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
-            let namespaces: Vec<_> = global.namespace.iter().map(|it| it.as_str().into()).collect();
+            let namespaces: Vec<_> =
+                global.namespace.iter().map(|it| it.as_str().into()).collect();
             let (text, status) = explain::run(it, &question, &read, &namespaces)?;
             print(&text);
             Ok(status)
         }
-        Some(Command::Lab(_)) | None => Err(UsageError::new("not wired up yet")),
+        Some(Command::Lab(it)) => lab::run(it, global, clock()).await,
+        None => dashboard(global).await,
     }
 }
 
 /// Reads everything once; `None` when interrupted.
 async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
     one_context(global)?;
-    let settings = settings_of(global, false);
+    let lab = demo(global).await?;
+    let mut settings = settings_of(global, lab.as_ref(), false);
+    if lab.is_none() {
+        dashboard::configure(&mut settings, &dashboard::config()?);
+    }
     let progress = std::io::stderr().is_terminal();
     let read = tokio::select! {
         read = collect(settings, progress) => read,
@@ -134,8 +144,28 @@ async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
     Ok(Some(read))
 }
 
-fn settings_of(global: &Global, follow: bool) -> Settings {
-    settings::settings(global, follow)
+async fn dashboard(global: &Global) -> Result<u8, UsageError> {
+    one_context(global)?;
+    let config = if global.demo.is_some() { Config::default() } else { dashboard::config()? };
+    let lab = demo(global).await?;
+    let mut settings = settings_of(global, lab.as_ref(), true);
+    dashboard::configure(&mut settings, &config);
+    dashboard::run(global, settings, &config, lab).await
+}
+
+fn settings_of(global: &Global, lab: Option<&Lab>, follow: bool) -> Settings {
+    match lab {
+        Some(lab) => settings::demo_settings(global, lab, follow),
+        None => settings::settings(global, follow),
+    }
+}
+
+/// The embedded endpoints, when asked for.
+async fn demo(global: &Global) -> Result<Option<Lab>, UsageError> {
+    match &global.demo {
+        None => Ok(None),
+        Some(file) => lab::start(file.as_deref(), global.scale, clock()).await.map(Some),
+    }
 }
 
 fn one_context(global: &Global) -> Result<(), UsageError> {

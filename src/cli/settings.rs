@@ -1,6 +1,6 @@
 //! Flags and environment to `source::Settings`. The environment is read here, once.
 
-use crate::{cli::args::Global, source::Settings};
+use crate::{cli::args::Global, lab::Lab, source::Settings};
 use std::{path::PathBuf, time::Duration};
 
 /// The variables that idscope or the libraries below it honour.
@@ -53,16 +53,16 @@ pub fn settings(global: &Global, follow: bool) -> Settings {
 }
 
 /// Settings for the embedded endpoints: the caller's environment is not looked at.
-pub fn demo_settings(global: &Global, env: Vec<(String, String)>, follow: bool) -> Settings {
-    let kubeconfig = env.iter().find(|(name, _)| name == "KUBECONFIG");
+pub fn demo_settings(global: &Global, lab: &Lab, follow: bool) -> Settings {
     Settings {
         context: None,
-        kubeconfig: kubeconfig.map(|(_, path)| PathBuf::from(path)),
+        kubeconfig: Some(lab.kubeconfig().to_owned()),
         cluster: None,
         region: None,
         profile: None,
+        account_profiles: lab.account_profiles(),
         cache_dir: None,
-        env,
+        env: lab.settings_env(),
         ..settings(global, follow)
     }
 }

@@ -85,6 +85,25 @@ pub fn resolve(graph: &Graph, text: &str, namespaces: &[Text]) -> Resolved {
     pick(graph, found, rest, namespaces)
 }
 
+/// A target that is complete in itself, without asking whether it exists; `None` for any other text.
+pub fn exact(text: &str) -> Option<Ref> {
+    if text == "cluster" {
+        return Some(Ref::Cluster);
+    }
+    let (word, rest) = text.split_once('/')?;
+    let pair = || rest.split_once('/').map(|(ns, name)| (Text::from(ns), Text::from(name)));
+    match kind(word)? {
+        Kind::Pod => pair().map(|(namespace, name)| Ref::Pod { namespace, name }),
+        Kind::ServiceAccount => pair().map(|(ns, name)| Ref::ServiceAccount(SaKey::new(ns, name))),
+        Kind::Workload(kind) => pair().map(|(ns, name)| workload(kind, &ns, &name)),
+        Kind::Role => rest.starts_with("arn:").then(|| Ref::Role(Arn::from(rest))),
+        Kind::Provider => rest.starts_with("arn:").then(|| Ref::Provider(Arn::from(rest))),
+        Kind::Node => Some(Ref::Node(rest.into())),
+        // Known by its id only after it was read.
+        Kind::Association => rest.starts_with("a-").then(|| Ref::Association(rest.into())),
+    }
+}
+
 fn pick(graph: &Graph, mut found: Vec<Ref>, name: &str, namespaces: &[Text]) -> Resolved {
     found.sort();
     found.dedup();
