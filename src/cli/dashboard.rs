@@ -62,8 +62,7 @@ pub async fn run(global: &Global, settings: Settings, config: &Config, lab: Opti
             .hint("`idscope check` prints the same without one"));
     }
     let pairs = config.keys.iter().map(|(key, command)| (key.as_str(), command.as_str()));
-    let keymap = Keymap::default()
-        .with(pairs)
+    let keymap = Keymap::with(pairs)
         .map_err(|err| UsageError::new(format!("configuration: `keys`: {err}")))?;
     let start = match global.start.as_ref().or(config.command.as_ref()) {
         Some(text) => Some(parse_line(text).map_err(|err| {

@@ -158,7 +158,7 @@ fn write_back(pod: &mut Value, before: &PodSpec, after: &PodSpec) {
         let of_kind = |spec: &PodSpec| -> Vec<Container> {
             spec.containers.iter().filter(|it| it.kind == kind).cloned().collect()
         };
-        let manifests = pod["spec"][list].as_array_mut().into_iter().flatten();
+        let manifests = pod.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for (json, (old, new)) in manifests.zip(of_kind(before).iter().zip(&of_kind(after))) {
             for env in new.env.iter().skip(old.env.len()) {
                 if let EnvValue::Literal(value) = &env.value {
@@ -171,11 +171,6 @@ fn write_back(pod: &mut Value, before: &PodSpec, after: &PodSpec) {
                 push(json, "volumeMounts", value);
             }
         }
-    }
-    if pod["spec"]["initContainers"].is_null()
-        && let Some(spec) = pod["spec"].as_object_mut()
-    {
-        spec.shift_remove("initContainers");
     }
 }
 

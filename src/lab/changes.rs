@@ -9,7 +9,7 @@ use crate::{
     },
     iam,
     ident::{Arn, Issuer, Ref, Text},
-    lab::scenario::{Provider, Role, World},
+    lab::scenario::{Caller, Provider, Role, World},
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
@@ -98,7 +98,7 @@ fn roles(world: &World, account: &Text, named: &BTreeSet<Arn>, res: &mut Vec<Cha
     let of_account = |it: &Arn| it.account().is_some_and(|it| it.as_str() == &**account);
     if !world.caller.denies("iam:ListRoles", None) {
         let own = world.roles.iter().filter(|it| of_account(&it.arn));
-        let facts = own.map(|it| Fact::Role(role(world, it))).collect();
+        let facts = own.map(|it| Fact::Role(role(world, &world.caller, it))).collect();
         return replace(world, scope, facts, res);
     }
     refuse(world, scope, denied("iam:ListRoles", ""), res);
@@ -109,7 +109,9 @@ fn roles(world: &World, account: &Text, named: &BTreeSet<Arn>, res: &mut Vec<Cha
             continue;
         }
         match world.role(arn) {
-            Some(it) => res.push(Change::Upsert(Box::new(Fact::Role(role(world, it))))),
+            Some(it) => {
+                res.push(Change::Upsert(Box::new(Fact::Role(role(world, &world.caller, it)))))
+            }
             None => {
                 res.push(Change::Know { of: Ref::Role(arn.clone()), knowledge: Knowledge::Absent })
             }
@@ -117,8 +119,19 @@ fn roles(world: &World, account: &Text, named: &BTreeSet<Arn>, res: &mut Vec<Cha
     }
 }
 
-fn role(world: &World, it: &Role) -> IamRole {
-    let get_role = || match world.caller.denies("iam:GetRole", Some(it.arn.as_str())) {
+/// A role as somebody sees it who may read everything, which is how the services themselves see it.
+pub fn full_role(world: &World, it: &Role) -> IamRole {
+    let everything = Caller {
+        deny: Vec::new(),
+        deny_kube: Vec::new(),
+        namespaces: None,
+        ..world.caller.clone()
+    };
+    role(world, &everything, it)
+}
+
+fn role(world: &World, caller: &Caller, it: &Role) -> IamRole {
+    let get_role = || match caller.denies("iam:GetRole", Some(it.arn.as_str())) {
         true => Knowledge::Denied(denied("iam:GetRole", "")),
         false => Knowledge::Known(()),
     };
@@ -132,7 +145,7 @@ fn role(world: &World, it: &Role) -> IamRole {
         tags: get_role().map(|()| it.tags.clone()),
         last_used: get_role()
             .map(|()| LastUsed { at: it.last_used, region: it.last_used_region.clone() }),
-        policies: policies(world, it),
+        policies: policies(world, caller, it),
         read_at: Some(world.now),
     }
 }
@@ -141,19 +154,19 @@ fn document(raw: &str, kind: iam::Kind) -> Arc<iam::Document> {
     Arc::new(iam::Document::parse(raw, kind))
 }
 
-fn policies(world: &World, role: &Role) -> Knowledge<Policies> {
+fn policies(world: &World, caller: &Caller, role: &Role) -> Knowledge<Policies> {
     let mut needed = vec!["iam:ListAttachedRolePolicies", "iam:ListRolePolicies"];
     if !role.inline.is_empty() {
         needed.push("iam:GetRolePolicy");
     }
-    let refused = needed.into_iter().find(|it| world.caller.denies(it, Some(role.arn.as_str())));
+    let refused = needed.into_iter().find(|it| caller.denies(it, Some(role.arn.as_str())));
     if let Some(permission) = refused {
         return Knowledge::Denied(denied(permission, ""));
     }
     let attached = |arn: &Arn| {
         let refused = ["iam:GetPolicy", "iam:GetPolicyVersion"]
             .into_iter()
-            .find(|it| world.caller.denies(it, Some(arn.as_str())));
+            .find(|it| caller.denies(it, Some(arn.as_str())));
         let text = world.policy_document(arn.as_str());
         let document = match (refused, text) {
             (Some(permission), _) => Knowledge::Denied(denied(permission, "")),

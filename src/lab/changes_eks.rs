@@ -31,9 +31,13 @@ pub fn git_version(cluster: &Cluster) -> String {
     format!("v{}.1-eks-d96d92f", cluster.version)
 }
 
+/// The first label of the API server's name.
+pub fn endpoint_id(cluster: &Cluster) -> String {
+    ids::uid(&["endpoint", &cluster.name]).replace('-', "").to_uppercase()
+}
+
 fn endpoint(cluster: &Cluster) -> Text {
-    let id = ids::uid(&["endpoint", &cluster.name]).replace('-', "").to_uppercase();
-    format!("https://{id}.gr7.{}.eks.amazonaws.com", cluster.region).into()
+    format!("https://{}.gr7.{}.eks.amazonaws.com", endpoint_id(cluster), cluster.region).into()
 }
 
 /// EKS is asked with the credentials of the cluster's account; `None`: they may.
@@ -51,10 +55,16 @@ fn cluster(world: &World, res: &mut Vec<Change>) -> Option<fact::Cluster> {
         refuse(world, Scope::Cluster, denied, res);
         return None;
     }
-    let it = &world.cluster;
-    let fact = fact::Cluster {
+    let fact = fact(&world.cluster);
+    replace(world, Scope::Cluster, vec![Fact::Cluster(fact.clone())], res);
+    Some(fact)
+}
+
+/// What DescribeCluster tells.
+pub fn fact(it: &Cluster) -> fact::Cluster {
+    fact::Cluster {
         name: it.name.clone(),
-        arn,
+        arn: it.arn(),
         account: it.account.as_str().into(),
         region: it.region.clone(),
         issuer: it.issuer.as_deref().map(Issuer::new),
@@ -70,9 +80,7 @@ fn cluster(world: &World, res: &mut Vec<Change>) -> Option<fact::Cluster> {
         tags: it.tags.clone(),
         health_issues: Vec::new(),
         outpost: false,
-    };
-    replace(world, Scope::Cluster, vec![Fact::Cluster(fact.clone())], res);
-    Some(fact)
+    }
 }
 
 fn api_server(world: &World, cluster: Option<&fact::Cluster>, res: &mut Vec<Change>) {

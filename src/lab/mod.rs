@@ -3,14 +3,25 @@
 //! Serves what a scenario says; judges nothing. The rules of admission and of STS are `identity`'s.
 
 mod admission;
+mod aws;
 mod changes;
 mod changes_eks;
 mod changes_kube;
+mod controllers;
+mod encode;
+mod endpoint;
+mod fault;
+mod fleet;
 mod ids;
+mod kube;
 mod policies;
 mod resource;
+mod server;
+mod state;
 mod status;
+mod store;
 pub mod scenario;
 
 pub use changes::changes;
+pub use endpoint::{Lab, LabError};
 pub use scenario::{ScenarioError, World};

@@ -34,7 +34,7 @@ pub fn pod(pod: &mut Value, node: Option<&str>) {
             None => remove(&mut pod["spec"], "nodeName"),
         }
     }
-    if pod["status"].is_null() {
+    if pod["status"].as_object().is_none_or(serde_json::Map::is_empty) {
         pod["status"] = running(pod);
     }
 }

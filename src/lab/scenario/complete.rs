@@ -377,9 +377,8 @@ fn link_owners(objects: &mut [Object]) {
         .collect();
     for object in objects {
         let namespace = object.namespace().unwrap_or_default().to_owned();
-        let Some(owners) = object.value["metadata"]["ownerReferences"].as_array_mut() else {
-            continue;
-        };
+        let owners = object.value.pointer_mut("/metadata/ownerReferences");
+        let Some(owners) = owners.and_then(Value::as_array_mut) else { continue };
         for owner in owners {
             let text = |key: &str| owner[key].as_str().unwrap_or_default().to_owned();
             let (kind, name) = (text("kind"), text("name"));

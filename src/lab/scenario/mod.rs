@@ -9,6 +9,7 @@ mod node;
 mod object;
 mod world;
 
+pub use object::strip_directives;
 pub use world::*;
 
 use crate::ident::{AccountId, Arn, Timestamp};

@@ -1,0 +1,105 @@
+//! What both endpoints share: the AWS side of the world, the Kubernetes store, and the faults, behind one lock.
+
+use crate::{
+    ident::Timestamp,
+    lab::{
+        aws::Principal,
+        fault::{Due, Faults},
+        resource::{self, Resource},
+        scenario::World,
+        store::Store,
+    },
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// The lock is never held across an await.
+pub struct Shared {
+    state: Mutex<State>,
+    pub kube_url: String,
+    pub aws_url: String,
+    /// Signs what the lab itself must recognise again: tokens and session credentials.
+    pub secret: [u8; 32],
+}
+
+pub struct State {
+    /// `objects` is empty here; they are in `store`.
+    pub world: World,
+    pub store: Store,
+    pub resources: Vec<Resource>,
+    pub faults: Faults,
+    /// Credentials that STS gave out, by access key.
+    pub sessions: BTreeMap<String, Principal>,
+    /// Makes names and identifiers of new things differ.
+    pub n_created: u64,
+}
+
+impl Shared {
+    pub fn new(mut world: World, kube_url: String, aws_url: String) -> Shared {
+        let objects = std::mem::take(&mut world.objects);
+        let resources = resource::all(objects.iter());
+        let mut store = Store::new();
+        for object in objects {
+            if let Some(it) = of_object(&resources, &object) {
+                let qualified = it.qualified();
+                store.load(&qualified, object);
+            }
+        }
+        let faults = Faults::new(&world.faults);
+        let state =
+            State { world, store, resources, faults, sessions: BTreeMap::new(), n_created: 0 };
+        Shared { state: Mutex::new(state), kube_url, aws_url, secret: secret() }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        // A handler that panicked has left nothing half written: every write is one store call.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub fn fault(&self, api: &str, resource: &str) -> Option<Due> {
+        self.lock().faults.take(api, resource)
+    }
+}
+
+impl State {
+    pub fn resource(&self, group: &str, plural: &str) -> Option<&Resource> {
+        self.resources.iter().find(|it| it.group == group && it.plural == plural)
+    }
+
+    pub fn of_kind(&self, object: &Value) -> Option<&Resource> {
+        of_object(&self.resources, object)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.n_created += 1;
+        self.n_created
+    }
+}
+
+fn of_object<'a>(resources: &'a [Resource], object: &Value) -> Option<&'a Resource> {
+    let (group, _) = resource::split(object["apiVersion"].as_str().unwrap_or_default());
+    let kind = object["kind"].as_str().unwrap_or_default();
+    resources.iter().find(|it| it.group == group && it.kind == kind)
+}
+
+/// The present time of the endpoints.
+pub fn now() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or_default()
+}
+
+/// Not cryptographic strength: it keeps a token of one lab from being taken by another.
+fn secret() -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut hash = Sha256::new();
+    hash.update(nanos.to_le_bytes());
+    hash.update(std::process::id().to_le_bytes());
+    // The standard library seeds its hashers from the system's random source.
+    use std::hash::{BuildHasher, Hasher};
+    hash.update(std::hash::RandomState::new().build_hasher().finish().to_le_bytes());
+    hash.finalize().into()
+}
