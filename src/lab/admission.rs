@@ -153,7 +153,7 @@ fn write_back(pod: &mut Value, before: &PodSpec, after: &PodSpec) {
         push(&mut pod["spec"], "volumes", volume_json(&volume.name, &volume.source));
     }
     for (kind, list) in
-        [(ContainerKind::Init, "initContainers"), (ContainerKind::Main, "containers")]
+        [(ContainerKind::Init, "/spec/initContainers"), (ContainerKind::Main, "/spec/containers")]
     {
         let of_kind = |spec: &PodSpec| -> Vec<Container> {
             spec.containers.iter().filter(|it| it.kind == kind).cloned().collect()

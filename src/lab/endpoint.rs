@@ -43,10 +43,9 @@ impl Lab {
         let name = world.cluster.name.clone();
         let accounts = world.caller.accounts.clone();
         let churns = world.churns.clone();
-        let (kube_url, aws_url) =
-            (format!("http://{kube_address}"), format!("http://{aws_address}"));
+        let kube_url = format!("http://{kube_address}");
         let files = Files::write(&name, &kube_url, &region, &accounts)?;
-        let shared = Arc::new(Shared::new(world, kube_url, aws_url));
+        let shared = Arc::new(Shared::new(world, kube_url));
         let kube = {
             let shared = shared.clone();
             Server::start(kube_listener, kube_address, move |it| kube::handle(shared.clone(), it))

@@ -14,6 +14,7 @@ mod fault;
 mod fleet;
 mod ids;
 mod kube;
+mod pods;
 mod policies;
 mod resource;
 mod server;

@@ -39,7 +39,9 @@ impl Resource {
 }
 
 /// Group, version, kind, plural, short names, namespaced.
-const KNOWN: &[(&str, &str, &str, &str, &[&str], bool)] = &[
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], bool);
+
+const KNOWN: &[Row] = &[
     ("", "v1", "Pod", "pods", &["po"], true),
     ("", "v1", "ServiceAccount", "serviceaccounts", &["sa"], true),
     ("", "v1", "Namespace", "namespaces", &["ns"], false),
@@ -127,7 +129,7 @@ pub fn all<'a>(objects: impl Iterator<Item = &'a Value> + Clone) -> Vec<Resource
         let same = |it: &&mut Resource| it.group == group && it.kind == kind;
         match res.iter_mut().find(same) {
             Some(it) => {
-                let in_table = known().any(|known| known.group == group && known.kind == kind);
+                let in_table = KNOWN.iter().any(|known| known.0 == group && known.2 == kind);
                 it.namespaced |= namespaced && !in_table;
             }
             None => res.push(Resource {

@@ -21,7 +21,6 @@ use std::{
 pub struct Shared {
     state: Mutex<State>,
     pub kube_url: String,
-    pub aws_url: String,
     /// Signs what the lab itself must recognise again: tokens and session credentials.
     pub secret: [u8; 32],
 }
@@ -39,7 +38,7 @@ pub struct State {
 }
 
 impl Shared {
-    pub fn new(mut world: World, kube_url: String, aws_url: String) -> Shared {
+    pub fn new(mut world: World, kube_url: String) -> Shared {
         let objects = std::mem::take(&mut world.objects);
         let resources = resource::all(objects.iter());
         let mut store = Store::new();
@@ -52,7 +51,7 @@ impl Shared {
         let faults = Faults::new(&world.faults);
         let state =
             State { world, store, resources, faults, sessions: BTreeMap::new(), n_created: 0 };
-        Shared { state: Mutex::new(state), kube_url, aws_url, secret: secret() }
+        Shared { state: Mutex::new(state), kube_url, secret: secret() }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
@@ -68,10 +67,6 @@ impl Shared {
 impl State {
     pub fn resource(&self, group: &str, plural: &str) -> Option<&Resource> {
         self.resources.iter().find(|it| it.group == group && it.plural == plural)
-    }
-
-    pub fn of_kind(&self, object: &Value) -> Option<&Resource> {
-        of_object(&self.resources, object)
     }
 
     pub fn next(&mut self) -> u64 {

@@ -108,10 +108,6 @@ impl Store {
             .map(|(_, it)| it)
     }
 
-    pub fn count(&self, resource: &str) -> usize {
-        self.objects.get(resource).map_or(0, BTreeMap::len)
-    }
-
     /// Stores `value` under the next version, which is written into it, and returns what is stored.
     pub fn put(&mut self, resource: &str, mut value: Value) -> Arc<Stored> {
         self.version += 1;

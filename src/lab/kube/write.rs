@@ -3,6 +3,7 @@
 use crate::lab::{
     admission, controllers, ids,
     kube::{Call, Refusal, fields, json, parse_body, patch, read},
+    pods,
     resource::Resource,
     server::Body,
     state::{Shared, State, now},
@@ -151,10 +152,10 @@ fn name(state: &mut State, resource: &Resource, object: &mut Value) -> Result<()
 /// ServiceAccount, webhook and scheduler.
 fn admit(state: &State, pod: &mut Value) -> Result<(), Refusal> {
     admission::default_service_account(pod);
-    controllers::admit(state, pod).map_err(|why| match state.resource("", "pods") {
-        Some(pods) => {
+    pods::admit(state, pod).map_err(|why| match state.resource("", "pods") {
+        Some(resource) => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            Refusal::forbidden_object(pods, name, &why)
+            Refusal::forbidden_object(resource, name, &why)
         }
         None => Refusal::bad_request(why),
     })?;

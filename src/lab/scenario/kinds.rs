@@ -1,14 +1,13 @@
 //! The lab's own kinds: which keys each has, which are required, and what they must look like.
 
 use crate::{
-    ident::{AccountId, Arn, Partition, SaKey, Text, Timestamp},
+    ident::{AccountId, Arn, SaKey, Text, Timestamp},
     lab::scenario::{
-        AccessEntry, Addon, Answer, Churn, DenyAws, Draft, Fault, Instance, Nodegroup, Policy,
-        Role, ScenarioError,
-        node::{At, Fields, Node, Shape, text},
+        DenyAws, Draft, Policy, Role, ScenarioError, kinds_eks, kinds_lab,
+        node::{At, Fields, Node},
+        values::{account, age, before, document},
     },
 };
-use std::time::Duration;
 
 /// Something whose creation time the file may have left open.
 #[derive(Clone, Debug)]
@@ -96,18 +95,18 @@ pub fn read(
         "OidcProvider" => draft.providers.push(provider(node, now)?),
         "PodIdentityAssociation" => draft.associations.push(association(node, now)?),
         "IamPolicy" => draft.policies.push(policy(node)?),
-        "Addon" => draft.addons.push(addon(node, now)?),
-        "Nodegroup" => draft.nodegroups.push(nodegroup(node, now)?),
-        "Instance" => draft.instances.push(instance(node)?),
-        "AccessEntry" => draft.access_entries.push(access_entry(node, now)?),
+        "Addon" => draft.addons.push(kinds_eks::addon(node, now)?),
+        "Nodegroup" => draft.nodegroups.push(kinds_eks::nodegroup(node, now)?),
+        "Instance" => draft.instances.push(kinds_eks::instance(node)?),
+        "AccessEntry" => draft.access_entries.push(kinds_eks::access_entry(node, now)?),
         "Caller" => {
             if draft.caller.is_some() {
                 return Err(ScenarioError::new(node.at, "expected at most one `Caller`"));
             }
-            draft.caller = Some(caller(node)?);
+            draft.caller = Some(kinds_lab::caller(node)?);
         }
-        "Fault" => draft.faults.push(fault(node)?),
-        "Churn" => draft.churns.push(churn(node)?),
+        "Fault" => draft.faults.push(kinds_lab::fault(node)?),
+        "Churn" => draft.churns.push(kinds_lab::churn(node)?),
         _ => {
             let at = node.get("kind").unwrap_or(node);
             return Err(at.wrong(format!("`kind` to be one of {KINDS}")));
@@ -289,237 +288,4 @@ fn association(node: &Node, now: Timestamp) -> Result<Aged<AssociationDoc>, Scen
 fn policy(node: &Node) -> Result<Policy, ScenarioError> {
     let it = Fields::read(node, "IamPolicy", &["apiVersion", "kind", "arn", "document"])?;
     Ok(Policy { arn: it.arn("arn")?, document: document(it.required("document")?, "document")? })
-}
-
-fn addon(node: &Node, now: Timestamp) -> Result<Addon, ScenarioError> {
-    let known = [
-        "apiVersion",
-        "kind",
-        "name",
-        "version",
-        "status",
-        "serviceAccountRoleArn",
-        "podIdentityAssociations",
-        "healthIssues",
-        "configurationValues",
-    ];
-    let it = Fields::read(node, "Addon", &known)?;
-    let issue = |node: &Node| {
-        let it = Fields::read(node, "healthIssues", &["code", "message"])?;
-        Ok((it.text("code")?, it.text_opt("message")?.unwrap_or_default()))
-    };
-    Ok(Addon {
-        name: it.text("name")?,
-        version: it.text_opt("version")?.unwrap_or_else(|| "v1.0.0-eksbuild.1".into()),
-        status: it.text_opt("status")?.unwrap_or_else(|| "ACTIVE".into()),
-        service_account_role: it.arn_opt("serviceAccountRoleArn")?,
-        associations: it.texts("podIdentityAssociations")?.into_iter().map(Arn::new).collect(),
-        health_issues: it
-            .list("healthIssues")?
-            .iter()
-            .map(issue)
-            .collect::<Result<_, ScenarioError>>()?,
-        configuration: it
-            .node("configurationValues")
-            .map(|it| document(it, "configurationValues"))
-            .transpose()?,
-        created: now,
-    })
-}
-
-fn nodegroup(node: &Node, now: Timestamp) -> Result<Nodegroup, ScenarioError> {
-    let it = Fields::read(node, "Nodegroup", &["apiVersion", "kind", "name", "nodeRole", "nodes"])?;
-    let nodes = it.node("nodes").map(|_| it.texts("nodes")).transpose()?;
-    Ok(Nodegroup { name: it.text("name")?, node_role: it.arn("nodeRole")?, nodes, created: now })
-}
-
-fn instance(node: &Node) -> Result<Instance, ScenarioError> {
-    let known = [
-        "apiVersion",
-        "kind",
-        "id",
-        "instanceProfileRole",
-        "httpEndpoint",
-        "httpTokens",
-        "httpPutResponseHopLimit",
-    ];
-    let it = Fields::read(node, "Instance", &known)?;
-    let one_of = |key: &str, words: [&'static str; 2]| match it.text_opt(key)? {
-        None => Ok(None),
-        Some(word) if words.contains(&&*word) => Ok(Some(word)),
-        Some(_) => Err(it.required(key)?.wrong(format!("`{}` or `{}`", words[0], words[1]))),
-    };
-    Ok(Instance {
-        id: it.text("id")?,
-        profile_role: it.arn_opt("instanceProfileRole")?,
-        http_endpoint: one_of("httpEndpoint", ["enabled", "disabled"])?
-            .unwrap_or_else(|| "enabled".into()),
-        http_tokens: one_of("httpTokens", ["required", "optional"])?
-            .unwrap_or_else(|| "required".into()),
-        hop_limit: it.count("httpPutResponseHopLimit")?.unwrap_or(2),
-    })
-}
-
-fn access_entry(node: &Node, now: Timestamp) -> Result<AccessEntry, ScenarioError> {
-    let known = ["apiVersion", "kind", "principalArn", "type", "username", "groups", "policies"];
-    let it = Fields::read(node, "AccessEntry", &known)?;
-    let principal = it.arn("principalArn")?;
-    let policy = |node: &Node| {
-        let it = Fields::read(node, "policies", &["policyArn", "namespaces"])?;
-        Ok((it.arn("policyArn")?, it.texts("namespaces")?))
-    };
-    Ok(AccessEntry {
-        kind: it.text_opt("type")?.unwrap_or_else(|| "STANDARD".into()),
-        username: match it.text_opt("username")? {
-            Some(it) => it,
-            None => principal.text().clone(),
-        },
-        groups: it.texts("groups")?,
-        policies: it.list("policies")?.iter().map(policy).collect::<Result<_, ScenarioError>>()?,
-        created: now,
-        principal,
-    })
-}
-
-fn caller(node: &Node) -> Result<CallerDoc, ScenarioError> {
-    let known = ["apiVersion", "kind", "arn", "accounts", "deny", "namespaces", "denyKube"];
-    let it = Fields::read(node, "Caller", &known)?;
-    let deny = |node: &Node| {
-        let text = text(node, "deny")?;
-        let (api, resource) = match text.split_once(' ') {
-            Some((api, glob)) => (api, Some(glob.trim().into())),
-            None => (&*text, None),
-        };
-        if !is_api(api, ':') {
-            return Err(node.wrong("`service:Operation` or `service:Operation ARN-GLOB`"));
-        }
-        Ok(DenyAws { api: api.into(), resource })
-    };
-    let deny_kube = |node: &Node| {
-        let text = text(node, "denyKube")?;
-        match text.split_once(':') {
-            Some((verb, resource)) if !verb.is_empty() && !resource.is_empty() => {
-                Ok((verb.into(), resource.into()))
-            }
-            Some(_) | None => Err(node.wrong("`verb:resource`")),
-        }
-    };
-    let has_accounts = it.node("accounts").is_some();
-    let accounts: Vec<AccountId> =
-        it.list("accounts")?.iter().map(account).collect::<Result<_, _>>()?;
-    Ok(CallerDoc {
-        arn: it.arn_opt("arn")?,
-        accounts: has_accounts.then_some(accounts),
-        deny: it.list("deny")?.iter().map(deny).collect::<Result<_, ScenarioError>>()?,
-        namespaces: it.node("namespaces").map(|_| it.texts("namespaces")).transpose()?,
-        deny_kube: it
-            .list("denyKube")?
-            .iter()
-            .map(deny_kube)
-            .collect::<Result<_, ScenarioError>>()?,
-    })
-}
-
-fn fault(node: &Node) -> Result<Fault, ScenarioError> {
-    let known = ["apiVersion", "kind", "api", "answer", "resource", "afterEvents", "times"];
-    let it = Fields::read(node, "Fault", &known)?;
-    let (api, answer) = (it.text("api")?, it.text("answer")?);
-    let n_parts = api.split(':').filter(|it| !it.is_empty()).count();
-    let wanted = if api.starts_with("kube:") { 3 } else { 2 };
-    if n_parts != wanted || api.split(':').count() != wanted {
-        return Err(it.required("api")?.wrong("`service:Operation` or `kube:RESOURCE:VERB`"));
-    }
-    let Some((answer, _)) = Answer::ALL.into_iter().find(|(_, word)| *word == &*answer) else {
-        let words: Vec<_> = Answer::ALL.iter().map(|(_, it)| format!("`{it}`")).collect();
-        let at = it.required("answer")?;
-        return Err(at.wrong(format!("`answer` to be one of {}", words.join(", "))));
-    };
-    Ok(Fault {
-        api,
-        answer,
-        resource: it.text_opt("resource")?,
-        after_events: it.count("afterEvents")?,
-        times: it.count("times")?,
-    })
-}
-
-fn churn(node: &Node) -> Result<Churn, ScenarioError> {
-    let it = Fields::read(node, "Churn", &["apiVersion", "kind", "namespace", "owner", "every"])?;
-    let every = match it.node("every") {
-        Some(node) => duration(node, "every")?,
-        None => Duration::from_secs(10),
-    };
-    Ok(Churn { namespace: it.text("namespace")?, owner: it.text("owner")?, every })
-}
-
-fn is_api(text: &str, separator: char) -> bool {
-    text.split_once(separator).is_some_and(|(a, b)| !a.is_empty() && !b.is_empty())
-}
-
-/// A policy document as it is served: an object as compact JSON, a string verbatim.
-fn document(node: &Node, key: &str) -> Result<Text, ScenarioError> {
-    match &node.shape {
-        Shape::Text(it) => Ok(it.as_str().into()),
-        Shape::Map(_) => Ok(node.to_json().to_string().into()),
-        Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::List(_) => {
-            Err(node.wrong(format!("`{key}` as a map, or as a string that is served verbatim")))
-        }
-    }
-}
-
-/// Twelve digits; YAML makes a number of them when nobody quotes them.
-fn account(node: &Node) -> Result<AccountId, ScenarioError> {
-    let parsed = match &node.shape {
-        Shape::Text(it) => AccountId::parse(it),
-        Shape::Number(it) => AccountId::parse(&it.to_string()),
-        Shape::Null | Shape::Bool(_) | Shape::List(_) | Shape::Map(_) => None,
-    };
-    parsed.ok_or_else(|| node.wrong("an account as a string of twelve digits"))
-}
-
-fn age(it: &Fields<'_>, key: &str, now: Timestamp) -> Result<Option<Timestamp>, ScenarioError> {
-    it.node(key).map(|node| before(now, node, key)).transpose()
-}
-
-/// The time `node` (a duration) before `now`.
-pub fn before(now: Timestamp, node: &Node, key: &str) -> Result<Timestamp, ScenarioError> {
-    let span = duration(node, key)?;
-    now.checked_sub(jiff::SignedDuration::try_from(span).unwrap_or(jiff::SignedDuration::MAX))
-        .map_err(|_| node.wrong(format!("`{key}` within the calendar")))
-}
-
-fn duration(node: &Node, key: &str) -> Result<Duration, ScenarioError> {
-    node.as_text()
-        .and_then(parse_duration)
-        .ok_or_else(|| node.wrong(format!("`{key}` as a duration such as 90s, 10m, 3h or 2d")))
-}
-
-/// `90s`, `10m`, `3h`, `2d`, or several of them together (`1h30m`).
-fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut seconds = 0u64;
-    while !rest.is_empty() {
-        let n_digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = rest[..n_digits].parse().ok()?;
-        let mut after = rest[n_digits..].chars();
-        let unit = match after.next()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = after.as_str();
-    }
-    (!text.is_empty()).then(|| Duration::from_secs(seconds))
-}
-
-/// The partition of a provider's account: that of a role there, else the cluster's.
-pub fn partition_of(account: &AccountId, roles: &[Aged<Role>], cluster: &Partition) -> Partition {
-    roles
-        .iter()
-        .find(|it| it.it.arn.account().as_ref() == Some(account))
-        .and_then(|it| it.it.arn.partition())
-        .unwrap_or_else(|| cluster.clone())
 }

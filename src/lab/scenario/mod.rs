@@ -3,10 +3,14 @@
 //! Loading checks shape, not sense: a world may be wrong in every way that a real one may.
 
 mod complete;
+mod dates;
 mod furniture;
 mod kinds;
+mod kinds_eks;
+mod kinds_lab;
 mod node;
 mod object;
+mod values;
 mod world;
 
 pub use object::strip_directives;
@@ -74,7 +78,27 @@ struct Draft {
 impl World {
     /// Reads `text`, which came from `file`, as of `now`.
     pub fn parse(file: &str, text: &str, now: Timestamp) -> Result<World, ScenarioError> {
-        read(text, now).map_err(|it| ScenarioError { file: file.to_owned(), ..it })
+        World::parse_with(file, text, now, Vec::new(), Vec::new())
+    }
+
+    /// As `parse`, with objects and roles that were generated and need no reading.
+    pub(crate) fn parse_with(
+        file: &str,
+        text: &str,
+        now: Timestamp,
+        objects: Vec<serde_json::Value>,
+        roles: Vec<Role>,
+    ) -> Result<World, ScenarioError> {
+        let complete = || {
+            let mut draft = read(text, now)?;
+            for value in objects {
+                draft.objects.push(object::generated(value, now)?);
+            }
+            let at = At::default();
+            draft.roles.extend(roles.into_iter().map(|it| kinds::Aged { at, created: None, it }));
+            complete::complete(draft, now)
+        };
+        complete().map_err(|it: ScenarioError| ScenarioError { file: file.to_owned(), ..it })
     }
 
     /// The account that unnamed credentials belong to.
@@ -99,8 +123,17 @@ impl World {
     }
 }
 
-fn read(text: &str, now: Timestamp) -> Result<World, ScenarioError> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+fn read(text: &str, now: Timestamp) -> Result<Draft, ScenarioError> {
+    // The file is the user's own, so its size is no attack.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! {
+            max_documents: 1 << 20,
+            max_nodes: 1 << 26,
+            max_events: 1 << 28,
+            max_total_scalar_bytes: 1 << 30,
+        },
+    };
     let documents: Vec<Node> =
         serde_saphyr::from_multiple_with_options(text, options).map_err(|it| syntax(&it))?;
     let mut draft = Draft::default();
@@ -109,7 +142,7 @@ fn read(text: &str, now: Timestamp) -> Result<World, ScenarioError> {
             sort_in(document, now, &mut draft)?;
         }
     }
-    complete::complete(draft, now)
+    Ok(draft)
 }
 
 fn syntax(error: &serde_saphyr::Error) -> ScenarioError {

@@ -4,8 +4,8 @@ use crate::{
     ident::Timestamp,
     lab::scenario::{
         ScenarioError,
-        kinds::before,
         node::{At, Node, Shape},
+        values::before,
     },
 };
 use serde_json::Value;
@@ -88,6 +88,18 @@ pub fn read(
     }
     objects.push(res);
     Ok(())
+}
+
+/// An object that the lab generated, whose annotation `age` is a number of minutes (`17m`).
+pub fn generated(value: Value, now: Timestamp) -> Result<Object, ScenarioError> {
+    let age = value["metadata"]["annotations"][AGE].as_str().map(str::to_owned);
+    let mut res = Object { verbatim: false, ..Object::furniture(value) };
+    if let Some(age) = age {
+        let node = Node { at: At::default(), shape: Shape::Text(age) };
+        res.created = Some(before(now, &node, AGE)?);
+        strip_directives(&mut res.value);
+    }
+    Ok(res)
 }
 
 fn check_string_map(node: Option<&Node>, what: &str) -> Result<(), ScenarioError> {
