@@ -27,9 +27,7 @@ pub fn config() -> Result<Config, UsageError> {
         Ok(text) => Config::parse(&text)
             .map_err(|err| UsageError::new(format!("{}: failed to {err}", path.display()))),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(err) => {
-            Err(UsageError::new(format!("failed to read `{}`: {err}", path.display())))
-        }
+        Err(err) => Err(UsageError::new(format!("failed to read `{}`: {err}", path.display()))),
     }
 }
 
@@ -56,7 +54,12 @@ pub fn configure(settings: &mut Settings, config: &Config) {
 }
 
 /// Runs until the person leaves; the exit status.
-pub async fn run(global: &Global, settings: Settings, config: &Config, lab: Option<Lab>) -> Result<u8, UsageError> {
+pub async fn run(
+    global: &Global,
+    settings: Settings,
+    config: &Config,
+    lab: Option<Lab>,
+) -> Result<u8, UsageError> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(UsageError::new("the dashboard needs a terminal")
             .hint("`idscope check` prints the same without one"));
@@ -77,8 +80,7 @@ pub async fn run(global: &Global, settings: Settings, config: &Config, lab: Opti
         })?),
         None => None,
     };
-    let options =
-        Options { keymap, login: config.login.as_deref().map(Into::into), start, focus };
+    let options = Options { keymap, login: config.login.as_deref().map(Into::into), start, focus };
     let theme = Theme::new(color(global, config), global.ascii || config.ascii);
     let left = runtime::run(Launch::new(settings, options, theme)).await;
     drop(lab);

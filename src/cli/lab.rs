@@ -18,7 +18,9 @@ pub async fn start(
 ) -> Result<Lab, UsageError> {
     let world = match (file, scale) {
         (Some(_), Some(_)) => {
-            return Err(UsageError::new("--scale generates the fleet, so --demo takes no file with it"));
+            return Err(UsageError::new(
+                "--scale generates the fleet, so --demo takes no file with it",
+            ));
         }
         (None, Some(n_pods)) => World::fleet(n_pods, now),
         (None, None) => World::default_scenario(now),

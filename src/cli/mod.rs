@@ -81,9 +81,9 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         }
         Some(Command::Man) => {
             let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut text)
-                .map_err(|err| UsageError::new(format!("failed to render the manual page: {err}")))?;
+            clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(|err| {
+                UsageError::new(format!("failed to render the manual page: {err}"))
+            })?;
             print(&String::from_utf8_lossy(&text));
             Ok(0)
         }
@@ -106,8 +106,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         Some(Command::Explain(it)) => {
             let question = explain::question(it)?;
             let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
-            let namespaces: Vec<_> =
-                global.namespace.iter().map(|it| it.as_str().into()).collect();
+            let namespaces: Vec<_> = global.namespace.iter().map(|it| it.as_str().into()).collect();
             let (text, status) = explain::run(it, &question, &read, &namespaces)?;
             print(&text);
             Ok(status)
