@@ -125,7 +125,7 @@ fn objects(group: usize, n_pods: usize) -> Vec<Value> {
 
 /// Two containers with as much configuration as real ones carry: 8 to 16 KB once stored.
 fn pod_spec(group: usize, name: &str) -> Value {
-    let n_env = 18 + group % 5 * 8;
+    let n_env = 18 + group % 5 * 7;
     let env: Vec<Value> = (0..n_env)
         .map(|i| {
             json!({"name": format!("SETTING_{i:02}_OF_THE_APPLICATION"),
