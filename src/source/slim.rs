@@ -167,3 +167,100 @@ where
 fn shape(kind: Kind) -> impl Fn(serde_json::Error) -> DecodeError {
     move |source| DecodeError::Shape { kind: kind.as_str(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// JSON out of the very names that the types know, so that much of it is nearly right.
+    fn nearly_an_object() -> impl Strategy<Value = Value> {
+        const NAMES: &[&str] = &[
+            "metadata",
+            "spec",
+            "status",
+            "name",
+            "namespace",
+            "annotations",
+            "labels",
+            "containers",
+            "initContainers",
+            "env",
+            "value",
+            "valueFrom",
+            "secretKeyRef",
+            "volumes",
+            "projected",
+            "sources",
+            "serviceAccountToken",
+            "secret",
+            "template",
+            "jobTemplate",
+            "conditions",
+            "type",
+            "ownerReferences",
+            "controller",
+            "managedFields",
+            "fieldsV1",
+            "f:metadata",
+            "f:annotations",
+            "f:eks.amazonaws.com/role-arn",
+            "webhooks",
+            "rules",
+            "apiGroups",
+            "operations",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "replicas",
+            "affinity",
+            "nodeAffinity",
+            "data",
+            "AWS_REGION",
+        ];
+        let name = || prop::sample::select(NAMES);
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            name().prop_map(Value::from),
+            "\\PC{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 60, 6, move |inner| {
+            prop_oneof![
+                1 => prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                3 => prop::collection::vec((name(), inner), 0..6).prop_map(|it| {
+                    Value::Object(it.into_iter().map(|(name, it)| (name.to_owned(), it)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_and_trees_are_read_alike(value in nearly_an_object()) {
+            let bytes = serde_json::to_vec(&value).unwrap();
+            for kind in Kind::ALL {
+                let from_bytes = decode(kind, &bytes, &mut Pool::default()).ok();
+                let from_tree = lower(kind, &value, &mut Pool::default()).ok();
+                prop_assert_eq!(from_bytes, from_tree);
+            }
+            let _ = key_names(&bytes);
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            for kind in Kind::ALL {
+                let _ = decode(kind, &bytes, &mut Pool::default());
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_are_known_by_their_own_names() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::parse("Secret"), None);
+    }
+}

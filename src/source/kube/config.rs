@@ -319,3 +319,51 @@ fn env<'a>(settings: &'a Settings, name: &str) -> Option<&'a String> {
 fn nonempty(field: &Option<String>) -> Option<&str> {
     field.as_deref().filter(|it| !it.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn who_logs_in_and_how() {
+        let check = |user: Value, profile: &str, command: &str, plugin: &str| {
+            let shown = user.to_string();
+            let user: AuthInfo = serde_json::from_value(user).unwrap();
+            let exec = user.exec.as_ref();
+            let side = KubeSide {
+                server: None,
+                ca_sha256: None,
+                exec_args: exec.and_then(|it| it.args.clone()).unwrap_or_default(),
+                exec_env: exec_env(&user),
+                issuer: crate::fact::Knowledge::NotYet,
+            };
+            let expected =
+                Login { profile: profile.into(), command: command.into(), plugin: plugin.into() };
+            assert_eq!(login(&user, "u", &side), expected, "{shown}");
+        };
+        let exec = |command: &str, args: &[&str], env: Value| json!({"exec": {"command": command, "args": args, "env": env}});
+        let profile = json!([{"name": "AWS_PROFILE", "value": "prod"}]);
+        check(
+            exec("aws", &["eks", "get-token"], profile.clone()),
+            "prod",
+            "aws sso login --profile prod",
+            "aws",
+        );
+        check(
+            exec("/usr/bin/aws", &["--profile", "dev"], profile),
+            "dev",
+            "aws sso login --profile dev",
+            "aws",
+        );
+        check(
+            exec("aws", &["--profile=dev"], Value::Null),
+            "dev",
+            "aws sso login --profile dev",
+            "aws",
+        );
+        check(exec("aws", &["eks"], Value::Null), "u", "aws sso login", "aws");
+        check(exec("kubelogin", &["get-token"], Value::Null), "u", "", "kubelogin");
+        check(json!({"token": "t"}), "u", "", "");
+    }
+}
