@@ -276,7 +276,7 @@ fn login(user: &AuthInfo, user_name: &str, side: &KubeSide) -> Login {
     let profile = flag.or_else(joined).or_else(variable);
     let uses_aws = matches!(program, "aws" | "aws.exe" | "aws-iam-authenticator");
     let command = match profile {
-        Some(it) if uses_aws => format!("aws sso login --profile {it}"),
+        Some(it) if uses_aws => format!("aws sso login --profile {}", quoted(it)),
         None if uses_aws => "aws sso login".to_owned(),
         Some(_) | None => String::new(),
     };
@@ -285,6 +285,15 @@ fn login(user: &AuthInfo, user_name: &str, side: &KubeSide) -> Login {
         command: command.into(),
         plugin: program.into(),
     }
+}
+
+/// One word for a shell, whatever is in it.
+fn quoted(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-./@+=,:".contains(it);
+    if word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn is_in_cluster(settings: &Settings) -> bool {
@@ -360,6 +369,12 @@ mod tests {
             exec("aws", &["--profile=dev"], Value::Null),
             "dev",
             "aws sso login --profile dev",
+            "aws",
+        );
+        check(
+            exec("aws", &["--profile", "a b;c"], Value::Null),
+            "a b;c",
+            "aws sso login --profile 'a b;c'",
             "aws",
         );
         check(exec("aws", &["eks"], Value::Null), "u", "aws sso login", "aws");
