@@ -58,6 +58,15 @@ impl Graph {
             outdated.map(|it| self.said.remove(it));
             return;
         }
+        if let Fact::Pod(pod) = &mut fact
+            && let Some(id) = self.pods.stays(pod)
+        {
+            // What most changes of pods are: nothing moves, so asking once is enough.
+            self.touch(&slot, acc);
+            outdated.map(|it| self.said.remove(it));
+            self.pods.update(id, pod, mark);
+            return;
+        }
         let before = self.extra(&slot);
         self.touch(&slot, acc);
         outdated.map(|it| self.said.remove(it));
@@ -168,24 +177,27 @@ impl Graph {
     }
 
     /// The units in order. Everything that exists, when everything is concerned.
-    fn finish(&mut self, acc: Touched) -> Vec<Ref> {
+    fn finish(&mut self, mut acc: Touched) -> Vec<Ref> {
         self.renew_wanted(&acc);
         let mut res: Vec<Ref> = acc.refs.into_iter().collect();
         if acc.all {
             res.extend(self.units());
         } else {
+            acc.pods.sort_unstable();
+            acc.pods.dedup();
             let held = acc.pods.into_iter().filter_map(|it| self.pods.get(it));
             res.extend(held.map(|it| Ref::Pod {
                 namespace: it.fact.namespace.clone(),
                 name: it.fact.name.clone(),
             }));
         }
-        res.sort_unstable();
+        // Not the unstable sort: this one makes use of what is in order already, which is most of it when there is much.
+        res.sort();
         res.dedup();
         res
     }
 
-    /// Every unit there is, unsorted and with duplicates.
+    /// Every unit there is, nearly sorted, with duplicates.
     fn units(&self) -> impl Iterator<Item = Ref> {
         let accounts = self.identities().cloned().map(Ref::ServiceAccount);
         let pods = self
@@ -205,11 +217,11 @@ impl Graph {
             .chain(accounts)
             .chain(pods)
             .chain(workloads)
+            .chain(nodes)
             .chain(associations)
             .chain(known)
             .chain(named)
             .chain(providers.map(Ref::Provider))
-            .chain(nodes)
     }
 
     /// What of a fact concerns more than `touch` says, if it changes.

@@ -4,7 +4,7 @@
 
 use crate::{
     fact::{Pod, PodSpec},
-    graph::table::{Held, Namespaced, Shared},
+    graph::table::{Held, Mark, Namespaced, Shared},
     ident::Text,
 };
 use std::sync::Arc;
@@ -71,6 +71,32 @@ impl Pods {
         self.ids.insert(&pod.namespace, &pod.name, id);
         self.slots[id.0 as usize] = Some(held);
         id
+    }
+
+    /// The pod of this name, if it differs from `new` only in what no index is made of.
+    pub fn stays(&self, new: &Pod) -> Option<PodId> {
+        let id = self.id(&new.namespace, &new.name)?;
+        let old = &self.get(id)?.fact;
+        let stays = old.node == new.node && old.owner == new.owner && old.spec == new.spec;
+        stays.then_some(id)
+    }
+
+    /// Renews a pod that `stays`.
+    pub fn update(&mut self, id: PodId, new: &mut Pod, mark: Mark) {
+        let Some(held) = self.slots.get_mut(id.0 as usize).and_then(|it| it.as_mut()) else {
+            return;
+        };
+        let old = &mut held.fact;
+        new.namespace = old.namespace.clone();
+        new.name = old.name.clone();
+        new.node = old.node.clone();
+        new.owner = old.owner.clone();
+        new.spec = old.spec.clone();
+        if let Some(it) = &mut new.waiting {
+            self.names.share(it);
+        }
+        std::mem::swap(old, new);
+        held.mark = mark;
     }
 
     pub fn remove(&mut self, id: PodId) -> Option<Held<Pod>> {
