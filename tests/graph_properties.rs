@@ -606,7 +606,7 @@ fn view(graph: &Graph, unit: &Ref) -> String {
     match unit {
         Ref::ServiceAccount(key) => {
             identity_view(graph, key, acc);
-            let roles: Vec<_> = graph.roles_naming(key).iter().map(|it| (*it).clone()).collect();
+            let roles: Vec<_> = graph.roles_naming(key).into_iter().map(trusted).collect();
             let workloads: Vec<_> = graph.workloads_of(key).collect();
             let pods: Vec<_> = graph.pods_of(key).collect();
             let _ = write!(acc, "{roles:?} {workloads:?} {pods:?}");
@@ -663,14 +663,14 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             }
         }
         Ref::Provider(arn) => {
-            let trusting = graph.roles_trusting(arn);
+            let trusting: Vec<_> = graph.roles_trusting(arn).into_iter().map(trusted).collect();
             let _ = write!(acc, "{:?} {trusting:?}", graph.provider_at(arn));
             let account = arn.account().expect("providers have accounts");
             if graph.expected_provider(&account).as_ref() == Some(arn) {
                 for named in graph.named_roles().filter(|it| it.account() == Some(account.clone()))
                 {
                     let users: Vec<_> = graph.annotated_with(named).collect();
-                    let _ = write!(acc, "{named:?} {:?} {users:?}", graph.role(named));
+                    let _ = write!(acc, "{named:?} {:?} {users:?}", graph.role(named).map(trusted));
                 }
                 let _ = write!(acc, "{:?}", graph.providers(&account));
             }
@@ -723,6 +723,11 @@ fn env_view(graph: &Graph, namespace: &Text, spec: &PodSpec, acc: &mut String) {
     for it in spec.containers.iter().flat_map(|it| &it.env_from) {
         let _ = write!(acc, "{:?}", graph.key_names(&it.of.reference(namespace)));
     }
+}
+
+/// As much of a role as they read who do not use it.
+fn trusted(it: &IamRole) -> (&Arn, &Text, &Document) {
+    (&it.arn, &it.id, &it.trust)
 }
 
 fn roles_view(graph: &Graph, association: &Association, acc: &mut String) {

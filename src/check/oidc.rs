@@ -217,8 +217,6 @@ struct Site<'a> {
     account: AccountId,
     issuer: Issuer,
     provider: Knowledge<&'a OidcProvider>,
-    /// The roles of the account that ServiceAccounts are annotated with and web identity is used for.
-    roles: Vec<&'a Arn>,
 }
 
 impl<'a> Site<'a> {
@@ -236,8 +234,13 @@ impl<'a> Site<'a> {
             return None;
         }
         let provider = cx.graph.provider(&account, &issuer);
-        let roles = used_roles(cx, &account);
-        (!roles.is_empty()).then(|| Site { arn: arn.clone(), account, issuer, provider, roles })
+        let is_used = used_roles(cx, &account).next().is_some();
+        is_used.then(|| Site { arn: arn.clone(), account, issuer, provider })
+    }
+
+    /// The roles of the account that ServiceAccounts are annotated with and web identity is used for; at least one.
+    fn roles(&self, cx: &Context<'a>) -> impl Iterator<Item = &'a Arn> {
+        used_roles(cx, &self.account)
     }
 
     fn is_foreign(&self, cx: &Context<'_>) -> bool {
@@ -247,18 +250,21 @@ impl<'a> Site<'a> {
 }
 
 /// The roles of an account that ServiceAccounts are annotated with, without an association above the annotation.
-fn used_roles<'a>(cx: &Context<'a>, account: &AccountId) -> Vec<&'a Arn> {
-    let graph = cx.graph;
-    let named = graph.named_roles().filter(|it| it.is_iam_role());
-    named
-        .filter(|it| it.account().as_ref() == Some(account))
-        .filter(|it| web_identities(cx, it).next().is_some())
-        .collect()
+fn used_roles<'a>(
+    cx: &Context<'a>,
+    account: &AccountId,
+) -> impl Iterator<Item = &'a Arn> + use<'a> {
+    let cx = *cx;
+    let named = cx.graph.named_roles_in(account).filter(|it| it.is_iam_role());
+    named.filter(move |it| is_used(&cx, it))
+}
+
+fn is_used(cx: &Context<'_>, role: &Arn) -> bool {
+    web_identities(cx, role).next().is_some()
 }
 
 /// The ServiceAccounts that use a role by web identity.
-fn web_identities<'a>(cx: &Context<'a>, role: &Arn) -> impl Iterator<Item = &'a SaKey> {
+fn web_identities<'a>(cx: &Context<'a>, role: &Arn) -> impl Iterator<Item = &'a SaKey> + use<'a> {
     let graph = cx.graph;
-    let keys: Vec<_> = graph.annotated_with(role).collect();
-    keys.into_iter().filter(|it| !graph.association_of(it).is_known())
+    graph.annotated_with(role).filter(|it| !graph.association_of(it).is_known())
 }

@@ -21,8 +21,8 @@ pub(crate) struct Overview {
 
 impl Overview {
     pub fn of(cx: Context<'_>) -> Overview {
-        let accounts: BTreeSet<_> = cx.graph.named_roles().filter_map(|it| it.account()).collect();
-        let recreated = accounts.into_iter().filter(|it| oidc::recreated(&cx, it).is_some());
+        let accounts = cx.graph.named_accounts().cloned();
+        let recreated = accounts.filter(|it| oidc::recreated(&cx, it).is_some());
         Overview {
             recreated: recreated.collect(),
             without_webhook: cx.graph.webhook() == Knowledge::Absent,

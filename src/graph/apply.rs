@@ -1,7 +1,7 @@
 //! Changes carried out: one at a time, gathering what they concern.
 
 use crate::{
-    fact::{Change, Fact, Knowledge, Scope, ServiceAccount, SourceState},
+    fact::{Change, Fact, IamRole, Knowledge, Scope, ServiceAccount, SourceState},
     graph::{
         Graph,
         scope::Reading,
@@ -24,8 +24,9 @@ impl Graph {
     /// A unit is returned when something changed that it leads to by name: its own fact and what is known of it; the
     /// owners of a pod; the ServiceAccount with its namespace, annotation, association, their roles and those roles'
     /// providers; the pods and workloads of a ServiceAccount for the ServiceAccount itself; ServiceAccounts of the same
-    /// name elsewhere when what they declare changes; roles that name it, that it names, or whose name it could have
-    /// been mistaken for; its node; the objects of its `envFrom`; whatever exists once in the cluster.
+    /// name elsewhere when what they declare changes; roles that it names or whose name it could have been mistaken
+    /// for; the trust of roles that only name it; its node; the objects of its `envFrom`; whatever exists once in the
+    /// cluster.
     /// Not tracked: what a rule reads by iterating over everything, and, for a pod, the other pods of its
     /// ServiceAccount and of its owner.
     pub fn apply(&mut self, change: Change) -> Vec<Ref> {
@@ -67,6 +68,16 @@ impl Graph {
             self.pods.update(id, pod, mark);
             return;
         }
+        if let Fact::Role(role) = &fact
+            && self.trusts_the_same(role, mark)
+        {
+            // What polls and reads on demand bring in: tags, policies, the time of the last use.
+            self.touch_role(&role.arn, acc);
+            outdated.map(|it| self.said.remove(it));
+            self.take(&slot);
+            self.insert(fact, mark);
+            return;
+        }
         let before = self.extra(&slot);
         self.touch(&slot, acc);
         outdated.map(|it| self.said.remove(it));
@@ -75,6 +86,15 @@ impl Graph {
         self.touch(&slot, acc);
         let after = self.extra(&slot);
         self.touch_extra(&slot, before, after, acc);
+    }
+
+    /// Whether the role is held, and differs at most in what neither its provider nor those whom it trusts read.
+    fn trusts_the_same(&self, new: &IamRole, mark: Mark) -> bool {
+        self.roles.get(&new.arn).is_some_and(|it| {
+            let old = &it.fact;
+            let same = old.id == new.id && old.created == new.created && old.trust == new.trust;
+            same && it.mark.cached == mark.cached
+        })
     }
 
     fn drop_fact(&mut self, slot: &Slot, acc: &mut Touched) {

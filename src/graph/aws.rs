@@ -109,6 +109,19 @@ impl Graph {
         self.roles.named()
     }
 
+    /// As `named_roles`, of one account.
+    pub fn named_roles_in<'a>(
+        &'a self,
+        account: &AccountId,
+    ) -> impl Iterator<Item = &'a Arn> + use<'a> {
+        self.roles.named_in(account)
+    }
+
+    /// The accounts that named roles belong to. Sorted.
+    pub fn named_accounts(&self) -> impl Iterator<Item = &AccountId> {
+        self.roles.named_accounts()
+    }
+
     /// The ServiceAccounts whose annotation is exactly this text. Sorted.
     pub fn annotated_with<'a>(&'a self, role: &Arn) -> impl Iterator<Item = &'a SaKey> + use<'a> {
         self.roles.annotated(role)

@@ -109,7 +109,7 @@ impl Roles {
         self.named_in.contains_key(account)
     }
 
-    pub fn named_in(&self, account: &AccountId) -> impl Iterator<Item = &Arn> {
+    pub fn named_in<'a>(&'a self, account: &AccountId) -> impl Iterator<Item = &'a Arn> + use<'a> {
         self.named_in.get(account).into_iter().flat_map(|it| it.keys())
     }
 

@@ -58,7 +58,10 @@ impl Graph {
                 self.touch_readers(of, namespace, acc);
             }
             Ref::Association(id) => self.touch_association(id, acc),
-            Ref::Role(arn) => self.touch_role(arn, acc),
+            Ref::Role(arn) => {
+                self.touch_role(arn, acc);
+                self.touch_trust(arn, acc);
+            }
             Ref::Provider(arn) => self.touch_provider(arn, acc),
         }
     }
@@ -95,7 +98,9 @@ impl Graph {
         let seat = self.seats.get(&key.namespace, &key.name);
         let held = seat.and_then(|it| it.account.as_ref());
         if let Some(role) = held.and_then(|it| it.fact.role_arn()).filter(|it| !it.is_empty()) {
-            self.touch_one_role(&Arn::new(role.clone()), acc);
+            let role = Arn::new(role.clone());
+            self.touch_one_role(&role, acc);
+            self.touch_expected_of(&role, acc);
         }
     }
 
@@ -202,11 +207,18 @@ impl Graph {
         self.touch_namesakes(&key.name, acc);
         for arn in roles_of(&held.fact) {
             self.touch_one_role(arn, acc);
+            self.touch_expected_of(arn, acc);
+        }
+        // Where there is an association the annotation needs no provider.
+        let seat = self.seats.get(&key.namespace, &key.name);
+        let account = seat.and_then(|it| it.account.as_ref());
+        if let Some(role) = account.and_then(|it| it.fact.role_arn()) {
+            self.touch_expected_of(&Arn::new(role.clone()), acc);
         }
     }
 
-    /// Units that read a role, or would: those that name it, that it names, or that name one it could be mistaken for.
-    fn touch_role(&self, arn: &Arn, acc: &mut Touched) {
+    /// Units that read a role, or would: those that name it, or that name one it could be mistaken for.
+    pub(crate) fn touch_role(&self, arn: &Arn, acc: &mut Touched) {
         if self.is_node_role(arn) {
             self.touch_everything(acc);
         }
@@ -215,6 +227,12 @@ impl Graph {
         for alike in self.roles.named_alike(arn) {
             self.touch_users(alike, acc);
         }
+    }
+
+    /// Units that read whether a role is there and whom it trusts: those that its trust policy names, and the provider
+    /// that its account should have.
+    fn touch_trust(&self, arn: &Arn, acc: &mut Touched) {
+        self.touch_expected_of(arn, acc);
         let Some(naming) = self.roles.trust_of(arn) else { return };
         for key in &naming.subjects {
             self.touch_identity(key, acc);
@@ -271,14 +289,17 @@ impl Graph {
         }
     }
 
-    /// The role's unit and the provider that its account should have.
+    /// The provider that the account of a role should have, for it counts the roles that need it.
+    pub(crate) fn touch_expected_of(&self, role: &Arn, acc: &mut Touched) {
+        if let Some(account) = role.account() {
+            self.touch_expected(&account, acc);
+        }
+    }
+
     pub(crate) fn touch_one_role(&self, arn: &Arn, acc: &mut Touched) {
         acc.wants.insert(Ref::Role(arn.clone()));
         if self.roles.get(arn).is_some() || self.roles.is_named(arn) {
             acc.refs.insert(Ref::Role(arn.clone()));
-        }
-        if let Some(account) = arn.account() {
-            self.touch_expected(&account, acc);
         }
     }
 

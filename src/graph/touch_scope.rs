@@ -69,6 +69,7 @@ impl Graph {
                 for seat in self.seats.iter().filter(|it| it.associations.is_empty()) {
                     self.touch_identity(&seat.key, acc);
                 }
+                acc.refs.extend(self.expected_providers().map(Ref::Provider));
                 true
             }
             Scope::Roles { account } => {
@@ -108,6 +109,7 @@ impl Graph {
                 self.touch_users(role, acc);
             }
         }
+        self.touch_expected(&account, acc);
     }
 
     fn touch_missing_providers(&self, account: &Text, acc: &mut Touched) {

@@ -6,7 +6,7 @@ use crate::{
         oidc::{Site, recreated},
     },
     fact::{Knowledge, OidcProvider},
-    ident::{Issuer, Ref},
+    ident::{Arn, Issuer, Ref},
     identity::near_miss,
 };
 
@@ -15,7 +15,7 @@ const QUOTA: usize = 100;
 
 /// OIDC-01, 02, 03, 09 and 10: exactly one of them for a provider that is missing.
 pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    let Some(site) = missing(cx, unit) else { return };
+    let Some((site, roles)) = missing(cx, unit) else { return };
     let nearest = nearest(cx, &site);
     let code = match &nearest {
         Some((it, _)) => it.code(),
@@ -30,7 +30,7 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         Some((it, provider)) => it.sentence(&site, provider),
         None => format!("account {} has no OIDC provider for `{}`", site.account, site.issuer),
     };
-    let n_roles = site.roles.len();
+    let n_roles = roles.len();
     let finding = acc.push(
         Subject::provider(&site.arn),
         format!("{message} ({n_roles} annotated {})", if n_roles == 1 { "role" } else { "roles" }),
@@ -45,7 +45,7 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
 
 /// OIDC-11.
 pub(crate) fn quota(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    let Some(site) = missing(cx, unit) else { return };
+    let Some((site, _)) = missing(cx, unit) else { return };
     let Some(all) = cx.graph.providers(&site.account).known() else { return };
     if all.len() < QUOTA {
         return;
@@ -83,18 +83,19 @@ pub(crate) fn no_issuer(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     );
 }
 
-/// The site when its provider is known to be absent and no recreated cluster explains it.
-fn missing<'a>(cx: &Context<'a>, unit: &Ref) -> Option<Site<'a>> {
-    let mut site = Site::of(cx, unit)?;
+/// The site when its provider is known to be absent and no recreated cluster explains it, with the roles that need it.
+fn missing<'a>(cx: &Context<'a>, unit: &Ref) -> Option<(Site<'a>, Vec<&'a Arn>)> {
+    let site = Site::of(cx, unit)?;
     if site.provider != Knowledge::Absent || recreated(cx, &site.account).is_some() {
         return None;
     }
+    let mut roles: Vec<_> = site.roles(cx).collect();
     if site.is_foreign(cx) {
         // An account that has none of the annotated roles either is a wrong account (ANN-06, ANN-08).
         let graph = cx.graph;
-        site.roles.retain(|it| crate::check::judge::settled_role(graph, it) != Knowledge::Absent);
+        roles.retain(|it| crate::check::judge::settled_role(graph, it) != Knowledge::Absent);
     }
-    (!site.roles.is_empty()).then_some(site)
+    (!roles.is_empty()).then_some((site, roles))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,7 +23,7 @@ pub(crate) fn client_id(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some(provider) = site.provider.as_ref().known() else { return };
     let Some(detail) = provider.detail.as_ref().known() else { return };
     let mut refused: BTreeMap<Text, Vec<&SaKey>> = BTreeMap::new();
-    for key in site.roles.iter().flat_map(|it| web_identities(cx, it)) {
+    for key in site.roles(cx).flat_map(|it| web_identities(cx, it)) {
         let Some(sa) = cx.graph.service_account(key).known() else { continue };
         let audience = sa.annotation(ServiceAccount::AUDIENCE);
         let audience = audience.cloned().unwrap_or_else(|| AUDIENCE.into());
@@ -112,7 +112,7 @@ pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         return;
     }
     let mut missing: BTreeMap<Arn, Vec<&Arn>> = BTreeMap::new();
-    for role in &site.roles {
+    for role in site.roles(cx) {
         let Some(known) = judge::settled_role(cx.graph, role).known() else { continue };
         let Ok(policy) = &known.trust.parsed else { continue };
         let issuers = near_miss::eks_issuers(policy);

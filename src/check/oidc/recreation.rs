@@ -3,7 +3,7 @@
 use crate::{
     check::{
         Acc, Context, Evidence, Fix, Subject, judge,
-        oidc::{Site, used_roles},
+        oidc::{Site, is_used},
     },
     fact::{Knowledge, OtherClusters, Scope},
     ident::{AccountId, Arn, Issuer, Ref},
@@ -40,8 +40,9 @@ pub(crate) fn recreated(cx: &Context<'_>, account: &AccountId) -> Option<Recreat
         return None;
     }
     let mut res: Option<Recreated> = None;
-    for arn in used_roles(cx, account) {
-        let Some(role) = judge::settled_role(graph, arn).known() else { continue };
+    // The cheap questions first: this is asked whenever a role changes, of every role that is named.
+    for arn in graph.named_roles_in(account) {
+        let Some(role) = graph.role(arn).known() else { continue };
         let Ok(policy) = &role.trust.parsed else { continue };
         // A role as old as the cluster was written for it; only the missing provider says otherwise.
         let older = role.created.zip(cluster_created).is_some_and(|(role, cluster)| role < cluster);
@@ -54,6 +55,9 @@ pub(crate) fn recreated(cx: &Context<'_>, account: &AccountId) -> Option<Recreat
         }
         let mut dead = issuers.into_iter().filter(|it| is_dead(it, &issuer, others));
         let Some(old) = dead.next() else { continue };
+        if !judge::settled_role(graph, arn).is_known() || !is_used(cx, arn) {
+            continue;
+        }
         let found = res.get_or_insert_with(|| Recreated { old, roles: Vec::new() });
         found.roles.push(arn.clone());
     }
