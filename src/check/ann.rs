@@ -282,7 +282,11 @@ fn evidence(cx: &IdentityContext<'_>, found: &str, needed: impl Into<String>) ->
 
 /// Annotate with `role`, then restart what runs now.
 fn annotate(cx: &IdentityContext<'_>, role: &str) -> Vec<Fix> {
-    let mut res = vec![Fix::annotate(cx.key, role)];
+    let mut fix = Fix::annotate(cx.key, role);
+    if let Some(it) = manager(cx) {
+        fix.title = format!("{}; {it} puts the old one back unless it is told too", fix.title);
+    }
+    let mut res = vec![fix];
     res.extend(restarts(cx));
     res
 }
@@ -290,6 +294,22 @@ fn annotate(cx: &IdentityContext<'_>, role: &str) -> Vec<Fix> {
 fn restarts(cx: &IdentityContext<'_>) -> impl Iterator<Item = Fix> {
     let running = cx.cx.graph.workloads_of(cx.key).filter(|it| !it.completed);
     running.map(|it| Fix::restart(&it.namespace, &it.name, Some(it))).take(MOST_RESTARTS)
+}
+
+/// Who writes the ServiceAccount again with every deployment.
+fn manager(cx: &IdentityContext<'_>) -> Option<&'static str> {
+    let sa = cx.sa.as_ref().known()?;
+    let by_label = sa.label("app.kubernetes.io/managed-by").map(|it| it.to_lowercase());
+    let by_field = sa.annotation_manager.as_deref().unwrap_or_default();
+    if by_label.as_deref() == Some("helm") || by_field == "helm" {
+        Some("Helm")
+    } else if sa.label("argocd.argoproj.io/instance").is_some() || by_field.contains("argocd") {
+        Some("Argo CD")
+    } else if by_field == "eks" {
+        Some("the EKS add-on")
+    } else {
+        None
+    }
 }
 
 /// A ServiceAccount that a whole namespace shares is not restarted by a list of commands.

@@ -3,6 +3,7 @@
 use crate::{
     check::{Applicability, Context, Fix},
     fact::Workload,
+    iam,
     ident::{AccountId, Arn, Issuer, SaKey, Text, WorkloadKind},
 };
 
@@ -174,6 +175,28 @@ impl Fix {
                 ),
             ],
         }
+    }
+
+    /// As `trust`, with the whole policy as it should be; `None` when it cannot be written as JSON.
+    pub(crate) fn trust_policy(
+        id: &'static str,
+        title: String,
+        role: &Arn,
+        policy: &iam::Policy,
+    ) -> Option<Fix> {
+        let document = policy.to_json()?;
+        let mut res = Fix::trust(id, title, role);
+        let name = quote(role.name().unwrap_or(role.as_str()));
+        res.commands = vec![
+            format!(
+                "aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument > trust-before.json"
+            ),
+            format!(
+                "aws iam update-assume-role-policy --role-name {name} --policy-document {}",
+                quote(&document)
+            ),
+        ];
+        Some(res)
     }
 
     /// FX-PIA-CREATE.

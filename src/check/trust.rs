@@ -181,31 +181,56 @@ pub(crate) fn principals(policy: &iam::Policy) -> String {
 }
 
 fn offer(told: &Told<'_>, finding: &mut Finding) {
-    let Told { cx, role, fault, .. } = told;
-    let fix = match told.diagnosis.repair {
-        Repair::Edit if fault.needed.is_empty() => {
-            Fix::trust("FX-TRUST-EDIT", format!("remove {} in trust.json", fault.path), role)
+    let Told { cx, role, fault, diagnosis, .. } = told;
+    let (id, title) = match diagnosis.repair {
+        Repair::Edit if fault.what == What::Condition(near_miss::Condition::UnknownOperator) => {
+            let title = format!("look at {}: nobody can say what it does", fault.path);
+            finding.fixes.push(Fix::by_hand("FX-NONE", title, Vec::new()));
+            return;
         }
-        Repair::Edit => {
-            let title = format!("in trust.json set {} to `{}`", fault.path, fault.needed);
-            Fix::trust("FX-TRUST-EDIT", title, role)
+        Repair::Edit => ("FX-TRUST-EDIT", edit(fault)),
+        Repair::Split => ("FX-TRUST-EDIT", "divide the statement into one for each cluster".into()),
+        Repair::Add => {
+            let title = format!("append a statement that lets `{}` in", cx.key.subject());
+            ("FX-TRUST-ADD", title)
         }
-        Repair::Split => Fix::trust(
-            "FX-TRUST-EDIT",
-            "in trust.json divide the statement into one for each cluster".into(),
-            role,
-        ),
-        Repair::Add => match add_statement(cx, role) {
-            Some(it) => it,
-            None => return,
-        },
-        Repair::Narrow => Fix::by_hand(
-            "FX-NONE",
-            format!("narrow {} so that it no longer matches `{}`", fault.path, cx.key.subject()),
-            Vec::new(),
-        ),
+        Repair::Narrow => {
+            let subject = cx.key.subject();
+            let title = format!("narrow {} so that it no longer matches `{subject}`", fault.path);
+            finding.fixes.push(Fix::by_hand("FX-NONE", title, Vec::new()));
+            return;
+        }
     };
-    finding.fixes.push(fix);
+    // The repaired policy mends every fault of the statement, which is what a person wants to save.
+    let repaired = diagnosis.repaired.as_ref();
+    let fix = repaired.and_then(|it| Fix::trust_policy(id, title.clone(), role, it));
+    finding.fixes.push(fix.unwrap_or_else(|| Fix::trust(id, title, role)));
+}
+
+/// The edit of one fault, as an imperative.
+fn edit(fault: &Fault) -> String {
+    let Fault { path, found, needed, .. } = fault;
+    if needed.is_empty() {
+        return format!("remove {path}");
+    }
+    match fault.what {
+        What::Key(_) => format!("rename the condition key `{found}` to `{needed}`"),
+        What::Subject(near_miss::Subject::Wildcard) => {
+            format!("move the subject `{found}` from StringEquals to {needed}")
+        }
+        What::Principal(near_miss::Principal::WrongType) => {
+            format!("move `{needed}` to Principal.Federated")
+        }
+        What::Action(_)
+        | What::Principal(_)
+        | What::Subject(_)
+        | What::Audience(_)
+        | What::Condition(_)
+        | What::TwoIssuers
+        | What::Conflict
+        | What::Deny
+        | What::NoStatement => format!("set {path} to `{needed}`"),
+    }
 }
 
 /// FX-TRUST-ADD; `None` while issuer or account are not known.
@@ -213,11 +238,13 @@ pub(crate) fn add_statement(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix>
     let issuer = cx.issuer()?;
     let provider = issuer.provider_arn(&role.partition()?, &role.account()?);
     let statement = fix::web_identity_statement(&provider, &issuer, cx.key);
-    Some(Fix::trust(
-        "FX-TRUST-ADD",
-        format!("append to Statement in trust.json: {statement}"),
-        role,
-    ))
+    let title = format!("append a statement that lets `{}` in", cx.key.subject());
+    let known = crate::check::judge::settled_role(cx.cx.graph, role).known()?;
+    let mut policy = known.trust.parsed.clone().ok()?;
+    let added = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+    let added = iam::Document::parse(added.as_str(), iam::Kind::Trust).parsed.ok()?;
+    policy.statements.extend(added.statements);
+    Fix::trust_policy("FX-TRUST-ADD", title, role, &policy)
 }
 
 /// Whether the policy as it stands lets the ServiceAccount in, provider or not.

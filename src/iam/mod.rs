@@ -10,6 +10,7 @@ mod glob;
 mod json;
 mod operator;
 mod parse;
+mod render;
 mod principal;
 mod read;
 mod variable;

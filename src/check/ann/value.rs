@@ -9,6 +9,7 @@ use crate::{
     fact::{Knowledge, ServiceAccount},
     graph::Graph,
     ident::Arn,
+    identity::Signature,
 };
 
 /// Account ids that AWS uses in its documentation.
@@ -53,7 +54,10 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc) {
         Fault::Malformed | Fault::NotARole(_) | Fault::Placeholder(_) => None,
     };
     let role = role.or_else(|| naming(cx).map(|it| it.to_string()));
-    let shown: String = value.chars().take(SHOWN).collect();
+    // A line break is what is wrong here, and must be seen.
+    let escaped =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let shown: String = value.chars().take(SHOWN).map(escaped).collect();
     let needed = role.clone().unwrap_or_else(|| "arn:PARTITION:iam::ACCOUNT:role/NAME".to_owned());
     let finding = acc.push(
         Subject::service_account(cx.key, cx.annotated_role()),
@@ -61,7 +65,9 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc) {
         evidence(cx, &shown, needed),
     );
     if value.chars().count() < MIN_ROLE_ARN {
-        finding.signature = Some(crate::identity::Signature::E07);
+        finding.signature = Some(Signature::E07);
+    } else if Arn::from(&**value).is_iam_role() {
+        finding.signature = Some(Signature::E05);
     }
     match role {
         Some(it) => finding.fixes = annotate(cx, &it),
