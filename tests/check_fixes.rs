@@ -26,8 +26,12 @@ fn fixes_heal() {
         let world = World::parse(path.to_str().unwrap(), &text, now()).unwrap();
         let (graph, ledger) = judge(lab::changes(&world));
         for finding in ledger.findings() {
+            // A recreated cluster needs all of them: the provider and every role.
+            let together: Vec<String> =
+                finding.fixes.iter().flat_map(|it| it.commands.clone()).collect();
             for fix in &finding.fixes {
-                let Some(changes) = carry_out(&graph, finding, &fix.commands) else { continue };
+                let commands = if finding.code == "OIDC-04" { &together } else { &fix.commands };
+                let Some(changes) = carry_out(&graph, finding, commands) else { continue };
                 let all = lab::changes(&world).into_iter().chain(changes).collect();
                 let (_, after) = judge(all);
                 let same =
@@ -64,10 +68,8 @@ fn carry_out(graph: &Graph, finding: &Finding, commands: &[String]) -> Option<Ve
                     return None;
                 }
                 let name = value("--role-name")?;
-                let role = finding.subject.arn.clone()?;
-                // ANN-14 and TRUST-DOC-02 edit the annotated role, which is the finding's.
-                assert_eq!(role.name(), Some(name));
-                let mut role = graph.role(&role).known()?.clone();
+                let account = finding.subject.arn.as_ref()?.account()?;
+                let mut role = graph.role_by_name(&account, name)?.clone();
                 role.trust = Arc::new(iam::Document::parse(document, iam::Kind::Trust));
                 assert!(role.trust.parsed.is_ok(), "{document}");
                 res.push(Change::Upsert(Box::new(Fact::Role(role))));

@@ -280,7 +280,7 @@ pub const ROWS: &[Row] = &[
         rule: Rule::Identity(|cx, acc| {
             trust::report(cx, acc, |it| {
                 format!(
-                    "the trust policy of `{}` still has the placeholder `{}`",
+                    "in the trust policy of `{}`, `{}` was never filled in",
                     it.role, it.fault.found
                 )
             })

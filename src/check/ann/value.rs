@@ -4,6 +4,7 @@ use crate::{
     check::{
         Acc, Evidence, IdentityContext, Subject,
         ann::{annotate, evidence, naming},
+        judge,
         trust::web_identity_applies,
     },
     fact::{Knowledge, ServiceAccount},
@@ -44,6 +45,9 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc) {
         return;
     }
     let Some(value) = cx.annotation else { return };
+    if judge::settled_role(cx.cx.graph, &Arn::new(value.clone())).is_known() {
+        return;
+    }
     let faults = faults(value, &|account| is_ours(cx.cx.graph, account));
     let Some(fault) = faults.into_iter().find(|it| it.code() == acc.code()) else { return };
     let clean = bare(value);
@@ -226,10 +230,15 @@ fn placeholder(value: &str, is_ours: &dyn Fn(&str) -> bool) -> Option<String> {
             return Some("xxxxxx".into());
         }
     }
-    if let Some(it) = PLACEHOLDERS.iter().find(|it| value.contains(**it)) {
+    let arn = Arn::from(bare(value).as_str());
+    // A role may well be called `MY_IAM_ROLE`: in a well-formed ARN only a name that is nothing else counts.
+    let is_meant = |word: &str| {
+        if arn.is_iam_role() { arn.name() == Some(word) } else { value.contains(word) }
+    };
+    if let Some(it) = PLACEHOLDERS.iter().find(|it| is_meant(it)) {
         return Some((*it).to_owned());
     }
-    let account = Arn::from(bare(value).as_str()).account()?;
+    let account = arn.account()?;
     let documented = DOCUMENTATION_ACCOUNTS.contains(&account.as_str());
     (documented && !is_ours(account.as_str())).then(|| account.to_string())
 }
@@ -244,8 +253,11 @@ fn is_ours(graph: &Graph, account: &str) -> bool {
     }
 }
 
-/// Whether a well-formed ARN was copied from the documentation or a template.
+/// Whether a well-formed ARN was copied from the documentation or a template; never of a role that exists.
 pub(crate) fn is_placeholder(cx: &IdentityContext<'_>, role: &Arn) -> bool {
+    if judge::settled_role(cx.cx.graph, role).is_known() {
+        return false;
+    }
     placeholder(role.as_str(), &|account| is_ours(cx.cx.graph, account)).is_some()
 }
 
@@ -281,6 +293,8 @@ mod tests {
         check("arn:aws:iam::xxxxxxxxxxxx:role/app", &[placeholder("xxxxxx")]);
         check("arn:aws:iam::<account id>:role/app", &[placeholder("<account id>")]);
         check("arn:aws:iam::${AWS_ACCOUNT}:role/app", &[placeholder("$AWS_ACCOUNT")]);
+        check("arn:aws:iam::111122223333:role/MY_IAM_ROLE", &[]);
+        check("arn:aws:iam::111122223333:role/ROLE_NAME", &[placeholder("ROLE_NAME")]);
         check("app", &[Fault::RoleName("app".into())]);
         check("team/app", &[Fault::RoleName("team/app".into())]);
         check(" app ", &[Fault::Whitespace, Fault::RoleName("app".into())]);

@@ -6,6 +6,7 @@ use crate::{
         oidc::{Site, is_used},
     },
     fact::{Knowledge, OtherClusters, Scope},
+    iam,
     ident::{AccountId, Arn, Issuer, Ref},
     identity::near_miss,
 };
@@ -87,9 +88,17 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         finding.signature = Some(crate::identity::Signature::E05);
     }
     for role in &found.roles {
-        let title = format!("write `{}` instead of `{}` in trust.json", site.issuer, found.old);
-        finding.fixes.push(Fix::trust("FX-TRUST-ADD", title, role));
+        finding.fixes.extend(rewrite(cx, role, &found.old, &site.issuer));
     }
+}
+
+/// The same policy with the new issuer wherever the old one stood, which nobody else can be using.
+fn rewrite(cx: &Context<'_>, role: &Arn, old: &Issuer, new: &Issuer) -> Option<Fix> {
+    let known = judge::settled_role(cx.graph, role).known()?;
+    let raw = known.trust.raw.replace(old.as_str(), new.as_str());
+    let policy = iam::Document::parse(raw, iam::Kind::Trust).parsed.ok()?;
+    let title = format!("write `{new}` instead of `{old}` into the trust policy of `{role}`");
+    Fix::trust_policy("FX-TRUST-ADD", title, role, &policy)
 }
 
 /// An EKS issuer whose region was listed and has no such cluster. A typing error of ours or a placeholder is none.
