@@ -88,7 +88,11 @@ fn every_reported_code_has_a_scenario_that_has_it_and_one_that_has_not() {
 
 #[test]
 fn one_change_at_a_time_comes_to_the_same() {
-    for path in scenarios() {
+    // One a code is enough: what differs between them is what is found, not how it comes.
+    let of_code = |it: &PathBuf| {
+        it.ends_with("fires.yaml") || it.parent().is_some_and(|it| it.ends_with("healthy"))
+    };
+    for path in scenarios().into_iter().filter(of_code) {
         let text = fs::read_to_string(&path).unwrap();
         let world = World::parse(path.to_str().unwrap(), &text, now()).unwrap();
         let mut graph = Graph::default();
