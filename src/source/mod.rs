@@ -13,14 +13,14 @@ use crate::{
     event::{Event, Generation},
     ident::{Ref, Text, Timestamp},
 };
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
 
 /// Everything a session needs to know, resolved from flags, environment and configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The kubeconfig context; `None`: the current one.
     pub context: Option<String>,
@@ -45,6 +45,19 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Watch on (dashboard) or end after the first complete answer of every scope (`check`).
     pub follow: bool,
+}
+
+impl fmt::Debug for Settings {
+    /// Without the environment, which holds secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("context", &self.context)
+            .field("cluster", &self.cluster)
+            .field("region", &self.region)
+            .field("profile", &self.profile)
+            .field("follow", &self.follow)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A role that reads another account.

@@ -15,14 +15,16 @@ use aws_runtime::env_config::{
 };
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_types::os_shim_internal;
-use std::{borrow::Cow, collections::HashMap, path::PathBuf};
+use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf};
 
 /// The variables of a session. An empty value is an unset one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Env(HashMap<String, String>);
 
 /// The profile files as read at one moment, with the profile that is selected.
-#[derive(Clone, Debug)]
+///
+/// Not `Debug`: the sections hold secret keys.
+#[derive(Clone)]
 pub(crate) struct Profiles {
     env: os_shim_internal::Env,
     /// The contents, for the SDK's own provider; it redacts them in its `Debug`.
@@ -38,6 +40,13 @@ pub(crate) struct Endpoints {
     pub(crate) sts: Option<String>,
     pub(crate) iam: Option<String>,
     pub(crate) eks: Option<String>,
+}
+
+impl fmt::Debug for Env {
+    /// Names only: some values are secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Env {
@@ -159,5 +168,51 @@ async fn read(env: &Env, variable: &str, default: &str) -> Result<String, String
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(it) if it.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(it) => Err(format!("failed to read `{}`: {it}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Env {
+        let pairs: Vec<_> = pairs.iter().map(|(name, it)| ((*name).into(), (*it).into())).collect();
+        Env::new(&pairs)
+    }
+
+    #[test]
+    fn values_are_never_printed() {
+        let text = format!("{:?}", env(&[("AWS_SECRET_ACCESS_KEY", "hunter2"), ("EMPTY", " ")]));
+        assert_eq!(text, "{\"AWS_SECRET_ACCESS_KEY\"}");
+    }
+
+    #[tokio::test]
+    async fn endpoints_by_precedence() {
+        const CONFIG: &str = "
+[default]
+endpoint_url = http://profile
+services = local
+[services local]
+eks =
+  endpoint_url = http://profile-eks
+";
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("config");
+        std::fs::write(&path, CONFIG).expect("written");
+        let path = path.display().to_string();
+        let check = async |more: &[(&str, &str)], expected: [Option<&str>; 3]| {
+            let mut pairs = vec![("AWS_CONFIG_FILE", path.as_str())];
+            pairs.extend(more);
+            let profiles = Profiles::load(&env(&pairs), None).await.expect("readable");
+            assert_eq!(profiles.endpoints().all(), expected, "{more:?}");
+        };
+        let profile = Some("http://profile");
+        check(&[], [profile, profile, Some("http://profile-eks")]).await;
+        let all = ("AWS_ENDPOINT_URL", "http://all");
+        check(&[all], [Some("http://all"); 3]).await;
+        let iam = ("AWS_ENDPOINT_URL_IAM", "http://iam");
+        check(&[all, iam], [Some("http://all"), Some("http://iam"), Some("http://all")]).await;
+        check(&[iam], [profile, Some("http://iam"), Some("http://profile-eks")]).await;
+        check(&[all, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")], [None; 3]).await;
     }
 }

@@ -67,6 +67,7 @@ fn proxy(env: &Env) -> Result<ProxyConfig, String> {
     let Some(url) = url else { return Ok(ProxyConfig::disabled()) };
     let except = env.first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
     let except = format!("localhost,127.0.0.1,::1,169.254.169.254,169.254.170.2,{except}");
+    let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     // The URL may hold a password, so it is not repeated.
     let proxy = ProxyConfig::https(url).map_err(|_| "failed to read the proxy URL".to_owned())?;
     Ok(proxy.no_proxy(except))
