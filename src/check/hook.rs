@@ -5,7 +5,7 @@ use crate::{
         Acc, Applicability, Confidence, ContainerContext, Context, Evidence, Fix, PodContext, Row,
         Rule, Severity, Subject, SubjectKind, blocker_or_wrong_id, fix, quote,
     },
-    fact::{Knowledge, PodSpec, Webhook},
+    fact::{Knowledge, PodSpec, ServiceAccount, Webhook},
     ident::{Ref, Text, WorkloadKind},
     identity::{Carried, Mechanism, Signature, csv},
 };
@@ -131,9 +131,13 @@ fn older_than_annotation(pod: &PodContext<'_>, acc: &mut Acc) {
     let names: Vec<&str> = missed.iter().map(|it| &*it.container.name).collect();
     let evidence = vec![
         Evidence {
-            place: format!("pod {}/{} creationTimestamp", pod.pod.namespace, pod.pod.name),
-            found: born.to_string(),
-            needed: format!("after the annotation of {changed}"),
+            place: format!(
+                "ServiceAccount {} annotation {}",
+                pod.identity.key,
+                ServiceAccount::ROLE_ARN
+            ),
+            found: format!("changed at {changed}, after the pod was created"),
+            needed: "a pod created after it".into(),
         },
         Evidence {
             place: format!("containers {} env AWS_ROLE_ARN", names.join(", ")),
@@ -165,10 +169,7 @@ fn older_role(pod: &PodContext<'_>, acc: &mut Acc) {
             Subject::pod(pod.pod),
             format!("carries `{carried}`, the annotation says `{declared}`"),
             vec![Evidence {
-                place: format!(
-                    "pod {}/{} container {} env AWS_ROLE_ARN",
-                    pod.pod.namespace, pod.pod.name, it.container.name
-                ),
+                place: format!("container {} env AWS_ROLE_ARN", it.container.name),
                 found: carried.to_string(),
                 needed: declared.to_string(),
             }],
@@ -236,7 +237,7 @@ fn opted_out(pod: &PodContext<'_>, acc: &mut Acc) {
         Subject::pod(pod.pod),
         format!("opts out of injection by the label `{}`", PodSpec::SKIP_WEBHOOK),
         vec![Evidence {
-            place: format!("pod {}/{} metadata.labels", pod.pod.namespace, pod.pod.name),
+            place: "metadata.labels".into(),
             found: PodSpec::SKIP_WEBHOOK.into(),
             needed: "no such label".into(),
         }],
@@ -266,12 +267,7 @@ fn skipped(pod: &PodContext<'_>, acc: &mut Acc) {
             Subject::container(pod.pod, it.container),
             format!("is left out of injection by the annotation `{}`", PodSpec::SKIP_CONTAINERS),
             vec![Evidence {
-                place: format!(
-                    "pod {}/{} metadata.annotations[{}]",
-                    pod.pod.namespace,
-                    pod.pod.name,
-                    PodSpec::SKIP_CONTAINERS
-                ),
+                place: format!("metadata.annotations[{}]", PodSpec::SKIP_CONTAINERS),
                 found: pod
                     .pod
                     .spec

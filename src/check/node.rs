@@ -39,12 +39,7 @@ fn node_role(pod: &PodContext<'_>, acc: &mut Acc) {
         Subject::pod(pod.pod),
         "carries no identity, so its AWS calls are made with the node's role".into(),
         vec![Evidence {
-            place: format!(
-                "pod {}/{} containers {} env",
-                pod.pod.namespace,
-                pod.pod.name,
-                names.join(", ")
-            ),
+            place: format!("containers {} env", names.join(", ")),
             found: first.chain.because.clone(),
             needed: "AWS_ROLE_ARN or AWS_CONTAINER_CREDENTIALS_FULL_URI".into(),
         }],

@@ -183,15 +183,14 @@ fn is_used(cx: &Context<'_>, key: &SaKey) -> bool {
 fn candidates(cx: &Context<'_>, key: &SaKey) -> Vec<SaKey> {
     let wanted = key.clone();
     let twin = key.clone();
-    let near = cx.graph.identities_in(&key.namespace).cloned().filter(move |it| {
+    let near = cx.graph.identities_in(&key.namespace).filter(move |it| {
         it.name != wanted.name && &*it.name != "default" && is_near(&it.name, &wanted.name)
     });
     let elsewhere = cx
         .graph
         .identities_named(&key.name)
-        .cloned()
         .filter(move |it| it.namespace != twin.namespace && &*it.name != "default");
-    near.chain(elsewhere).collect()
+    near.chain(elsewhere).cloned().collect()
 }
 
 /// A typing error, a missing or a doubled part: at most two edits, or one is the other with a word more.

@@ -48,9 +48,9 @@ fn older(pod: &PodContext<'_>, acc: &mut Acc) {
         ),
         vec![
             Evidence {
-                place: format!("pod {}/{} creationTimestamp", pod.pod.namespace, pod.pod.name),
-                found: born.to_string(),
-                needed: format!("after the association of {created}"),
+                place: format!("association {} createdAt", association.id),
+                found: format!("{created}, after the pod was created"),
+                needed: "a pod created after it".into(),
             },
             Evidence {
                 place: format!(

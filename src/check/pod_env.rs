@@ -122,7 +122,7 @@ fn not_mounted(pod: &PodContext<'_>, acc: &mut Acc) {
             Subject::container(pod.pod, it.container),
             format!("reads its token from `{file}`, which no volume provides"),
             vec![Evidence {
-                place: place(pod, it, TOKEN),
+                place: place(it, TOKEN),
                 found: file.to_string(),
                 needed: "a mount that covers the file".into(),
             }],
@@ -153,7 +153,7 @@ fn other_role(pod: &PodContext<'_>, acc: &mut Acc) {
             Subject::container(pod.pod, it.container),
             format!("sets `{carried}` by hand, the annotation says `{declared}`"),
             vec![Evidence {
-                place: place(pod, it, ROLE),
+                place: place(it, ROLE),
                 found: carried.to_string(),
                 needed: declared.to_string(),
             }],
@@ -174,7 +174,7 @@ fn say(
         Subject::container(pod.pod, it.container),
         message.to_owned(),
         vec![Evidence {
-            place: place(pod, it, missing),
+            place: place(it, missing),
             found: String::new(),
             needed: format!("set together with {}, or neither written by hand", written.join(", ")),
         }],
@@ -182,9 +182,8 @@ fn say(
     finding.fixes.extend(unset(pod, it, written));
 }
 
-fn place(pod: &PodContext<'_>, it: &ContainerContext<'_>, name: &str) -> String {
-    let (namespace, pod) = (&pod.pod.namespace, &pod.pod.name);
-    format!("pod {namespace}/{pod} container {} env {name}", it.container.name)
+fn place(it: &ContainerContext<'_>, name: &str) -> String {
+    format!("container {} env {name}", it.container.name)
 }
 
 fn unset(pod: &PodContext<'_>, it: &ContainerContext<'_>, names: &[&str]) -> Option<Fix> {

@@ -55,10 +55,7 @@ fn keys(pod: &PodContext<'_>, acc: &mut Acc) {
             Subject::container(pod.pod, it.container),
             "has static keys in its environment, so the declared identity is never used".into(),
             vec![Evidence {
-                place: format!(
-                    "pod {}/{} container {} env AWS_ACCESS_KEY_ID",
-                    pod.pod.namespace, pod.pod.name, it.container.name
-                ),
+                place: format!("container {} env AWS_ACCESS_KEY_ID", it.container.name),
                 found: it.chain.because.clone(),
                 needed: "not set".into(),
             }],
@@ -92,10 +89,7 @@ fn files(pod: &PodContext<'_>, acc: &mut Acc) {
             .into_iter()
             .filter(|name| it.container.env(name).is_some_and(EnvValue::is_set))
             .map(|name| Evidence {
-                place: format!(
-                    "pod {}/{} container {} env {name}",
-                    pod.pod.namespace, pod.pod.name, it.container.name
-                ),
+                place: format!("container {} env {name}", it.container.name),
                 found: match it.container.env(name).and_then(EnvValue::literal) {
                     Some(text) => text.to_string(),
                     None => "set".into(),
@@ -130,10 +124,7 @@ fn mounted(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Evidence> 
         place && volume.is_some_and(|it| matches!(it.source, VolumeSource::Secret(_)))
     })?;
     Some(Evidence {
-        place: format!(
-            "pod {}/{} container {} mount {}",
-            pod.pod.namespace, pod.pod.name, it.container.name, mount.path
-        ),
+        place: format!("container {} mount {}", it.container.name, mount.path),
         found: format!("a Secret as volume {}", mount.volume),
         needed: "no credentials file".into(),
     })

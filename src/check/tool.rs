@@ -1,5 +1,7 @@
 //! TOOL: what idscope itself cannot see. Shown, never guessed.
 
+mod freshness;
+
 use crate::{
     check::{
         Acc, Confidence, Context, Evidence, Fix, Row, Rule, Severity, Subject, SubjectKind, judge,
@@ -131,7 +133,7 @@ pub const ROWS: &[Row] = &[
         "A source was complete once and its link is down now; what is shown is as old as it says.",
         "Wait for the reconnect, or press ctrl-r.",
         RBAC,
-        old
+        freshness::old
     ),
     row!(
         "TOOL-PAGE-01",
@@ -142,7 +144,7 @@ pub const ROWS: &[Row] = &[
         "A list call ended before its last page, so what is missing in it is unknown.",
         "Press ctrl-r to read it again.",
         "https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html",
-        truncated
+        freshness::truncated
     ),
     row!(
         "TOOL-PART-01",
@@ -158,7 +160,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// One finding on the cluster, with one line of evidence for each scope.
-fn say(
+pub(in crate::check::tool) fn say(
     cx: &Context<'_>,
     acc: &mut Acc,
     message: String,
@@ -354,58 +356,6 @@ fn nodes_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let found = denied(cx, &|it| *it == Scope::Nodegroups);
     let message = "has node groups that may not be read, so the nodes' role is unknown".into();
     say(cx, acc, message, found.into_values().collect(), Vec::new());
-}
-
-fn old(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    if *unit != Ref::Cluster {
-        return;
-    }
-    let evidence = cx
-        .graph
-        .sources()
-        .filter_map(|(scope, state)| match state {
-            SourceState::Stale { at, error, .. } => Some(Evidence {
-                place: scope.name(),
-                found: format!("as of {at}: {error}"),
-                needed: "a live answer".into(),
-            }),
-            SourceState::Pending { .. }
-            | SourceState::Live { .. }
-            | SourceState::Cached { .. }
-            | SourceState::Denied { .. }
-            | SourceState::Failed { .. }
-            | SourceState::Truncated { .. }
-            | SourceState::Expired { .. }
-            | SourceState::Off { .. } => None,
-        })
-        .collect();
-    say(cx, acc, "is shown with data that could not be renewed".into(), evidence, Vec::new());
-}
-
-fn truncated(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    if *unit != Ref::Cluster {
-        return;
-    }
-    let evidence = cx
-        .graph
-        .sources()
-        .filter_map(|(scope, state)| match state {
-            SourceState::Truncated { detail, .. } => Some(Evidence {
-                place: scope.name(),
-                found: detail.to_string(),
-                needed: "the whole list".into(),
-            }),
-            SourceState::Pending { .. }
-            | SourceState::Live { .. }
-            | SourceState::Cached { .. }
-            | SourceState::Stale { .. }
-            | SourceState::Denied { .. }
-            | SourceState::Failed { .. }
-            | SourceState::Expired { .. }
-            | SourceState::Off { .. } => None,
-        })
-        .collect();
-    say(cx, acc, "has lists whose end was not reached".into(), evidence, Vec::new());
 }
 
 fn partition(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {

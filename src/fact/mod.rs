@@ -4,10 +4,10 @@
 //! that are or look like credentials are dropped while lowering (`EnvValue::Redacted`).
 
 mod aws;
-mod kube;
+mod kubernetes;
 
 pub use aws::*;
-pub use kube::*;
+pub use kubernetes::*;
 
 use crate::ident::{Arn, Issuer, Ref, Text, Timestamp, WorkloadKind};
 

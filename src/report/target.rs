@@ -77,10 +77,11 @@ pub fn resolve(graph: &Graph, text: &str, namespaces: &[Text]) -> Resolved {
         return Resolved::NotATarget;
     }
     let found = of_kind(graph, kind, rest, namespaces);
-    if found.is_empty() && kind == Kind::Pod {
-        if let Some(owner) = owner_of_gone(graph, rest, namespaces) {
-            return Resolved::Owner { gone: rest.to_owned(), owner };
-        }
+    if found.is_empty()
+        && kind == Kind::Pod
+        && let Some(owner) = owner_of_gone(graph, rest, namespaces)
+    {
+        return Resolved::Owner { gone: rest.to_owned(), owner };
     }
     pick(graph, found, rest, namespaces)
 }

@@ -43,20 +43,20 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {
-    if let Knowledge::Known(association) = &cx.association {
-        if is_placeholder(&cx.key.namespace) || is_placeholder(&cx.key.name) {
-            let role = association.detail.as_ref().known().map(|it| it.role_arn.clone());
-            let finding = acc.push(
-                Subject::service_account(cx.key, role),
-                format!("`{}` is no name that Kubernetes can have", cx.key),
-                vec![Evidence {
-                    place: format!("association {} namespace and serviceAccount", association.id),
-                    found: cx.key.to_string(),
-                    needed: "lower case letters, digits and `-`".into(),
-                }],
-            );
-            finding.fixes.push(Fix::delete_association(&cx.cx, &association.id, cx.key));
-        }
+    if let Knowledge::Known(association) = &cx.association
+        && (is_placeholder(&cx.key.namespace) || is_placeholder(&cx.key.name))
+    {
+        let role = association.detail.as_ref().known().map(|it| it.role_arn.clone());
+        let finding = acc.push(
+            Subject::service_account(cx.key, role),
+            format!("`{}` is no name that Kubernetes can have", cx.key),
+            vec![Evidence {
+                place: format!("association {} namespace and serviceAccount", association.id),
+                found: cx.key.to_string(),
+                needed: "lower case letters, digits and `-`".into(),
+            }],
+        );
+        finding.fixes.push(Fix::delete_association(&cx.cx, &association.id, cx.key));
     }
     if !matches!(cx.irsa_verdict(), Some(Verdict::Deny(_))) {
         return;
