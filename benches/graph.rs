@@ -68,8 +68,11 @@ fn one_changed_role(c: &mut Criterion) {
             let change = || {
                 turn += 1;
                 let mut role = fleet.role(turn % fleet.n_owners());
-                role.id =
-                    if turn / fleet.n_owners() % 2 == 0 { "AROA1".into() } else { "AROA2".into() };
+                role.id = if (turn / fleet.n_owners()).is_multiple_of(2) {
+                    "AROA1".into()
+                } else {
+                    "AROA2".into()
+                };
                 Change::Upsert(Box::new(Fact::Role(role)))
             };
             b.iter_batched(change, |it| black_box(graph.apply(it)), BatchSize::SmallInput);
