@@ -712,6 +712,27 @@ async fn namespaces_by_flag_are_read_alone() {
 }
 
 #[tokio::test]
+async fn without_the_right_to_watch_it_is_listed_now_and_then() {
+    let (_home, _server, mut reader) = session(|it| match (&*it.path, it.is_watch()) {
+        (PODS, true) => Answer::Full(403, status(403, "Forbidden")),
+        (PODS, false) => Answer::Full(200, list(&[pod("a", &format!("try-{}", it.nth), 1)], 5)),
+        _ => calm(it),
+    })
+    .await;
+    reader.until("it is said", |it| !it.notices.is_empty()).await;
+    for n in 1..3 {
+        reader.session.refresh();
+        let name = named("a", &format!("try-{n}"));
+        reader.until("it is listed again", |it| it.facts.contains_key(&name)).await;
+    }
+    assert!(reader.is_live(&ALL_PODS), "{:?}", reader.states[&ALL_PODS]);
+    assert_eq!(
+        reader.notices,
+        ["`watch pods` is forbidden: listing every 60 s instead (Forbidden by script)"]
+    );
+}
+
+#[tokio::test]
 async fn a_dropped_session_lets_go() {
     let (_home, _server, mut reader) = session(calm).await;
     reader.until("it is live", |it| it.is_live(&ALL_PODS)).await;

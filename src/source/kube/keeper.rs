@@ -47,6 +47,8 @@ pub(crate) struct Keeper {
     if_forbidden: IfForbidden,
     /// Held until the first complete list or a final refusal; whoever has the other end waits for that.
     busy: Option<mpsc::Sender<()>>,
+    /// Whether it was said that this kind can only be listed.
+    told_no_watch: bool,
 }
 
 /// What a refusal of the first list means.
@@ -93,7 +95,17 @@ impl Keeper {
     ) -> Keeper {
         let scope = listed.scope();
         let (pool, right_at, attempts) = (Pool::default(), None, 0);
-        Keeper { shared, listed, scope, pool, right_at, attempts, if_forbidden, busy }
+        Keeper {
+            shared,
+            listed,
+            scope,
+            pool,
+            right_at,
+            attempts,
+            if_forbidden,
+            busy,
+            told_no_watch: false,
+        }
     }
 
     pub(crate) async fn run(mut self) -> Stop {
@@ -192,7 +204,7 @@ impl Keeper {
                         self.listed.permission("watch"),
                         REFUSED.as_secs()
                     );
-                    if self.attempts == 1 {
+                    if !std::mem::replace(&mut self.told_no_watch, true) {
                         self.shared.out.notice(Level::Warning, &text).await?;
                     }
                     self.shared.pace.sleep(REFUSED).await;

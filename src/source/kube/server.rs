@@ -2,7 +2,7 @@
 
 use crate::{
     fact::{ApiServer, Change, Cluster, Denied, Fact, Knowledge, Scope, SourceState},
-    ident::{Issuer, Text},
+    ident::{Issuer, Text, Timestamp},
     source::{
         aws::{KubeSide, proof},
         kube::{
@@ -14,12 +14,14 @@ use crate::{
     },
 };
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
+/// A cluster is upgraded now and then, and nothing watches its version.
+const ASK_AGAIN: Duration = Duration::from_secs(600);
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// Asks, tells the AWS side, and says it again whenever the proof changes or a refresh is asked for.
+/// Asks, tells the AWS side, and says it again whenever the proof changes a refresh is asked for, or after a while.
 pub(crate) async fn describe(
     mut shared: Shared,
     sides: watch::Sender<Option<KubeSide>>,
@@ -27,6 +29,7 @@ pub(crate) async fn describe(
 ) -> Result<(), Closed> {
     let mut attempts = 0;
     let mut is_settled = false;
+    let mut right_at = None;
     let scope = Scope::ApiServer;
     loop {
         let (version, side) = match ask(&shared).await {
@@ -35,7 +38,7 @@ pub(crate) async fn describe(
                 attempts += 1;
                 let gives_up = !shared.follow && 3 <= attempts;
                 if shared.follow || gives_up {
-                    shared.out.state(&scope, state(error, attempts)).await?;
+                    shared.out.state(&scope, state(error, right_at, attempts)).await?;
                 }
                 if gives_up {
                     return Ok(());
@@ -45,6 +48,7 @@ pub(crate) async fn describe(
             }
         };
         attempts = 0;
+        right_at = Some(now());
         sides.send_replace(Some(side.clone()));
         loop {
             // The AWS side touches this when it knows the cluster and when its first pass is over; an error is its end.
@@ -68,12 +72,12 @@ pub(crate) async fn describe(
                 res = cluster.changed() => match res {
                     Ok(()) => false,
                     Err(_) if shared.follow => {
-                        shared.pace.until_asked().await;
+                        shared.pace.sleep(ASK_AGAIN).await;
                         true
                     }
                     Err(_) => false,
                 },
-                () = shared.pace.until_asked() => true,
+                () = shared.pace.sleep(ASK_AGAIN) => true,
             };
             if asked_again {
                 break;
@@ -82,8 +86,8 @@ pub(crate) async fn describe(
     }
 }
 
-/// What went wrong before anything was known. The refusals of keepers say more; here it is one line of the header.
-fn state(error: CallError, attempts: u32) -> SourceState {
+/// What went wrong. The refusals of keepers say more; here it is one line of the header.
+fn state(error: CallError, right_at: Option<Timestamp>, attempts: u32) -> SourceState {
     match error {
         CallError::Forbidden { message } => {
             let denied = Denied { permission: "get /version".into(), detail: message };
@@ -92,9 +96,12 @@ fn state(error: CallError, attempts: u32) -> SourceState {
         CallError::Expired { login, .. } => {
             SourceState::Expired { profile: login.profile, login: login.command }
         }
-        CallError::NotFound { message }
-        | CallError::Gone { message }
-        | CallError::Failed { message } => SourceState::Failed { error: message, attempts },
+        CallError::NotFound { message: error }
+        | CallError::Gone { message: error }
+        | CallError::Failed { message: error } => match right_at {
+            Some(at) => SourceState::Stale { at, error, attempts },
+            None => SourceState::Failed { error, attempts },
+        },
     }
 }
 
