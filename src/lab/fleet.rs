@@ -172,6 +172,7 @@ mod tests {
     fn the_default_scenario_loads() {
         let now = "2026-01-10T12:00:00Z".parse().unwrap();
         let world = World::default_scenario(now);
-        assert!(!world.objects.is_empty());
+        assert!(world.objects.len() > 100);
+        assert!(!world.churns.is_empty());
     }
 }
