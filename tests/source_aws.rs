@@ -300,12 +300,10 @@ async fn many_roles_are_listed_before_they_are_read_one_by_one() {
     assert_eq!(seen.roles().len(), 30);
     let calls = fake.calls("iam:GetRole");
     assert_eq!(calls.len(), 30, "asked once each");
-    let second = std::time::Duration::from_secs(1);
-    let in_a_second =
-        |from: usize| calls[from..].iter().take_while(|it| it.at - calls[from].at < second).count();
+    let took = calls[29].at - calls[0].at;
     assert!(
-        (0..30).all(|from| in_a_second(from) <= 15),
-        "IAM takes 10 to 15 calls a second and API"
+        took.as_secs_f64() >= 28.0 / 15.0,
+        "IAM takes 10 to 15 calls a second and API: {took:?}"
     );
 }
 

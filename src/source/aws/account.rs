@@ -32,7 +32,7 @@ use std::{
 };
 
 /// Calls a second and API that are known to be safe, and how many at once after a pause.
-const IAM_RATE: (f64, f64) = (12.0, 3.0);
+const IAM_RATE: (f64, f64) = (13.0, 2.0);
 /// EKS publishes no figure either; it is slowed down by its answers.
 const OTHER_RATE: (f64, f64) = (20.0, 40.0);
 

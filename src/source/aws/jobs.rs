@@ -20,8 +20,8 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Jobs on their way at the same time; the limiters pace them.
-const N_AT_ONCE: usize = 8;
+/// Jobs of one kind on their way at the same time. The limiters pace each kind by itself, so none may keep another out.
+const N_AT_ONCE: usize = 5;
 
 /// With more roles than this to read, the account's list comes first: it brings all trust policies in a few calls.
 const MANY_ROLES: usize = 20;
@@ -42,6 +42,10 @@ impl Job {
         match self {
             Job::Role(it) | Job::Policies(it) | Job::Provider(it) => it,
         }
+    }
+
+    fn is_like(&self, other: &Job) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 
     fn of(&self) -> Ref {
@@ -76,6 +80,7 @@ pub(crate) struct Queue {
     later: VecDeque<Queued>,
     /// Queued or on their way.
     pending: HashSet<Job>,
+    running: Vec<Job>,
     /// Accounts whose roles are being listed for the first time.
     listing: HashSet<Text>,
     /// Associations that somebody looks at.
@@ -105,6 +110,14 @@ impl Queue {
 
     fn push_again(&mut self, it: Queued) {
         self.later.push_back(Queued { attempts: it.attempts + 1, ..it });
+    }
+
+    fn is_full(&self, job: &Job) -> bool {
+        N_AT_ONCE <= self.running.iter().filter(|it| it.is_like(job)).count()
+    }
+
+    fn ended(&mut self, job: &Job) {
+        self.running.retain(|it| it != job);
     }
 
     /// Accounts whose list is awaited because many of their roles are wanted.
@@ -231,7 +244,7 @@ fn next(shared: &Shared) -> Option<(Queued, Result<Arc<Account>, NoAccess>)> {
     let can = |it: &Queued| {
         let is_held = matches!(it.job, Job::Role(_))
             && it.job.account().is_some_and(|account| held.contains(account));
-        if is_held {
+        if is_held || state.queue.is_full(&it.job) {
             return None;
         }
         match reader(shared, &state, &it.job) {
@@ -243,11 +256,15 @@ fn next(shared: &Shared) -> Option<(Queued, Result<Arc<Account>, NoAccess>)> {
     let first = |queue: &VecDeque<Queued>| {
         queue.iter().enumerate().find_map(|(at, it)| Some((at, can(it)?)))
     };
-    if let Some((at, reader)) = first(&state.queue.urgent) {
-        return Some((state.queue.urgent.remove(at)?, reader));
-    }
-    let (at, reader) = first(&state.queue.later)?;
-    Some((state.queue.later.remove(at)?, reader))
+    let (queued, reader) = match first(&state.queue.urgent) {
+        Some((at, reader)) => (state.queue.urgent.remove(at)?, reader),
+        None => {
+            let (at, reader) = first(&state.queue.later)?;
+            (state.queue.later.remove(at)?, reader)
+        }
+    };
+    state.queue.running.push(queued.job.clone());
+    Some((queued, reader))
 }
 
 /// Answers commands until their channel is closed; with `follow` off, then until all is answered and the pass is over.
@@ -255,9 +272,12 @@ pub(crate) async fn work(shared: &Shared, mut commands: mpsc::Receiver<Command>)
     let mut on_their_way = FuturesUnordered::new();
     let mut is_open = true;
     loop {
-        while on_their_way.len() < N_AT_ONCE {
-            let Some((queued, reader)) = next(shared) else { break };
-            on_their_way.push(run(shared, queued, reader));
+        while let Some((queued, reader)) = next(shared) {
+            let job = queued.job.clone();
+            on_their_way.push(async move {
+                run(shared, queued, reader).await;
+                shared.state().queue.ended(&job);
+            });
         }
         let is_idle = on_their_way.is_empty();
         if !is_open && (shared.settings.follow || (is_idle && is_done(shared))) {
