@@ -49,6 +49,8 @@ pub enum Condition {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceGroup {
     pub label: &'static str,
+    /// The cluster tells every change; AWS has to be asked.
+    pub is_watched: bool,
     pub state: SourceState,
 }
 
@@ -166,11 +168,17 @@ impl Model {
         Condition::Empty
     }
 
+    /// Whether a scope is watched rather than polled.
+    pub fn is_watched(scope: &Scope) -> bool {
+        label(scope).1
+    }
+
     /// Whether what a view lists was right once and is not kept so now.
     pub fn is_behind(&self, view: ViewKind) -> bool {
         self.graph
             .sources()
-            .any(|(scope, it)| feeds(view, scope) && matches!(it, SourceState::Stale { .. }))
+            .filter(|(scope, _)| feeds(view, scope))
+            .any(|(_, it)| matches!(it, SourceState::Stale { .. } | SourceState::Cached { .. }))
     }
 
     /// Every group of scopes with its worst state, in the header's order.
@@ -188,7 +196,11 @@ impl Model {
             let all = self.graph.sources();
             let states = all.filter(|(scope, _)| label(scope).0 == *it && is_ours(scope));
             let worst = states.map(|(_, it)| it).max_by_key(|it| rank(it));
-            res.extend(worst.map(|state| SourceGroup { label: it, state: state.clone() }));
+            res.extend(worst.map(|state| SourceGroup {
+                label: it,
+                is_watched: label_is_kube(it),
+                state: state.clone(),
+            }));
         }
         res
     }

@@ -84,7 +84,6 @@ pub struct Model {
     /// The context picker was opened by itself; once is enough.
     picker_offered: bool,
     fetched: Vec<Ref>,
-    n_pods: usize,
     options: Options,
 }
 
@@ -110,7 +109,6 @@ impl Model {
             header_hidden: false,
             picker_offered: false,
             fetched: Vec::new(),
-            n_pods: 0,
             options,
         };
         if let Some(line) = res.options.start.take() {
@@ -273,11 +271,6 @@ impl Model {
     /// The kubeconfig context, once known.
     pub fn context(&self) -> Option<&Text> {
         self.context.as_ref()
-    }
-
-    /// Pods known, as of the last judging.
-    pub fn n_pods(&self) -> usize {
-        self.n_pods
     }
 
     /// Units that wait to be judged.

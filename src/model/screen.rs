@@ -3,7 +3,7 @@
 use crate::{
     command::ViewKind,
     event::Level,
-    ident::{Arn, Text, Timestamp},
+    ident::{Arn, Ref, Text, Timestamp},
     model::Explained,
     tree::{Ask, Row, RowId, Within, World, rows},
 };
@@ -13,6 +13,8 @@ use crate::{
 pub struct Screen {
     pub ask: Ask,
     pub rows: Vec<Row>,
+    /// How many of them stand for what the view is about, not for a group of those or a part of one.
+    pub n_main: usize,
     /// `None` until the person moves: then the first row, whatever comes before it.
     pub selected: Option<RowId>,
     /// Where the selected row was last seen.
@@ -36,6 +38,7 @@ impl Screen {
         Screen {
             ask: Ask::new(view, within),
             rows: Vec::new(),
+            n_main: 0,
             selected: None,
             at: 0,
             top: 0,
@@ -58,6 +61,7 @@ impl Screen {
     pub fn renew(&mut self, world: World<'_>) {
         self.rows = rows(world, &self.ask);
         self.stale = false;
+        self.n_main = self.rows.iter().filter(|it| self.is_main(it)).count();
         let find = |rows: &[Row], id: &RowId| rows.iter().position(|it| it.id == *id);
         if let Some(at) = self.expected.as_ref().and_then(|it| find(&self.rows, it)) {
             self.selected = self.expected.take();
@@ -74,6 +78,16 @@ impl Screen {
             Some(at) => self.at = at,
             // It is gone: whatever stands in its place now.
             None => self.select(self.at),
+        }
+    }
+
+    fn is_main(&self, row: &Row) -> bool {
+        let by_namespace =
+            self.view() == ViewKind::Identities && self.ask.within == Within::Everything;
+        if by_namespace {
+            matches!(row.id, RowId::Node(Ref::ServiceAccount(_)))
+        } else {
+            row.depth == 0
         }
     }
 

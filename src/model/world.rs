@@ -98,7 +98,6 @@ impl Model {
         if 0 < self.queue.len() {
             return Vec::new();
         }
-        self.n_pods = self.graph.pods().count();
         let wanted = self.graph.wanted();
         if wanted.is_empty() || wanted == self.fetched {
             return Vec::new();
@@ -135,7 +134,6 @@ impl Model {
         self.board = Board::default();
         self.queue = Queue::default();
         self.fetched = Vec::new();
-        self.n_pods = 0;
         self.picker_offered = false;
         self.context = Some(context.clone());
         self.screens = vec![Screen::new(ViewKind::Identities)];

@@ -15,7 +15,7 @@ use crate::{
     event::{Event, Generation, Notice},
     ident::{Ref, Text, Timestamp},
     model::{Model, Options, Request},
-    source::{Session, Settings},
+    source::{Session, Settings, kube},
     ui::{self, Theme},
     view::{self, View},
 };
@@ -173,6 +173,13 @@ impl Loop {
         let (width, height) = self.screen.size().map_err(RuntimeError::Terminal)?;
         let _ = self.update(Event::Resize { width, height }).await;
         let _ = self.update(Event::Tick(now())).await;
+        match kube::contexts(&self.settings) {
+            Ok((contexts, current)) => {
+                let _ = self.update(Event::Contexts { contexts, current }).await;
+            }
+            // The source says the same as its state, and that is shown.
+            Err(error) => tracing::warn!("failed to {error}"),
+        }
         self.connect(Generation::default());
         loop {
             // First what waits, all of it, then one frame.

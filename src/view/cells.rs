@@ -3,9 +3,9 @@
 mod aws;
 
 use crate::{
-    check::{Finding, Severity, row},
+    check::{ContainerLine, Finding, Severity, row},
     fact::{Pod, Scope},
-    ident::{Ref, SaKey, Timestamp},
+    ident::{Ref, SaKey, Text, Timestamp},
     identity::{Carried, Mechanism},
     model::Model,
     tree::{Cause, Fold, Row, RowId, Standing, Within, World, of_pod, of_ref, worst},
@@ -17,6 +17,8 @@ use crate::{
         words::{carried, count, label, mechanism, provider, source_detail, unknown},
     },
 };
+
+use std::{cell::RefCell, rc::Rc};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Col {
@@ -57,13 +59,15 @@ pub struct Cells<'a> {
     now: Timestamp,
     /// The account that goes without saying.
     account: Option<&'a str>,
+    /// Of the pod that was asked for last: a row asks several times.
+    last: RefCell<Option<(Ref, Rc<Vec<ContainerLine>>)>>,
 }
 
 impl<'a> Cells<'a> {
     pub fn new(model: &'a Model) -> Cells<'a> {
         let world = model.world();
         let account = world.graph.cluster().known().map(|it| &*it.account);
-        Cells { model, world, now: model.now(), account }
+        Cells { model, world, now: model.now(), account, last: RefCell::default() }
     }
 
     /// The cell, no wider than `room` where cutting at the end would lose what matters.
@@ -80,7 +84,7 @@ impl<'a> Cells<'a> {
                 (_, _) => Line::new(),
             },
             RowId::Container { namespace, pod, container } => {
-                let lines = self.world.ledger.containers(namespace, pod).unwrap_or_default();
+                let lines = self.lines(namespace, pod);
                 let line = lines.iter().find(|it| it.container == *container);
                 match (col, line) {
                     (Col::Via | Col::Ends, Some(it)) => {
@@ -100,6 +104,20 @@ impl<'a> Cells<'a> {
                 _ => Line::new(),
             },
             RowId::Source(scope) => self.source_cell(scope, col, room),
+        }
+    }
+
+    fn lines(&self, namespace: &Text, pod: &Text) -> Rc<Vec<ContainerLine>> {
+        let at = Ref::Pod { namespace: namespace.clone(), name: pod.clone() };
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((of, lines)) if *of == at => lines.clone(),
+            Some(_) | None => {
+                let lines = self.world.ledger.containers(namespace, pod).unwrap_or_default();
+                let lines = Rc::new(lines);
+                *last = Some((at, lines.clone()));
+                lines
+            }
         }
     }
 
@@ -239,7 +257,7 @@ impl<'a> Cells<'a> {
     }
 
     fn pod_cell(&self, pod: &Pod, col: Col, room: usize) -> Line {
-        let lines = || self.world.ledger.containers(&pod.namespace, &pod.name).unwrap_or_default();
+        let lines = || self.lines(&pod.namespace, &pod.name);
         match col {
             Col::Via => {
                 let lines = lines();
@@ -333,7 +351,7 @@ impl<'a> Cells<'a> {
         let Some(state) = self.world.graph.source(scope) else { return Line::new() };
         match col {
             Col::State => {
-                let (text, tone) = header::state(self.now, state);
+                let (text, tone) = header::state(self.now, state, Model::is_watched(scope));
                 Line::of(tone, cut_end(&text, room))
             }
             Col::Detail => Line::of(Tone::Plain, cut_end(&source_detail(state), room)),

@@ -98,7 +98,7 @@ pub fn lines(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
         RowId::Context(name) => out.context(name),
         RowId::Source(scope) => {
             if let Some(state) = model.world().graph.source(scope) {
-                out.source(state);
+                out.source(state, Model::is_watched(scope));
             }
         }
     }
@@ -205,8 +205,8 @@ impl Out<'_> {
         self.text(Tone::Plain, "enter connects to it; what was read of the other one is forgotten");
     }
 
-    fn source(&mut self, state: &SourceState) {
-        let (text, tone) = header::state(self.model.now(), state);
+    fn source(&mut self, state: &SourceState, is_watched: bool) {
+        let (text, tone) = header::state(self.model.now(), state, is_watched);
         self.text(tone, &text);
         let detail = source_detail(state);
         if !detail.is_empty() {

@@ -126,6 +126,7 @@ pub fn push_hint(model: &Model, line: &mut Line, command: Command) {
     line.push(Tone::Key, key);
     let title = match (command, model.mode()) {
         (Command::Enter, Mode::List | Mode::Details) => model.enter_title(),
+        (Command::Enter, Mode::Page(_)) => "go to",
         (_, _) => command.title(),
     };
     line.push(Tone::Muted, format!(" {title}  "));

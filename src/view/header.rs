@@ -99,7 +99,7 @@ fn sources(model: &Model, room: usize) -> Line {
     let groups = model.source_groups();
     let shown = |it: &&SourceGroup| ALWAYS.contains(&it.label) || is_odd(&it.state);
     for it in groups.iter().filter(shown) {
-        let (text, tone) = state(model.now(), &it.state);
+        let (text, tone) = state(model.now(), &it.state, it.is_watched);
         let n = number(model, it.label).map(|it| format!(" {}", thousands(it)));
         let part = format!("{}{}", it.label, n.unwrap_or_default());
         if room < res.width() + part.len() + text.len() + 3 {
@@ -119,7 +119,7 @@ fn sources(model: &Model, room: usize) -> Line {
 fn number(model: &Model, label: &str) -> Option<usize> {
     let graph = model.world().graph;
     match label {
-        "pods" => Some(model.n_pods()),
+        "pods" => Some(graph.n_pods()),
         "roles" => Some(graph.roles().count()),
         "assoc" => Some(graph.associations().count()),
         "nodes" => Some(graph.nodes().count()),
@@ -139,15 +139,15 @@ fn is_odd(state: &SourceState) -> bool {
     }
 }
 
-/// How fresh, in a word, with its tone.
-pub fn state(now: Timestamp, state: &SourceState) -> (String, Tone) {
+/// How fresh, in a word, with its tone. What is watched is always of now; what is polled is as old as it is.
+pub fn state(now: Timestamp, state: &SourceState, is_watched: bool) -> (String, Tone) {
     let since = |at: &Timestamp| age(now.as_second() - at.as_second());
     match state {
         SourceState::Pending { received: 0 } => ("reading".into(), Tone::Info),
         SourceState::Pending { received } => {
             (format!("{} so far", thousands(*received)), Tone::Info)
         }
-        SourceState::Live { at } if now.as_second() - at.as_second() < 5 => {
+        SourceState::Live { at } if is_watched || now.as_second() - at.as_second() < 5 => {
             ("live".into(), Tone::Success)
         }
         SourceState::Live { at } => (since(at), Tone::Success),

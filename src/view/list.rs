@@ -3,7 +3,7 @@
 use crate::{
     command::ViewKind,
     model::{Mode, Model},
-    tree::{Ask, Row, RowId, Within},
+    tree::{Ask, Row, Within},
     view::{
         Back, Frame, Line, Pane, PaneKind, Rect, Span, Tone,
         cells::{Cells, Col},
@@ -157,19 +157,13 @@ fn short_ref(text: &str) -> String {
     }
 }
 
-/// How many of what the view is about: rows that others are folded into do not count, nor do those under them.
+/// How many of what the view is about, those that are folded away included.
 fn count(model: &Model, ask: &Ask) -> usize {
-    let screen = model.screen();
     let by_namespace = ask.view == ViewKind::Identities && ask.within == Within::Everything;
-    if !by_namespace {
-        return screen.rows.iter().filter(|it| it.depth == 0).count();
-    }
-    if ask.filter.is_empty() && !ask.faults_only {
+    if by_namespace && ask.filter.is_empty() && !ask.faults_only {
         return model.world().board.total().total() as usize;
     }
-    let is_account =
-        |it: &&Row| matches!(&it.id, RowId::Node(crate::ident::Ref::ServiceAccount(_)));
-    screen.rows.iter().filter(is_account).count()
+    model.screen().n_main
 }
 
 /// Where in a list that is longer than its pane.

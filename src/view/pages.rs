@@ -3,6 +3,7 @@
 use crate::{
     check::Applicability,
     command::{Command, ViewKind},
+    identity::Signature,
     model::{Condition, Explained, Model, Page, PageKind},
     tree::{RowId, Within},
     view::{
@@ -123,11 +124,11 @@ fn explain(it: &Explained, room: usize) -> Vec<Line> {
     }
     let all = wrap(it.text.trim(), room.saturating_sub(2));
     let n_lines = all.len();
-    for part in all.into_iter().take(6) {
+    for part in all.into_iter().take(4) {
         res.push(Line::of(Tone::Muted, "│ ").add(Tone::Plain, part));
     }
-    if 6 < n_lines {
-        res.push(Line::of(Tone::Muted, format!("│ … {} more lines", n_lines - 6)));
+    if 4 < n_lines {
+        res.push(Line::of(Tone::Muted, format!("│ … {} more lines", n_lines - 4)));
     }
     res.push(Line::new());
     if it.matches.is_empty() {
@@ -155,12 +156,9 @@ fn explain(it: &Explained, room: usize) -> Vec<Line> {
         };
         push(Tone::Strong, signature.text());
         push(Tone::Plain, signature.meaning());
-        let codes: Vec<&str> = crate::check::table()
-            .filter(|it| it.signatures.contains(&signature))
-            .map(|it| it.code)
-            .collect();
-        if !codes.is_empty() {
-            push(Tone::Muted, &format!("comes of {}", codes.join(", ")));
+        let families = families(signature);
+        if !families.is_empty() {
+            push(Tone::Muted, &format!("comes of {}", families.join(", ")));
         }
     }
     res.push(Line::new());
@@ -181,6 +179,15 @@ fn explain(it: &Explained, room: usize) -> Vec<Line> {
         }
         res.push(line);
     }
+    res
+}
+
+/// The families of codes that make workloads print this; the codes themselves would fill the page.
+fn families(signature: Signature) -> Vec<&'static str> {
+    let rows = crate::check::table().filter(|it| it.signatures.contains(&signature));
+    let mut res: Vec<&str> =
+        rows.map(|it| it.code.rsplit_once('-').map_or(it.code, |(family, _)| family)).collect();
+    res.dedup();
     res
 }
 
