@@ -137,12 +137,12 @@ impl Drop for Terminal {
 fn starts_follows_the_size_and_leaves() {
     let mut it = Terminal::demo();
     assert!(it.screen.screen().alternate_screen() && it.screen.screen().bracketed_paste());
-    it.resizes(80, 24).sees("enter details");
+    it.resizes(80, 24).sees("enter drill  / filter");
     it.resizes(40, 12).sees("identities(all)");
     it.resizes(19, 4).sees("make me bigger");
     it.resizes(120, 36).sees("ctrl-z faults");
     it.types("/mailer").sees("identities(all)[1] </mailer>");
-    it.types("\r?").sees("─ 2").types("q\u{1b}\u{1b}");
+    it.types("\r?").sees("Ask about the selected row").types("q").sees("</mailer>");
     it.types(":q\r");
     let (status, left) = it.ends();
     assert_eq!(status.exit_code(), 0, "{left}");
@@ -158,7 +158,7 @@ fn leaves_by_key_from_a_prompt() {
 #[test]
 fn a_paste_is_explained_and_not_obeyed() {
     let mut it = Terminal::demo();
-    it.types("\u{1b}[200~q:q\rInvalidIdentityToken: No OpenIDConnect provider found\u{1b}[201~");
+    it.types("\u{1b}[200~q:q\rInvalidIdentityToken: No OpenIDConnect provider found in your account for https://oidc.example\u{1b}[201~");
     it.sees("explain").sees("E01").types("q").sees("identities(all)").types("q");
     assert_eq!(it.ends().0.exit_code(), 0);
 }
