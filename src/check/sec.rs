@@ -127,7 +127,7 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::Role,
         fragment: "roles of workloads may be assumed by everybody or by a whole account",
-        detect: "An Allow statement of a role that is used here has the Principal `*`, or an account's root with sts:AssumeRole and nothing else, without a condition.",
+        detect: "An Allow statement of a role that is used here has the Principal `*`, or an account's root, without a condition; or `*` where web identity is allowed, which nobody can judge.",
         repair: "Name the principals that need the role.",
         signatures: &[],
         fixes: &["FX-TRUST-EDIT"],

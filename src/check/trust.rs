@@ -34,7 +34,7 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc, say: fn(&Told<'_>)
         let evidence = Evidence {
             place: format!("role {role} {}", fault.path),
             found: fault.found.to_string(),
-            needed: fault.needed.to_string(),
+            needed: needed(fault),
         };
         let finding = acc.push(
             Subject::service_account(cx.key, Some(role.clone())),
@@ -42,6 +42,25 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc, say: fn(&Told<'_>)
             vec![evidence],
         );
         offer(&told, finding);
+    }
+}
+
+/// What would be right instead, for faults that no value mends too.
+fn needed(fault: &Fault) -> String {
+    if !fault.needed.is_empty() {
+        return fault.needed.to_string();
+    }
+    match fault.what {
+        What::Deny => "no Deny that matches".to_owned(),
+        What::TwoIssuers => "a statement of its own".to_owned(),
+        What::Action(_)
+        | What::Principal(_)
+        | What::Key(_)
+        | What::Subject(_)
+        | What::Audience(_)
+        | What::Condition(_)
+        | What::Conflict
+        | What::NoStatement => "nothing in this place".to_owned(),
     }
 }
 
@@ -58,7 +77,7 @@ pub(crate) fn web_identity_applies(cx: &IdentityContext<'_>) -> bool {
 
 /// Judges the trust policy as if the provider existed: a missing provider is a finding of its own.
 pub(crate) fn diagnose(cx: &IdentityContext<'_>) -> Option<Diagnosis> {
-    if !web_identity_applies(cx) || cx.irsa.is_none() {
+    if !web_identity_applies(cx) || cx.irsa_verdict().is_none_or(|it| *it == Verdict::Allow) {
         return None;
     }
     let role = cx.annotation?;
@@ -112,6 +131,7 @@ fn code(fault: &Fault, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option
         },
         What::Subject(it) => match it {
             Sub::Namespace => "TRUST-SUB-01",
+            Sub::Name | Sub::Both if is_other_namespace(&fault.found, cx) => "TRUST-SUB-01",
             // A pod that names no ServiceAccount runs as `default`, which no policy is meant for.
             Sub::Name if &*cx.key.name == "default" => "TRUST-SUB-09",
             Sub::Name | Sub::Both => "TRUST-SUB-02",
@@ -137,6 +157,14 @@ fn code(fault: &Fault, policy: &iam::Policy, cx: &IdentityContext<'_>) -> Option
         What::TwoIssuers => "TRUST-COND-01",
         What::Conflict => "TRUST-COND-02",
         What::Deny => "TRUST-COND-03",
+    })
+}
+
+/// A pattern that would fit the name, in another namespace only: `system:serviceaccount:other:*`.
+fn is_other_namespace(found: &str, cx: &IdentityContext<'_>) -> bool {
+    let subject = found.strip_prefix("system:serviceaccount:").and_then(|it| it.split_once(':'));
+    subject.is_some_and(|(namespace, name)| {
+        namespace != &*cx.key.namespace && iam::glob_matches(name, &cx.key.name)
     })
 }
 
@@ -172,12 +200,12 @@ pub(crate) fn allowed<'a>(policy: &'a iam::Policy, of: &'a str) -> impl Iterator
         .flat_map(|(_, it)| it.iter().map(|it| &**it))
 }
 
-/// Whom the policy serves, for messages: `ec2.amazonaws.com`, `account root`, ….
+/// Whom the policy serves instead, as the end of a sentence.
 pub(crate) fn principals(policy: &iam::Policy) -> String {
     let mut all: Vec<&str> =
         ["Service", "AWS", "Federated"].into_iter().flat_map(|it| allowed(policy, it)).collect();
     all.dedup();
-    if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
+    if all.is_empty() { "nor anybody else".to_owned() } else { format!("only {}", all.join(", ")) }
 }
 
 fn offer(told: &Told<'_>, finding: &mut Finding) {
@@ -250,6 +278,9 @@ pub(crate) fn add_statement(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix>
 /// Whether the policy as it stands lets the ServiceAccount in, provider or not.
 pub(crate) fn lets_in(cx: &IdentityContext<'_>) -> bool {
     let Some(role) = cx.annotation else { return false };
+    if cx.irsa_verdict() == Some(&Verdict::Allow) {
+        return true;
+    }
     let mut ask = cx.ask(role);
     ask.provider = Knowledge::Known(ask.audience.to_vec());
     crate::identity::sts::judge(&ask).verdict == Verdict::Allow

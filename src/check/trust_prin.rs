@@ -24,11 +24,8 @@ pub const ROWS: &[Row] = &[
         reference: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
         rule: Rule::Identity(|cx, acc| {
             trust::report(cx, acc, |it| {
-                format!(
-                    "the trust policy of `{}` names no OIDC provider of an EKS cluster, only {}",
-                    it.role,
-                    trust::principals(it.policy)
-                )
+                let others = trust::principals(it.policy);
+                format!("`{}` names no OIDC provider of an EKS cluster, {others}", it.role)
             })
         }),
     },

@@ -2,23 +2,26 @@
 
 use crate::{
     check::{Acc, Context, Evidence, Fix, Subject, judge, trust::POD_IDENTITY},
-    iam::{Effect, Policy, Principal, Statement},
+    iam::{Effect, Policy, Principal, Statement, glob_matches},
     ident::{Arn, Ref},
-    identity::near_miss,
+    identity::{near_miss, sts},
 };
 
 /// SEC-TRUST-08.
 pub(crate) fn everybody(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some((arn, policy)) = used(cx, unit) else { return };
     for (index, statement) in allows(policy) {
-        if !statement.conditions.is_empty() {
+        // With web identity nobody can say what `*` comes to, whatever the conditions are.
+        let takes_tokens = takes_web_identity(statement);
+        if !statement.conditions.is_empty() && !takes_tokens {
             continue;
         }
         let found = match &statement.principal {
             Some(Principal::Everyone) => "*".to_owned(),
             Some(Principal::Listed(listed)) => {
                 let mut aws = listed.iter().filter(|(it, _)| &**it == "AWS").flat_map(|(_, it)| it);
-                let bad = |it: &str| it == "*" || is_root(it) && !serves_workloads(policy, cx);
+                let root = |it: &str| is_root(it) && !takes_tokens && !serves_workloads(policy, cx);
+                let bad = |it: &str| it == "*" || root(it);
                 match aws.find(|it| bad(it)) {
                     Some(it) => it.to_string(),
                     None => continue,
@@ -26,7 +29,11 @@ pub(crate) fn everybody(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             }
             None => continue,
         };
-        let message = format!("`{found}` may assume `{arn}` without any condition");
+        let message = if takes_tokens {
+            format!("`{arn}` names `{found}` where it should name the OIDC provider")
+        } else {
+            format!("`{found}` may assume `{arn}` without any condition")
+        };
         push(acc, arn, index, "Principal", found, message, "the principals that need the role");
     }
 }
@@ -73,6 +80,12 @@ fn used<'a>(cx: &Context<'a>, unit: &'a Ref) -> Option<(&'a Arn, &'a Policy)> {
 
 fn allows(policy: &Policy) -> impl Iterator<Item = (usize, &Statement)> {
     policy.statements.iter().enumerate().filter(|(_, it)| it.effect == Effect::Allow)
+}
+
+fn takes_web_identity(statement: &Statement) -> bool {
+    let action = sts::ACTION.to_ascii_lowercase();
+    let mut patterns = statement.action.patterns.iter();
+    !statement.action.negated && patterns.any(|it| glob_matches(&it.to_ascii_lowercase(), &action))
 }
 
 fn names(statement: &Statement, of: &str, fits: impl Fn(&str) -> bool) -> bool {
