@@ -367,5 +367,5 @@ fn one_pod_concerns_the_same_few_however_many_there_are() {
         graph.apply(upsert(Fact::Pod(changed)))
     };
     assert_eq!(units(10), units(1_000));
-    assert_eq!(units(10).len(), 4, "pod, ServiceAccount, ReplicaSet, Deployment");
+    assert_eq!(units(10).len(), 3, "pod, ReplicaSet, Deployment");
 }

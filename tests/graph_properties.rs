@@ -141,9 +141,9 @@ fn fact(seed: u64) -> Fact {
                 let node = dice.of(&["n-0", "n-1"]).into();
                 dice.maybe(node)
             },
-            phase: Phase::Running,
+            phase: [Phase::Pending, Phase::Running, Phase::Failed][dice.roll(3)],
             ready: dice.roll(2) == 1,
-            deleting: false,
+            deleting: dice.roll(2) == 1,
             waiting: None,
             mirror: false,
             spec: spec(dice),
@@ -608,7 +608,7 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             identity_view(graph, key, acc);
             let roles: Vec<_> = graph.roles_naming(key).into_iter().map(trusted).collect();
             let workloads: Vec<_> = graph.workloads_of(key).collect();
-            let pods: Vec<_> = graph.pods_of(key).collect();
+            let pods: Vec<_> = graph.pods_of(key).map(apart_from_health).collect();
             let _ = write!(acc, "{roles:?} {workloads:?} {pods:?}");
             let scope = Scope::Pods { namespace: Some(key.namespace.clone()) };
             let _ = write!(acc, "{:?}", graph.listed(&scope));
@@ -632,7 +632,7 @@ fn view(graph: &Graph, unit: &Ref) -> String {
         }
         Ref::Association(id) => {
             let Some(it) = graph.association(id) else { return res };
-            let pods: Vec<_> = graph.pods_of(&it.service_account).collect();
+            let pods: Vec<_> = graph.pods_of(&it.service_account).map(apart_from_health).collect();
             let _ = write!(acc, "{it:?} {pods:?}");
             identity_view(graph, &it.service_account, acc);
             roles_view(graph, it, acc);
@@ -717,6 +717,12 @@ fn identity_view(graph: &Graph, key: &SaKey, acc: &mut String) {
             let _ = write!(acc, "{other} {role:?} {association}");
         }
     }
+}
+
+/// As much of a pod as its ServiceAccount's rules read.
+fn apart_from_health(it: &Pod) -> Pod {
+    let phase = if it.completed() { Phase::Succeeded } else { Phase::Running };
+    Pod { ready: false, waiting: None, phase, ..it.clone() }
 }
 
 fn env_view(graph: &Graph, namespace: &Text, spec: &PodSpec, acc: &mut String) {

@@ -27,6 +27,9 @@ impl Graph {
     /// name elsewhere when what they declare changes; roles that it names or whose name it could have been mistaken
     /// for; the trust of roles that only name it; its node; the objects of its `envFrom`; whatever exists once in the
     /// cluster.
+    /// Whether a pod is ready and what it waits for concerns only itself, its owners and its node, and if it is an agent
+    /// the pods on that node.
+    ///
     /// Not tracked: what a rule reads by iterating over everything, and, for a pod, the other pods of its
     /// ServiceAccount and of its owner.
     pub fn apply(&mut self, change: Change) -> Vec<Ref> {
@@ -63,7 +66,11 @@ impl Graph {
             && let Some(id) = self.pods.stays(pod)
         {
             // What most changes of pods are: nothing moves, so asking once is enough.
-            self.touch(&slot, acc);
+            if self.pods.is_only_its_health(id, pod, mark) {
+                self.touch_pod_alone(id, acc);
+            } else {
+                self.touch(&slot, acc);
+            }
             outdated.map(|it| self.said.remove(it));
             self.pods.update(id, pod, mark);
             return;

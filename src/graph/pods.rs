@@ -81,6 +81,19 @@ impl Pods {
         stays.then_some(id)
     }
 
+    /// Whether a pod that `stays` differs only in how it is doing.
+    pub fn is_only_its_health(&self, id: PodId, new: &Pod, mark: Mark) -> bool {
+        self.get(id).is_some_and(|it| {
+            let old = &it.fact;
+            it.mark.cached == mark.cached
+                && old.uid == new.uid
+                && old.created == new.created
+                && old.deleting == new.deleting
+                && old.mirror == new.mirror
+                && old.completed() == new.completed()
+        })
+    }
+
     /// Renews a pod that `stays`.
     pub fn update(&mut self, id: PodId, new: &mut Pod, mark: Mark) {
         let Some(held) = self.slots.get_mut(id.0 as usize).and_then(|it| it.as_mut()) else {

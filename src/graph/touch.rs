@@ -115,12 +115,19 @@ impl Graph {
         let Some(held) = self.pods.get(id) else { return };
         let pod = &held.fact;
         let key = pod.service_account();
-        acc.pods.push(id);
+        self.touch_pod_alone(id, acc);
         if let Some(seat) = self.seats.get(&key.namespace, &key.name) {
             acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
         }
         acc.refs.insert(Ref::ServiceAccount(key));
         acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
+    }
+
+    /// Units that read how a pod is doing: its own, its owners', its node's; of an agent those of the pods beside it.
+    pub(crate) fn touch_pod_alone(&self, id: PodId, acc: &mut Touched) {
+        let Some(held) = self.pods.get(id) else { return };
+        let pod = &held.fact;
+        acc.pods.push(id);
         if let Some((kind, owner)) = owner_of(pod) {
             self.touch_owners(kind, &pod.namespace, owner, acc);
         }
