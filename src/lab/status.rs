@@ -104,15 +104,15 @@ fn node(node: &mut Value, now: Timestamp) {
 struct Counts {
     /// Owner's uid: (all, ready).
     pods: BTreeMap<String, (i64, i64)>,
-    /// A ReplicaSet's uid: its owner's.
-    parents: BTreeMap<String, String>,
+    /// A Deployment's uid: those of its ReplicaSets.
+    children: BTreeMap<String, Vec<String>>,
     accounts: BTreeSet<(String, String)>,
 }
 
 impl Counts {
     fn of(objects: &[Value]) -> Counts {
         let mut res =
-            Counts { pods: BTreeMap::new(), parents: BTreeMap::new(), accounts: BTreeSet::new() };
+            Counts { pods: BTreeMap::new(), children: BTreeMap::new(), accounts: BTreeSet::new() };
         let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
         for object in objects {
             let metadata = &object["metadata"];
@@ -122,7 +122,7 @@ impl Counts {
                     res.accounts.insert((text(&metadata["namespace"]), text(&metadata["name"])));
                 }
                 Some("ReplicaSet") if !owner.is_empty() => {
-                    res.parents.insert(text(&metadata["uid"]), owner);
+                    res.children.entry(owner).or_default().push(text(&metadata["uid"]));
                 }
                 Some("Pod") if !owner.is_empty() && !is_finished(object) => {
                     let entry = res.pods.entry(owner).or_default();
@@ -137,9 +137,9 @@ impl Counts {
 
     fn owned(&self, uid: &str) -> (i64, i64) {
         let own = self.pods.get(uid).copied().unwrap_or_default();
-        let children = self.parents.iter().filter(|(_, it)| *it == uid);
+        let children = self.children.get(uid).into_iter().flatten();
         children
-            .filter_map(|(it, _)| self.pods.get(it))
+            .filter_map(|it| self.pods.get(it))
             .fold(own, |acc, it| (acc.0 + it.0, acc.1 + it.1))
     }
 }

@@ -194,10 +194,14 @@ fn imply(objects: &mut Vec<Object>, resources: &[Resource]) {
             namespaces.insert(namespace);
         }
     }
+    let present: BTreeSet<Identity> = objects
+        .iter()
+        .filter(|it| it.kind() == "Namespace" || it.kind() == "ServiceAccount")
+        .map(|it| identity(&it.value))
+        .collect();
     for namespace in namespaces {
         let mut add = |value: Value| {
-            let wanted = identity(&value);
-            if !objects.iter().any(|it| identity(&it.value) == wanted) {
+            if !present.contains(&identity(&value)) {
                 objects.push(Object::furniture(value));
             }
         };
