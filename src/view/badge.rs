@@ -1,10 +1,11 @@
 //! Glyph, word and tone for how a thing stands. Never colour alone, and every glyph is one column wide.
 
 use crate::{
+    check::row,
     iam::Truth,
     identity::Outcome,
     tree::{Standing, Tally},
-    view::{Line, Tone},
+    view::{Line, Tone, fit::cut_end},
 };
 
 pub fn glyph(standing: Standing) -> (&'static str, Tone) {
@@ -78,4 +79,35 @@ pub fn of_truth(truth: Truth) -> (&'static str, Tone) {
         Truth::False => ("✖", Tone::Error),
         Truth::Unknown => ("?", Tone::Unknown),
     }
+}
+
+/// What is wrong: the title of a code where there is room for it, else the code, else how it stands.
+pub fn tell(standing: Standing, code: &str, room: usize) -> Line {
+    if SENTENCE <= room {
+        return say(standing, row(code).map_or(code, |it| it.title), room);
+    }
+    let (glyph, tone) = glyph(standing);
+    let res = Line::of(tone, format!("{glyph} {code}"));
+    if res.width() <= room { res } else { brief(standing, room) }
+}
+
+/// Less room than this is none for a sentence.
+const SENTENCE: usize = 20;
+
+/// A glyph with a sentence where it fits, else with the word, else alone.
+pub fn say(standing: Standing, text: &str, room: usize) -> Line {
+    let (glyph, tone) = glyph(standing);
+    if room < SENTENCE {
+        return brief(standing, room);
+    }
+    Line::of(tone, glyph).add(tone, format!(" {}", cut_end(text, room - 2)))
+}
+
+pub fn brief(standing: Standing, room: usize) -> Line {
+    let it = badge(standing);
+    if it.width() <= room {
+        return it;
+    }
+    let (glyph, tone) = glyph(standing);
+    Line::of(tone, glyph)
 }

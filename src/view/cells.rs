@@ -11,7 +11,7 @@ use crate::{
     tree::{Cause, Fold, Row, RowId, Standing, Within, World, of_pod, of_ref, worst},
     view::{
         Line, Tone,
-        badge::{badge, glyph, tally},
+        badge::{badge, brief, glyph, say, tally, tell},
         fit::{age, cut_end, cut_middle},
         header,
         words::{carried, count, label, mechanism, provider, source_detail, unknown},
@@ -241,12 +241,10 @@ impl<'a> Cells<'a> {
                 (n, _) => Line::of(Tone::Plain, format!("{}/{n}", it.counts.injected)),
             },
             (Col::Why, _, Some(it)) => {
-                let title = it.code.and_then(row).map(|it| it.title);
+                let code = it.code.filter(|_| it.standing < Standing::Waiting);
                 let because = identity.and_then(|it| unknown(&it.verdict));
-                match (title, because) {
-                    (Some(title), _) if it.standing < Standing::Waiting => {
-                        say(it.standing, title, room)
-                    }
+                match (code, because) {
+                    (Some(code), _) => tell(it.standing, code, room),
                     (_, Some(why)) => say(it.standing, &why, room),
                     (_, _) => brief(it.standing, room),
                 }
@@ -292,7 +290,7 @@ impl<'a> Cells<'a> {
                 let found =
                     worst(self.world.ledger.findings_at(&at)).and_then(|(_, it)| row(it.code));
                 match (found, signature) {
-                    (Some(it), _) => say(standing, it.title, room),
+                    (Some(it), _) => tell(standing, it.code, room),
                     (None, Some(it)) => {
                         let (glyph, tone) = glyph(standing);
                         Line::of(tone, format!("{glyph} {it}"))
@@ -361,9 +359,7 @@ impl<'a> Cells<'a> {
 
     fn why(&self, at: &Ref, room: usize) -> Line {
         match worst(self.world.ledger.findings_at(at)) {
-            Some((standing, it)) => {
-                say(standing, row(it.code).map_or(it.code, |it| it.title), room)
-            }
+            Some((standing, it)) => tell(standing, it.code, room),
             None => brief(self.standing(at), room),
         }
     }
@@ -374,22 +370,4 @@ impl<'a> Cells<'a> {
             None => Line::of(Tone::Muted, "–"),
         }
     }
-}
-
-/// A glyph with a sentence where it fits, else with the word, else alone.
-fn say(standing: Standing, text: &str, room: usize) -> Line {
-    let (glyph, tone) = glyph(standing);
-    if room < 16 {
-        return brief(standing, room);
-    }
-    Line::of(tone, glyph).add(tone, format!(" {}", cut_end(text, room - 2)))
-}
-
-fn brief(standing: Standing, room: usize) -> Line {
-    let it = badge(standing);
-    if it.width() <= room {
-        return it;
-    }
-    let (glyph, tone) = glyph(standing);
-    Line::of(tone, glyph)
 }

@@ -209,8 +209,12 @@ fn columns(view: ViewKind, room: usize) -> Vec<(Spec, usize)> {
 
 fn specs(view: ViewKind, room: usize) -> Vec<Spec> {
     let spec = |col, title, from, size| Spec { col, title, from, size };
-    // The reason is a sentence where there is room for one, else a badge.
-    let why = if room < 84 { Size::Fixed(10) } else { Size::Share(4) };
+    // The reason is a sentence where there is room for one, else a code, else a badge.
+    let why = match room {
+        ..70 => Size::Fixed(10),
+        70..84 => Size::Fixed(16),
+        84.. => Size::Share(4),
+    };
     match view {
         ViewKind::Identities => vec![
             spec(Col::Name, "NAME", 0, Size::Share(5)),

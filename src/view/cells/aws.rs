@@ -6,7 +6,8 @@ use crate::{
     tree::{Standing, users_of},
     view::{
         Line, Tone,
-        cells::{Cells, Col, say},
+        badge::say,
+        cells::{Cells, Col},
         fit::{cut_end, cut_middle},
         policy,
     },
