@@ -307,7 +307,11 @@ impl<'a> Cells<'a> {
             Col::Code => Line::of(Tone::Plain, cause.code),
             Col::Cause => {
                 let title = row(cause.code).map_or(cause.code, |it| it.title);
-                let of = label(&cause.of);
+                let of = match &cause.of {
+                    Ref::Association(id) => self.world.graph.association(id),
+                    _ => None,
+                };
+                let of = of.map_or_else(|| label(&cause.of), |it| it.service_account.to_string());
                 // Both ends of a name carry meaning, a sentence its beginning: the name gives way first.
                 let for_name = (room / 2).max(room.saturating_sub(title.len() + 2));
                 let mut res = Line::of(Tone::Strong, cut_middle(&of, for_name));

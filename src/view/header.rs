@@ -184,13 +184,18 @@ fn counts(model: &Model, words: bool) -> Line {
         match (count, words) {
             (0, _) => {}
             (_, true) if matches!(it, Standing::Healthy) => {
-                res.push(tone, format!("{glyph} {}  ", thousands(count as usize)));
+                res.push(tone, format!("{glyph} {}", thousands(count as usize)));
+                res.push(Tone::Plain, "  ");
             }
             (_, true) => {
                 let word = if it == Standing::NodeRole { "on node role" } else { it.word() };
-                res.push(tone, format!("{glyph} {} {word}  ", thousands(count as usize)));
+                res.push(tone, format!("{glyph} {} {word}", thousands(count as usize)));
+                res.push(Tone::Plain, "  ");
             }
-            (_, false) => res.push(tone, format!("{glyph}{count} ")),
+            (_, false) => {
+                res.push(tone, format!("{glyph}{count}"));
+                res.push(Tone::Plain, " ");
+            }
         }
     }
     let n_waiting = model.n_waiting();
