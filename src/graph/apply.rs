@@ -184,6 +184,10 @@ impl Graph {
             ) => None,
         };
         let reads_otherwise = Reading::of(old) != Reading::of(Some(&state));
+        if paint.is_some() && matches!(scope, Scope::ApiServer | Scope::Cluster) {
+            // The issuer may be about to become unknown, and with it the names of these units.
+            acc.refs.extend(self.expected_providers().map(Ref::Provider).collect::<Vec<_>>());
+        }
         let painted = paint.map(|cached| {
             self.scan(&scope, |it| std::mem::replace(&mut it.cached, cached) != cached)
         });
