@@ -1,0 +1,52 @@
+//! Every `idscope` line of the README runs, on the embedded endpoints where it would read a cluster.
+
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+};
+
+/// The words after `idscope` of each console line, comments and continuations resolved.
+fn lines() -> Vec<String> {
+    let text = fs::read_to_string("README.md").unwrap().replace("\\\n", " ");
+    text.lines()
+        .filter_map(|it| it.strip_prefix("$ "))
+        .filter_map(|it| it.split_once("idscope").filter(|(before, _)| !before.contains("cargo")))
+        .map(|(_, it)| it.split(" #").next().unwrap_or(it).trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let vectors = fs::read_to_string("tests/vectors/trust-vectors.json").unwrap();
+    fs::write(dir.path().join("vectors.json"), vectors).unwrap();
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    fs::write(dir.path().join("trust.json"), policy).unwrap();
+    let mut n_run = 0;
+    for line in lines() {
+        // The dashboard itself is run in a real terminal by tests/pty.rs.
+        let Some(verb) = line.split_whitespace().next() else { continue };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_idscope"));
+        command.args(line.split_whitespace()).current_dir(dir.path());
+        if matches!(verb, "check" | "explain" | "info") {
+            command.arg("--demo");
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity\n";
+        // A command that reads no input may have left already.
+        drop(child.stdin.take().unwrap().write_all(log.as_bytes()));
+        let out = child.wait_with_output().unwrap();
+        let status = out.status.code().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(matches!(status, 0 | 1 | 3), "idscope {line}: exit status {status}: {said}");
+        assert!(!out.stdout.is_empty(), "idscope {line}: nothing on stdout: {said}");
+        n_run += 1;
+    }
+    assert!(8 <= n_run, "only {n_run} commands were found in the README");
+}
