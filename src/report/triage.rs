@@ -133,7 +133,7 @@ fn causes(graph: &Graph, ledger: &Ledger, signature: Signature, subjects: &[SaKe
             let (state, because) = match here {
                 Some(it) => (State::Confirmed, it.message.clone()),
                 None if row.confidence == Confidence::Runtime => {
-                    (State::Possible, format!("cannot be seen in API data: {}", row.detect))
+                    (State::Possible, row.detect.to_owned())
                 }
                 None if subjects.is_empty() => {
                     (State::Possible, format!("nobody here fits yet: {}", row.detect))
