@@ -7,6 +7,7 @@ mod aws;
 mod differential;
 mod kube;
 mod peers;
+mod planted;
 #[path = "../common/policies.rs"]
 mod policies;
 
@@ -18,6 +19,13 @@ async fn everything_holds_on_real_peers() {
     let ministack = MiniStack::start(dir.path());
     let aws = aws::Aws::new(&ministack.url(), REGION);
     differential::run(&aws).await;
+    let (fresh, kubernetes) = (dir.path().join("aws"), dir.path().join("kubernetes"));
+    for it in [&fresh, &kubernetes] {
+        std::fs::create_dir(it).expect("a directory");
+    }
+    let ministack = MiniStack::start(&fresh);
+    let aws = aws::Aws::new(&ministack.url(), REGION);
+    planted::run(&ministack, &aws, &kubernetes).await;
 }
 
 /// RFC 4648 section 5, without padding.
