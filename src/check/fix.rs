@@ -99,10 +99,7 @@ impl Fix {
 
     /// FX-RESTART. A bare pod and a Job must be made again by hand, which is said instead.
     pub(crate) fn restart(namespace: &str, pod: &str, owner: Option<&Workload>) -> Fix {
-        let rollout = owner.filter(|it| match it.kind {
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
-            WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
-        });
+        let rollout = rolled_out(owner);
         let (title, applicability, command) = match rollout {
             Some(it) => (
                 format!("restart {}", title(it)),
@@ -278,6 +275,14 @@ pub(crate) fn web_identity_statement(provider: &Arn, issuer: &Issuer, key: &SaKe
         r#"{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{issuer}:sub":"{}","{issuer}:aud":"sts.amazonaws.com"}}}}}}"#,
         key.subject()
     )
+}
+
+/// The owner, if it replaces its pods when its template changes.
+pub(crate) fn rolled_out(owner: Option<&Workload>) -> Option<&Workload> {
+    owner.filter(|it| match it.kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
+        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
+    })
 }
 
 /// `deploy/web`, quoted.

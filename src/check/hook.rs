@@ -6,7 +6,7 @@ use crate::{
         Rule, Severity, Subject, SubjectKind, blocker_or_wrong_id, fix, quote,
     },
     fact::{Knowledge, PodSpec, ServiceAccount, Webhook},
-    ident::{Ref, Text, WorkloadKind},
+    ident::{Ref, Text},
     identity::{Carried, Mechanism, Signature, csv},
 };
 
@@ -288,10 +288,7 @@ fn metadata(pod: &PodContext<'_>, field: &str, key: &str, value: Option<Text>) -
         None => serde_json::Value::Null,
     };
     let patch = serde_json::json!({"spec": {"template": {"metadata": {field: {key: value}}}}});
-    let rollout = pod.owner.filter(|it| match it.kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
-        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
-    });
+    let rollout = fix::rolled_out(pod.owner);
     let command = match rollout {
         Some(it) => format!(
             "kubectl patch -n {} {} --type merge -p {}",

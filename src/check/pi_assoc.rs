@@ -7,7 +7,7 @@ use crate::{
     },
     fact::{Association, Knowledge},
     ident::{Ref, SaKey, Text},
-    identity::{Carried, Signature},
+    identity::{Carried, Signature, near_miss::text::distance},
 };
 
 const GUIDE: &str = "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html";
@@ -198,23 +198,7 @@ fn is_near(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let word = long.strip_prefix(short).is_some_and(|it| it.starts_with('-'))
         || long.strip_suffix(short).is_some_and(|it| it.ends_with('-'));
-    word || (4 <= short.len() && distance(a, b) <= 2)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
+    word || (4 <= short.len() && distance(a, b, 2) <= 2)
 }
 
 /// Used by a workload, and declares nothing.

@@ -98,16 +98,7 @@ fn statement_json(statement: &iam::StatementTrace) -> serde_json::Value {
 
 /// `Action`, `Condition.StringEquals[KEY]`, …: the clause's path in its statement.
 pub fn part(part: &iam::Part) -> String {
-    match part {
-        iam::Part::Action { negated: false } => "Action".into(),
-        iam::Part::Action { negated: true } => "NotAction".into(),
-        iam::Part::Principal => "Principal".into(),
-        iam::Part::Resource { negated: false } => "Resource".into(),
-        iam::Part::Resource { negated: true } => "NotResource".into(),
-        iam::Part::Condition { operator, key } => {
-            format!("Condition.{}[{}]", visible(operator), visible(key))
-        }
-    }
+    visible(&part.to_string()).into_owned()
 }
 
 pub fn mark(outcome: Outcome) -> &'static str {
