@@ -3,42 +3,15 @@
 //! Nothing here says whether the named thing exists or is well formed beyond its shape; that is `graph`'s and
 //! `check`'s business.
 
-use std::{
-    borrow::{Borrow, Cow},
-    fmt::{self, Write as _},
-    sync::Arc,
-};
+mod visible;
+
+pub use visible::visible;
+
+use serde::{Deserialize, Serialize};
+use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// Shared, immutable text. Facts repeat the same few names many thousand times, so they share them.
 pub type Text = Arc<str>;
-
-/// Text that somebody else wrote, made fit for a terminal: control characters and those that reorder or hide their
-/// neighbours become visible escapes (`\n`, `\t`, `\u{1b}`). Borrowed when there is nothing to do.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_deceptive) {
-        return Cow::Borrowed(text);
-    }
-    let mut res = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            '\n' => res.push_str("\\n"),
-            '\r' => res.push_str("\\r"),
-            '\t' => res.push_str("\\t"),
-            it if is_deceptive(it) => {
-                write!(res, "\\u{{{:x}}}", u32::from(it)).expect("a String takes all");
-            }
-            it => res.push(it),
-        }
-    }
-    Cow::Owned(res)
-}
-
-/// C0, DEL, C1, bidirectional controls, zero-width characters, line separators, the byte order mark and tags.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
 
 /// A point in time, UTC. Pure code never asks for the present one; it is given.
 pub type Timestamp = jiff::Timestamp;
@@ -46,7 +19,8 @@ pub type Timestamp = jiff::Timestamp;
 /// An Amazon Resource Name as somebody wrote it, valid or not.
 ///
 /// Shape: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE` (AWS General Reference, "Amazon Resource Names").
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Arn(Text);
 
 /// The six parts of an ARN; `resource` keeps its own colons and slashes.
@@ -143,8 +117,17 @@ impl Borrow<str> for Arn {
 }
 
 /// Twelve decimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct AccountId(Text);
+
+impl TryFrom<String> for AccountId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<AccountId, String> {
+        AccountId::parse(&text).ok_or_else(|| format!("`{text}` is not a twelve-digit account id"))
+    }
+}
 
 impl AccountId {
     /// `None` unless `text` is exactly twelve ASCII digits.
@@ -165,7 +148,8 @@ impl fmt::Display for AccountId {
 }
 
 /// The second field of an ARN.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Partition {
     Aws,
     AwsCn,
@@ -205,6 +189,18 @@ impl Partition {
     }
 }
 
+impl From<String> for Partition {
+    fn from(text: String) -> Partition {
+        Partition::parse(&text)
+    }
+}
+
+impl From<Partition> for String {
+    fn from(it: Partition) -> String {
+        it.as_str().to_owned()
+    }
+}
+
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -212,7 +208,8 @@ impl fmt::Display for Partition {
 }
 
 /// The issuer of a cluster's ServiceAccount tokens without its scheme, as IAM writes it in ARNs and condition keys.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Issuer(Text);
 
 impl Issuer {
@@ -257,7 +254,7 @@ impl fmt::Display for Issuer {
 }
 
 /// A ServiceAccount by namespace and name, existing or not.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SaKey {
     pub namespace: Text,
     pub name: Text,
@@ -281,7 +278,7 @@ impl fmt::Display for SaKey {
 }
 
 /// The kinds of owner whose pod template the rules read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum WorkloadKind {
     Deployment,
     StatefulSet,

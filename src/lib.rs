@@ -10,6 +10,7 @@ pub mod fact;
 // derived
 pub mod graph;
 pub mod identity;
+pub mod plan;
 pub mod check;
 pub mod report;
 // the person

@@ -17,7 +17,12 @@ const IO: &[&str] = &["ui", "source", "lab", "runtime", "cli"];
 const WORLD: &[&str] = &[
     "tokio::",
     "kube::",
-    "aws_",
+    "aws_sdk_",
+    "aws_config::",
+    "aws_smithy_",
+    "aws_credential_types::",
+    "aws_runtime::",
+    "aws_types::",
     "ratatui::",
     "crossterm::",
     "std::fs",

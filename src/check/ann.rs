@@ -9,7 +9,7 @@ pub(crate) use role::another_role;
 use crate::{
     check::{Confidence, Evidence, Fix, IdentityContext, Row, Rule, Severity, SubjectKind},
     fact::{Knowledge, ServiceAccount},
-    ident::Arn,
+    ident::{Arn, Text},
     identity::Signature,
 };
 
@@ -282,13 +282,21 @@ fn evidence(cx: &IdentityContext<'_>, found: &str, needed: impl Into<String>) ->
 
 /// Annotate with `role`, then restart what runs now.
 fn annotate(cx: &IdentityContext<'_>, role: &str) -> Vec<Fix> {
-    let mut fix = Fix::annotate(cx.key, role);
+    let mut fix = Fix::annotate(cx.key, present(cx), role);
     if let Some(it) = manager(cx) {
         fix.title = format!("{}; {it} puts the old one back unless it is told too", fix.title);
     }
     let mut res = vec![fix];
     res.extend(restarts(cx));
     res
+}
+
+/// The role annotation as it is written now, empty ones included.
+fn present<'a>(cx: &IdentityContext<'a>) -> Option<&'a Text> {
+    match cx.sa {
+        Knowledge::Known(it) => it.role_arn(),
+        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => None,
+    }
 }
 
 fn restarts(cx: &IdentityContext<'_>) -> impl Iterator<Item = Fix> {

@@ -1,271 +1,276 @@
-//! Repairs as commands that a person can paste: real names, shell-quoted.
+//! Repairs: what is written, or what only a person can do.
 
 use crate::{
     check::{Applicability, Context, Fix},
-    fact::Workload,
+    fact::{Association, EnvValue, Workload},
     iam,
-    ident::{AccountId, Arn, Issuer, SaKey, Text, WorkloadKind},
+    ident::{AccountId, Arn, Issuer, Partition, SaKey, Text, WorkloadKind},
+    plan::{self, AssociationFields, Edit, EnvChange, EnvEntry, Names, Place, TrustChange},
 };
 
-/// A shell word: as it is where that is safe, else in single quotes.
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 impl Fix {
-    /// FX-SA-ANN.
-    pub(crate) fn annotate(key: &SaKey, role: &str) -> Fix {
-        Fix {
-            id: "FX-SA-ANN",
-            title: format!("annotate ServiceAccount `{key}` with `{role}`"),
-            applicability: Applicability::Safe,
-            restart_needed: true,
-            commands: vec![format!(
+    /// As commands, with real names, for whoever does it by hand.
+    pub fn commands(&self, names: &Names) -> Vec<String> {
+        let written = self.edits.iter().flat_map(|it| plan::commands(it, names));
+        written.chain(self.by_hand.iter().cloned()).collect()
+    }
+
+    fn of(id: &'static str, title: String, applicability: Applicability, edit: Edit) -> Fix {
+        let restart_needed = edit.needs_restart();
+        Fix { id, title, applicability, restart_needed, edits: vec![edit], by_hand: Vec::new() }
+    }
+
+    /// FX-SA-ANN. `was` is what is there now.
+    pub(crate) fn annotate(key: &SaKey, was: Option<&Text>, role: &str) -> Fix {
+        let edit = Edit::Annotate {
+            service_account: key.clone(),
+            key: crate::fact::ServiceAccount::ROLE_ARN.into(),
+            was: was.cloned(),
+            value: Some(role.into()),
+        };
+        let title = format!("annotate ServiceAccount `{key}` with `{role}`");
+        if !Arn::from(role).is_iam_role() {
+            // Which role, only a person can say.
+            let command = format!(
                 "kubectl annotate serviceaccount -n {} {} {} --overwrite",
-                quote(&key.namespace),
-                quote(&key.name),
-                quote(&format!("eks.amazonaws.com/role-arn={role}"))
-            )],
+                plan::quote(&key.namespace),
+                plan::quote(&key.name),
+                plan::quote(&format!("{}={role}", crate::fact::ServiceAccount::ROLE_ARN))
+            );
+            let mut res = Fix::by_hand("FX-SA-ANN", title, vec![command]);
+            res.restart_needed = true;
+            return res;
         }
+        Fix::of("FX-SA-ANN", title, Applicability::Safe, edit)
     }
 
     /// FX-SA-UNANN.
-    pub(crate) fn unannotate(key: &SaKey) -> Fix {
-        Fix {
-            id: "FX-SA-UNANN",
-            title: format!("remove the role annotation from ServiceAccount `{key}`"),
-            applicability: Applicability::Safe,
-            restart_needed: true,
-            commands: vec![format!(
-                "kubectl annotate serviceaccount -n {} {} eks.amazonaws.com/role-arn-",
-                quote(&key.namespace),
-                quote(&key.name)
-            )],
-        }
+    pub(crate) fn unannotate(key: &SaKey, was: &Text) -> Fix {
+        let edit = Edit::Annotate {
+            service_account: key.clone(),
+            key: crate::fact::ServiceAccount::ROLE_ARN.into(),
+            was: Some(was.clone()),
+            value: None,
+        };
+        let title = format!("remove the role annotation from ServiceAccount `{key}`");
+        Fix::of("FX-SA-UNANN", title, Applicability::Safe, edit)
     }
 
-    /// FX-SA-CREATE.
-    pub(crate) fn create_service_account(key: &SaKey) -> Fix {
-        Fix {
-            id: "FX-SA-CREATE",
-            title: format!("create ServiceAccount `{key}`"),
-            applicability: Applicability::Safe,
-            restart_needed: false,
-            commands: vec![format!(
-                "kubectl create serviceaccount -n {} {}",
-                quote(&key.namespace),
-                quote(&key.name)
-            )],
-        }
+    /// FX-SA-CREATE, with the role annotation where one is known.
+    pub(crate) fn create_service_account(key: &SaKey, role: Option<&Text>) -> Fix {
+        let annotation =
+            |it: &Text| (Text::from(crate::fact::ServiceAccount::ROLE_ARN), it.clone());
+        let edit = Edit::CreateServiceAccount {
+            service_account: key.clone(),
+            annotations: role.map(annotation).into_iter().collect(),
+            labels: Vec::new(),
+        };
+        let title = match role {
+            Some(it) => format!("create ServiceAccount `{key}`, annotated with `{it}`"),
+            None => format!("create ServiceAccount `{key}`"),
+        };
+        Fix::of("FX-SA-CREATE", title, Applicability::Safe, edit)
     }
 
     /// FX-WL-SA: the template of a workload names another ServiceAccount.
     pub(crate) fn use_service_account(workload: &Workload, name: &str) -> Fix {
-        Fix {
-            id: "FX-WL-SA",
-            title: format!("run {} as ServiceAccount `{name}`", title(workload)),
-            applicability: Applicability::Confirm,
-            restart_needed: true,
-            commands: vec![format!(
-                "kubectl set serviceaccount -n {} {} {}",
-                quote(&workload.namespace),
-                target(workload),
-                quote(name)
-            )],
-        }
+        let spec = &workload.template;
+        let edit = Edit::UseServiceAccount {
+            workload: workload.into(),
+            was: spec.service_account_named.then(|| spec.service_account.clone()),
+            name: Some(name.into()),
+        };
+        let title = format!("run {} as ServiceAccount `{name}`", title(workload));
+        Fix::of("FX-WL-SA", title, Applicability::Confirm, edit)
     }
 
     /// FX-WL-ENV: variables leave the template.
     pub(crate) fn unset_env(workload: &Workload, container: &str, names: &[&str]) -> Fix {
-        let unset: Vec<_> = names.iter().map(|it| format!("{}-", quote(it))).collect();
-        Fix {
-            id: "FX-WL-ENV",
-            title: format!("remove {} from {}", names.join(", "), title(workload)),
-            applicability: Applicability::Confirm,
-            restart_needed: true,
-            commands: vec![format!(
-                "kubectl set env -n {} {} -c {} {}",
-                quote(&workload.namespace),
-                target(workload),
-                quote(container),
-                unset.join(" ")
-            )],
-        }
+        let found = workload.template.containers.iter().find(|it| &*it.name == container);
+        let entry = |value: &EnvValue| match value {
+            EnvValue::Literal(it) => EnvEntry::Value(it.clone()),
+            EnvValue::Redacted => EnvEntry::Hidden,
+            EnvValue::From(it) => EnvEntry::From(it.clone()),
+        };
+        let changes = names.iter().map(|name| EnvChange {
+            name: (*name).into(),
+            was: found.and_then(|it| it.env(name)).map(entry),
+            entry: None,
+        });
+        let edit = Edit::SetEnv {
+            workload: workload.into(),
+            container: container.into(),
+            init: found.is_some_and(|it| it.kind == crate::fact::ContainerKind::Init),
+            changes: changes.collect(),
+        };
+        let title = format!("remove {} from {}", names.join(", "), title(workload));
+        Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
+    }
+
+    /// FX-WL-META: sets or removes (`None`) one label or annotation of the pod template. A bare pod is made again by
+    /// hand.
+    pub(crate) fn set_metadata(
+        (namespace, pod): (&str, &str),
+        owner: Option<&Workload>,
+        (place, key): (Place, &str),
+        was: Option<&Text>,
+        value: Option<Text>,
+    ) -> Fix {
+        let title = format!("change `{key}` in the pod template");
+        let Some(it) = rolled_out(owner) else {
+            let command = format!(
+                "kubectl delete pod -n {} {} # and create it again without it",
+                plan::quote(namespace),
+                plan::quote(pod)
+            );
+            return Fix::by_hand("FX-WL-META", title, vec![command]);
+        };
+        let edit = Edit::SetMetadata {
+            workload: it.into(),
+            place,
+            key: key.into(),
+            was: was.cloned(),
+            value,
+        };
+        Fix::of("FX-WL-META", title, Applicability::Confirm, edit)
     }
 
     /// FX-RESTART. A bare pod and a Job must be made again by hand, which is said instead.
     pub(crate) fn restart(namespace: &str, pod: &str, owner: Option<&Workload>) -> Fix {
-        let rollout = rolled_out(owner);
-        let (title, applicability, command) = match rollout {
-            Some(it) => (
-                format!("restart {}", title(it)),
-                Applicability::Confirm,
-                format!("kubectl rollout restart -n {} {}", quote(namespace), target(it)),
-            ),
-            None => (
+        let mut res = match rolled_out(owner) {
+            Some(it) => {
+                let edit = Edit::Restart { workload: it.into() };
+                let title = format!("restart {}", title(it));
+                Fix::of("FX-RESTART", title, Applicability::Confirm, edit)
+            }
+            None => Fix::by_hand(
+                "FX-RESTART",
                 format!("delete pod `{pod}` and let it be made again"),
-                Applicability::DisplayOnly,
-                format!("kubectl delete pod -n {} {}", quote(namespace), quote(pod)),
+                vec![format!(
+                    "kubectl delete pod -n {} {}",
+                    plan::quote(namespace),
+                    plan::quote(pod)
+                )],
             ),
         };
-        let commands = vec![command];
-        Fix { id: "FX-RESTART", title, applicability, restart_needed: true, commands }
+        res.restart_needed = true;
+        res
     }
 
     /// FX-OIDC-CREATE. In the cluster's own account eksctl does the same.
     pub(crate) fn create_provider(cx: &Context<'_>, account: &AccountId, issuer: &Issuer) -> Fix {
-        let mut commands = vec![format!(
-            "aws iam create-open-id-connect-provider --url {} --client-id-list sts.amazonaws.com",
-            quote(&format!("https://{issuer}"))
-        )];
         let cluster = cx.graph.cluster().known();
-        if let Some(it) = cluster.filter(|it| &*it.account == account.as_str()) {
-            let command = "eksctl utils associate-iam-oidc-provider";
-            commands.push(format!(
-                "{command} --cluster {} --region {} --approve",
-                quote(&it.name),
-                quote(&it.region)
-            ));
-        }
-        Fix {
-            id: "FX-OIDC-CREATE",
-            title: format!("create the OIDC provider of `{issuer}` in account {account}"),
-            applicability: Applicability::Confirm,
-            restart_needed: false,
-            commands,
-        }
+        let partition = cluster.and_then(|it| it.arn.partition()).unwrap_or(Partition::Aws);
+        let edit = Edit::CreateProvider {
+            partition,
+            account: account.clone(),
+            issuer: issuer.clone(),
+            client_ids: vec!["sts.amazonaws.com".into()],
+            tags: cluster.map(|it| ("cluster".into(), it.name.clone())).into_iter().collect(),
+        };
+        let title = format!("create the OIDC provider of `{issuer}` in account {account}");
+        Fix::of("FX-OIDC-CREATE", title, Applicability::Confirm, edit)
     }
 
     /// FX-OIDC-AUD.
     pub(crate) fn add_client_id(provider: &Arn, client_id: &str) -> Fix {
-        Fix {
-            id: "FX-OIDC-AUD",
-            title: format!("add client id `{client_id}` to the OIDC provider"),
-            applicability: Applicability::Confirm,
-            restart_needed: false,
-            commands: vec![format!(
-                "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {} --client-id {}",
-                quote(provider.as_str()),
-                quote(client_id)
-            )],
-        }
+        let edit = Edit::AddClientId { provider: provider.clone(), client_id: client_id.into() };
+        let title = format!("add client id `{client_id}` to the OIDC provider");
+        Fix::of("FX-OIDC-AUD", title, Applicability::Confirm, edit)
     }
 
-    /// FX-TRUST-EDIT, FX-TRUST-ADD, FX-TRUST-PI: the same three steps; `title` says what to write in between.
+    /// FX-TRUST-EDIT, FX-TRUST-ADD, FX-TRUST-PI for a person: read, edit as `title` says, write.
     pub(crate) fn trust(id: &'static str, title: String, role: &Arn) -> Fix {
-        let name = quote(role.name().unwrap_or(role.as_str()));
-        Fix {
-            id,
-            title,
-            applicability: Applicability::Confirm,
-            restart_needed: false,
-            commands: vec![
-                format!(
-                    "aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument > trust.json"
-                ),
-                format!(
-                    "aws iam update-assume-role-policy --role-name {name} --policy-document file://trust.json"
-                ),
-            ],
-        }
+        let name = plan::quote(role.name().unwrap_or(role.as_str()));
+        let commands = vec![
+            format!(
+                "aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument > trust.json"
+            ),
+            format!(
+                "aws iam update-assume-role-policy --role-name {name} --policy-document file://trust.json"
+            ),
+        ];
+        Fix::by_hand(id, title, commands)
     }
 
-    /// As `trust`, with the whole policy as it should be; `None` when it cannot be written as JSON.
+    /// The same with the policy as it should be: only the statements that differ are written anew. `None` when it says
+    /// so already or cannot be written as JSON.
     pub(crate) fn trust_policy(
         id: &'static str,
         title: String,
         role: &Arn,
-        policy: &iam::Policy,
+        present: &iam::Document,
+        wanted: &iam::Policy,
+        change: TrustChange,
     ) -> Option<Fix> {
-        let document = policy.to_json()?;
-        let mut res = Fix::trust(id, title, role);
-        let name = quote(role.name().unwrap_or(role.as_str()));
-        res.commands = vec![
-            format!(
-                "aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument > trust-before.json"
-            ),
-            format!(
-                "aws iam update-assume-role-policy --role-name {name} --policy-document {}",
-                quote(&document)
-            ),
-        ];
-        Some(res)
+        let edit = Edit::SetTrust {
+            role: role.clone(),
+            was: present.raw.clone(),
+            document: present.rewritten(wanted, iam::Kind::Trust)?.into(),
+            change,
+        };
+        Some(Fix::of(id, title, Applicability::Confirm, edit))
     }
 
     /// FX-PIA-CREATE.
-    pub(crate) fn create_association(cx: &Context<'_>, key: &SaKey, role: &Arn) -> Fix {
-        Fix {
-            id: "FX-PIA-CREATE",
-            title: format!("associate ServiceAccount `{key}` with `{role}`"),
-            applicability: Applicability::Confirm,
-            restart_needed: true,
-            commands: vec![format!(
-                "aws eks create-pod-identity-association --cluster-name {} --namespace {} --service-account {} --role-arn {}",
-                cluster_name(cx),
-                quote(&key.namespace),
-                quote(&key.name),
-                quote(role.as_str())
-            )],
-        }
+    pub(crate) fn create_association(key: &SaKey, role: &Arn) -> Fix {
+        let fields = AssociationFields {
+            role_arn: role.clone(),
+            target_role_arn: None,
+            disable_session_tags: false,
+            policy: None,
+        };
+        let edit = Edit::CreateAssociation { service_account: key.clone(), fields };
+        let title = format!("associate ServiceAccount `{key}` with `{role}`");
+        Fix::of("FX-PIA-CREATE", title, Applicability::Confirm, edit)
     }
 
-    /// FX-PIA-UPDATE: `change` is the rest of the command, quoted.
-    pub(crate) fn update_association(
-        cx: &Context<'_>,
-        id: &Text,
-        title: String,
-        change: &str,
-    ) -> Fix {
-        Fix {
-            id: "FX-PIA-UPDATE",
-            title,
-            applicability: Applicability::Confirm,
-            restart_needed: false,
-            commands: vec![format!(
-                "aws eks update-pod-identity-association --cluster-name {} --association-id {} {change}",
-                cluster_name(cx),
-                quote(id)
-            )],
-        }
-    }
-
-    /// FX-PIA-DEL.
-    pub(crate) fn delete_association(cx: &Context<'_>, id: &Text, key: &SaKey) -> Fix {
-        Fix {
-            id: "FX-PIA-DEL",
-            title: format!("delete the Pod Identity association of `{key}`"),
-            applicability: Applicability::Confirm,
-            restart_needed: true,
-            commands: vec![format!(
-                "aws eks delete-pod-identity-association --cluster-name {} --association-id {}",
-                cluster_name(cx),
-                quote(id)
-            )],
+    /// FX-PIA-DEL. An add-on's association is changed through the add-on.
+    pub(crate) fn delete_association(cx: &Context<'_>, association: &Association) -> Fix {
+        let key = &association.service_account;
+        let title = format!("delete the Pod Identity association of `{key}`");
+        match (association.detail.as_ref().known(), &association.owner_arn) {
+            (Some(it), None) => {
+                let edit = Edit::DeleteAssociation {
+                    id: association.id.clone(),
+                    service_account: key.clone(),
+                    was: it.into(),
+                };
+                Fix::of("FX-PIA-DEL", title, Applicability::Confirm, edit)
+            }
+            (_, owner) => {
+                let command = match owner {
+                    Some(it) => format!(
+                        "# {it} owns it: aws eks update-addon --pod-identity-associations …"
+                    ),
+                    None => format!(
+                        "aws eks delete-pod-identity-association --cluster-name {} --association-id {}",
+                        cluster_name(cx),
+                        plan::quote(&association.id)
+                    ),
+                };
+                Fix::by_hand("FX-PIA-DEL", title, vec![command])
+            }
         }
     }
 
     /// FX-AGENT-ADD.
-    pub(crate) fn add_agent(cx: &Context<'_>) -> Fix {
-        Fix {
-            id: "FX-AGENT-ADD",
-            title: "install the Pod Identity agent add-on".into(),
-            applicability: Applicability::Confirm,
-            restart_needed: false,
-            commands: vec![format!(
-                "aws eks create-addon --cluster-name {} --addon-name eks-pod-identity-agent",
-                cluster_name(cx)
-            )],
-        }
+    pub(crate) fn add_agent() -> Fix {
+        let edit = Edit::CreateAddon { name: "eks-pod-identity-agent".into() };
+        let title = "install the Pod Identity agent add-on".to_owned();
+        Fix::of("FX-AGENT-ADD", title, Applicability::Confirm, edit)
     }
 
     /// FX-NONE, or another id whose command only a person can finish.
     pub(crate) fn by_hand(id: &'static str, title: String, commands: Vec<String>) -> Fix {
-        let applicability = Applicability::DisplayOnly;
-        Fix { id, title, applicability, restart_needed: false, commands }
+        Fix {
+            id,
+            title,
+            applicability: Applicability::DisplayOnly,
+            restart_needed: false,
+            edits: Vec::new(),
+            by_hand: commands,
+        }
     }
 }
 
@@ -285,15 +290,10 @@ pub(crate) fn rolled_out(owner: Option<&Workload>) -> Option<&Workload> {
     })
 }
 
-/// `deploy/web`, quoted.
-pub(crate) fn target(workload: &Workload) -> String {
-    format!("{}/{}", workload.kind.short(), quote(&workload.name))
-}
-
 fn title(workload: &Workload) -> String {
     format!("{} `{}/{}`", workload.kind.as_str(), workload.namespace, workload.name)
 }
 
-fn cluster_name(cx: &Context<'_>) -> String {
-    cx.graph.cluster().known().map_or_else(|| "CLUSTER".to_owned(), |it| quote(&it.name))
+pub(crate) fn cluster_name(cx: &Context<'_>) -> String {
+    cx.graph.cluster().known().map_or_else(|| "CLUSTER".to_owned(), |it| plan::quote(&it.name))
 }

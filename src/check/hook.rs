@@ -2,12 +2,13 @@
 
 use crate::{
     check::{
-        Acc, Applicability, Confidence, ContainerContext, Context, Evidence, Fix, PodContext, Row,
-        Rule, Severity, Subject, SubjectKind, blocker_or_wrong_id, fix, quote,
+        Acc, Confidence, ContainerContext, Context, Evidence, Fix, PodContext, Row, Rule, Severity,
+        Subject, SubjectKind, blocker_or_wrong_id,
     },
     fact::{Knowledge, PodSpec, ServiceAccount, Webhook},
     ident::{Ref, Text},
     identity::{Carried, Mechanism, Signature, csv},
+    plan::Place,
 };
 
 const WEBHOOK: &str = "https://github.com/aws/amazon-eks-pod-identity-webhook";
@@ -242,7 +243,13 @@ fn opted_out(pod: &PodContext<'_>, acc: &mut Acc) {
             needed: "no such label".into(),
         }],
     );
-    finding.fixes.push(metadata(pod, "labels", PodSpec::SKIP_WEBHOOK, None));
+    finding.fixes.push(Fix::set_metadata(
+        (&pod.pod.namespace, &pod.pod.name),
+        pod.owner,
+        (Place::Labels, PodSpec::SKIP_WEBHOOK),
+        pod.owner.and_then(|it| it.template.label(PodSpec::SKIP_WEBHOOK)),
+        None,
+    ));
 }
 
 fn skip_list(spec: &PodSpec) -> Vec<String> {
@@ -277,40 +284,12 @@ fn skipped(pod: &PodContext<'_>, acc: &mut Acc) {
                 needed: format!("a list without `{name}`"),
             }],
         );
-        finding.fixes.push(metadata(pod, "annotations", PodSpec::SKIP_CONTAINERS, value));
-    }
-}
-
-/// FX-WL-META: sets or removes (`None`) one label or annotation of the pod template.
-fn metadata(pod: &PodContext<'_>, field: &str, key: &str, value: Option<Text>) -> Fix {
-    let value = match value {
-        Some(it) => serde_json::Value::String(it.to_string()),
-        None => serde_json::Value::Null,
-    };
-    let patch = serde_json::json!({"spec": {"template": {"metadata": {field: {key: value}}}}});
-    let rollout = fix::rolled_out(pod.owner);
-    let command = match rollout {
-        Some(it) => format!(
-            "kubectl patch -n {} {} --type merge -p {}",
-            quote(&it.namespace),
-            fix::target(it),
-            quote(&patch.to_string())
-        ),
-        None => format!(
-            "kubectl delete pod -n {} {} # and create it again without it",
-            quote(&pod.pod.namespace),
-            quote(&pod.pod.name)
-        ),
-    };
-    Fix {
-        id: "FX-WL-META",
-        title: format!("change `{key}` in the pod template"),
-        applicability: if rollout.is_some() {
-            Applicability::Confirm
-        } else {
-            Applicability::DisplayOnly
-        },
-        restart_needed: false,
-        commands: vec![command],
+        finding.fixes.push(Fix::set_metadata(
+            (&pod.pod.namespace, &pod.pod.name),
+            pod.owner,
+            (Place::Annotations, PodSpec::SKIP_CONTAINERS),
+            pod.owner.and_then(|it| it.template.annotation(PodSpec::SKIP_CONTAINERS)),
+            value,
+        ));
     }
 }

@@ -3,6 +3,7 @@
 //! A finding speaks only from what is known. Which of several fitting codes is reported is decided here and in the
 //! families (the reference manual, "One cause, one finding"), never by the screens.
 
+mod blast;
 mod context;
 mod expect;
 mod fix;
@@ -44,9 +45,10 @@ mod trust_multi;
 mod trust_prin;
 mod trust_sub;
 
+pub use crate::plan::quote;
+pub use blast::{Blast, End, Moved, When, after, blast};
 pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id};
 pub use expect::{is_node_agent, known_controller};
-pub use fix::quote;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
 pub use rollup::{Affects, Rolled, roll_up};
@@ -55,6 +57,7 @@ pub use table::{FAMILIES, row, table};
 use crate::{
     ident::{Arn, Ref, Text},
     identity::Signature,
+    plan::Edit,
 };
 
 /// Worst first, as `--fail-on` orders them; `Unknown` stands outside the order.
@@ -275,8 +278,8 @@ impl Applicability {
     }
 }
 
-/// A repair, as commands for a human.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A repair: what is written, and what is left to a person.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fix {
     /// `FX-…`.
     pub id: &'static str,
@@ -284,7 +287,10 @@ pub struct Fix {
     pub title: String,
     pub applicability: Applicability,
     pub restart_needed: bool,
-    pub commands: Vec<String>,
+    /// What it writes, in order; empty for what only a person can do.
+    pub edits: Vec<Edit>,
+    /// Commands where nothing is written by us.
+    pub by_hand: Vec<String>,
 }
 
 /// Where rules put their findings; fills in what the row already says.

@@ -92,7 +92,7 @@ fn not_installed(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             needed: "Ready on every node".into(),
         }],
     );
-    finding.fixes.push(Fix::add_agent(cx));
+    finding.fixes.push(Fix::add_agent());
 }
 
 fn not_ready(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {

@@ -3,7 +3,7 @@
 use crate::{
     check::{
         Acc, Confidence, Context, Evidence, Fix, IdentityContext, Row, Rule, Severity, Subject,
-        SubjectKind, is_node_agent, judge,
+        SubjectKind, fix, is_node_agent, judge, quote,
     },
     fact::{Association, Knowledge},
     ident::{Ref, SaKey, Text},
@@ -123,8 +123,8 @@ fn no_service_account(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             needed: "exists".into(),
         }],
     );
-    finding.fixes.push(Fix::create_service_account(key));
-    finding.fixes.push(Fix::delete_association(cx, &it.id, key));
+    finding.fixes.push(Fix::create_service_account(key, None));
+    finding.fixes.push(Fix::delete_association(cx, it));
 }
 
 fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
@@ -142,7 +142,7 @@ fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             needed: "exists".into(),
         }],
     );
-    finding.fixes.push(Fix::delete_association(cx, &it.id, key));
+    finding.fixes.push(Fix::delete_association(cx, it));
 }
 
 fn near_miss(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
@@ -170,9 +170,9 @@ fn near_miss(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         finding.severity = Severity::WrongId;
     }
     if let Some(detail) = it.detail.as_ref().known() {
-        finding.fixes.push(Fix::create_association(cx, &meant, &detail.role_arn));
+        finding.fixes.push(Fix::create_association(&meant, &detail.role_arn));
     }
-    finding.fixes.push(Fix::delete_association(cx, &it.id, key));
+    finding.fixes.push(Fix::delete_association(cx, it));
 }
 
 fn is_used(cx: &Context<'_>, key: &SaKey) -> bool {
@@ -226,11 +226,14 @@ fn no_role(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             needed: "the ARN of an existing role".into(),
         }],
     );
-    finding.fixes.push(Fix::update_association(
-        cx,
-        &it.id,
+    finding.fixes.push(Fix::by_hand(
+        "FX-PIA-UPDATE",
         "give the association an existing role".into(),
-        "--role-arn ROLE_ARN",
+        vec![format!(
+            "aws eks update-pod-identity-association --cluster-name {} --association-id {} --role-arn ROLE_ARN",
+            fix::cluster_name(cx),
+            quote(&it.id)
+        )],
     ));
 }
 

@@ -62,6 +62,6 @@ fn both(cx: &IdentityContext<'_>, acc: &mut Acc) {
     if same {
         finding.severity = Severity::Hygiene;
     }
-    finding.fixes.push(Fix::unannotate(cx.key));
-    finding.fixes.push(Fix::delete_association(&cx.cx, &association.id, cx.key));
+    finding.fixes.push(Fix::unannotate(cx.key, annotation));
+    finding.fixes.push(Fix::delete_association(&cx.cx, association));
 }

@@ -11,6 +11,7 @@ use crate::{
         Verdict,
         near_miss::{self, Diagnosis, Fault, Repair, What},
     },
+    plan::TrustChange,
 };
 
 /// The fault as a family tells it.
@@ -230,8 +231,14 @@ fn offer(told: &Told<'_>, finding: &mut Finding) {
         }
     };
     // The repaired policy mends every fault of the statement, which is what a person wants to save.
-    let repaired = diagnosis.repaired.as_ref();
-    let fix = repaired.and_then(|it| Fix::trust_policy(id, title.clone(), role, it));
+    let change = match diagnosis.repair {
+        Repair::Add => TrustChange::Opens,
+        Repair::Edit | Repair::Split | Repair::Narrow => TrustChange::NearMiss,
+    };
+    let present = crate::check::judge::settled_role(cx.cx.graph, role).known();
+    let fix = diagnosis.repaired.as_ref().zip(present).and_then(|(it, present)| {
+        Fix::trust_policy(id, title.clone(), role, &present.trust, it, change)
+    });
     finding.fixes.push(fix.unwrap_or_else(|| Fix::trust(id, title, role)));
 }
 
@@ -272,7 +279,7 @@ pub(crate) fn add_statement(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix>
     let added = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
     let added = iam::Document::parse(added.as_str(), iam::Kind::Trust).parsed.ok()?;
     policy.statements.extend(added.statements);
-    Fix::trust_policy("FX-TRUST-ADD", title, role, &policy)
+    Fix::trust_policy("FX-TRUST-ADD", title, role, &known.trust, &policy, TrustChange::Opens)
 }
 
 /// Whether the policy as it stands lets the ServiceAccount in, provider or not.

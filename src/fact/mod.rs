@@ -5,6 +5,7 @@
 
 mod aws;
 mod kubernetes;
+pub mod redact;
 
 pub use aws::*;
 pub use kubernetes::*;

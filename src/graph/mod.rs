@@ -47,7 +47,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The in-memory graph. One writer; `apply` is the only way to change it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Graph {
     sources: BTreeMap<Scope, SourceState>,
     /// What was said of single objects; a fact that is held outweighs it.
@@ -82,7 +82,7 @@ pub struct Graph {
 }
 
 /// A ServiceAccount by name, with everybody who names it. Gone when nobody does and it does not exist.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seat {
     key: SaKey,
     account: Option<Held<ServiceAccount>>,
@@ -111,7 +111,7 @@ impl Seat {
 }
 
 /// What names one workload as its owner.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Owned {
     pods: BTreeMap<Text, PodId>,
     workloads: BTreeSet<(WorkloadKind, Text)>,

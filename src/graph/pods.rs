@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PodId(u32);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pods {
     slots: Vec<Option<Held<Pod>>>,
     free: Vec<PodId>,

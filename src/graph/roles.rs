@@ -10,7 +10,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Roles {
     held: BTreeMap<Arn, (Held<IamRole>, Naming)>,
     by_name: BTreeMap<AccountId, Links<Text, Arn>>,

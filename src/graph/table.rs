@@ -176,6 +176,13 @@ pub struct Shared<T: ?Sized> {
     sweep_at: usize,
 }
 
+// Derived it would ask for `T: Clone`, and `str` is not.
+impl<T: ?Sized> Clone for Shared<T> {
+    fn clone(&self) -> Shared<T> {
+        Shared { copies: self.copies.clone(), sweep_at: self.sweep_at }
+    }
+}
+
 impl<T: ?Sized> Default for Shared<T> {
     fn default() -> Shared<T> {
         Shared { copies: HashSet::new(), sweep_at: 64 }

@@ -5,6 +5,7 @@
 
 mod compare;
 mod condition;
+mod edit;
 mod evaluate;
 mod glob;
 mod json;

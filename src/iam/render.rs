@@ -17,9 +17,17 @@ impl Policy {
             Version::V2012 => "2012-10-17",
         };
         res.insert("Version".into(), version.into());
-        let statements: Option<Vec<Value>> = self.statements.iter().map(statement).collect();
+        let statements: Option<Vec<Value>> =
+            self.statements.iter().map(Statement::to_value).collect();
         res.insert("Statement".into(), Value::Array(statements?));
         Some(Value::Object(res).to_string())
+    }
+}
+
+impl Statement {
+    /// As `Policy::to_json`, for one statement.
+    pub fn to_value(&self) -> Option<Value> {
+        statement(self)
     }
 }
 

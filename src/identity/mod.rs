@@ -71,6 +71,17 @@ pub enum Why {
     Undecidable(Text),
 }
 
+impl Why {
+    /// A fragment: `iam:GetRole denied`, `role X is not read yet`.
+    pub fn describe(&self) -> String {
+        match self {
+            Why::Denied(it) => format!("{} denied", it.permission),
+            Why::Pending(it) => format!("{it} not answered yet"),
+            Why::InvalidPolicy(it) | Why::Undecidable(it) => it.to_string(),
+        }
+    }
+}
+
 impl Verdict {
     /// `allow`, `deny`, `unknown`, `none`.
     pub fn as_str(&self) -> &'static str {

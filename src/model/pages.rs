@@ -6,6 +6,7 @@ use crate::{
     fact::{Denied, Knowledge, OidcProvider, SourceState},
     ident::{Arn, Ref, Text},
     model::{Condition, Mode, Model, Page, PageKind, Request},
+    plan::Names,
     tree::{Cause, RowId, rank, users_of},
 };
 use std::fmt::Write;
@@ -223,8 +224,9 @@ impl Model {
             PageKind::Policy(arn) => Some(self.policy_text(arn)?.into()),
             PageKind::Repairs(id) => {
                 let mut res = String::new();
+                let names = Names::of(&self.graph);
                 for fix in self.findings_of(id).iter().flat_map(|it| &it.fixes) {
-                    for it in &fix.commands {
+                    for it in fix.commands(&names) {
                         let _ = writeln!(res, "{it}");
                     }
                 }

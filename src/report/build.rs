@@ -6,6 +6,7 @@ use crate::{
     graph::Graph,
     ident::{SaKey, Text, Timestamp},
     identity::chain::Provider,
+    plan::Names,
     report::{json, roles},
 };
 
@@ -19,10 +20,11 @@ pub struct Meta {
 pub type Keep<'a> = &'a dyn Fn(&str) -> bool;
 
 pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta, keep: Keep<'_>) -> json::Report {
+    let names = Names::of(graph);
     let mut findings: Vec<json::Finding> = check::roll_up(graph, ledger)
         .iter()
         .filter(|it| keep(it.finding.code))
-        .map(finding)
+        .map(|it| finding(it, &names))
         .collect();
     findings.sort_by(|a, b| {
         let key = |it: &json::Finding| {
@@ -234,7 +236,8 @@ fn actual(line: &check::ContainerLine) -> &'static str {
     }
 }
 
-pub fn finding(rolled: &Rolled<'_>) -> json::Finding {
+/// `names` is how the commands call their targets.
+pub fn finding(rolled: &Rolled<'_>, names: &Names) -> json::Finding {
     let it = rolled.finding;
     let row = check::row(it.code).expect("a finding's code is of the table");
     json::Finding {
@@ -270,7 +273,7 @@ pub fn finding(rolled: &Rolled<'_>) -> json::Finding {
                 title: it.title.clone(),
                 applicability: it.applicability.as_str(),
                 restart_needed: it.restart_needed,
-                commands: it.commands.clone(),
+                commands: it.commands(names),
             })
             .collect(),
         reference: row.reference,

@@ -5,6 +5,7 @@ use crate::{
     graph::Graph,
     ident::{Ref, SaKey, Timestamp, visible},
     identity::{Judged, Verdict},
+    plan::Names,
     report::{build, chain, json, roles},
 };
 use std::fmt::Write as _;
@@ -98,6 +99,7 @@ pub fn explain<'a>(
         found.extend(ledger.findings_at(target));
     }
     let rolled = check::roll_up(graph, ledger);
+    let names = Names::of(graph);
     let mut findings: Vec<json::Finding> = found
         .into_iter()
         .filter_map(|it| {
@@ -107,7 +109,7 @@ pub fn explain<'a>(
                 .then(|| Rolled { finding: it, affects: check::Affects::default() });
             whole.copied().or(own)
         })
-        .map(|it| build::finding(&it))
+        .map(|it| build::finding(&it, &names))
         .collect();
     findings.sort_by_key(|it| check::Severity::parse(it.severity));
     res.findings = findings;
@@ -258,7 +260,7 @@ fn findings(items: &[json::Finding]) -> Option<String> {
         for fix in &it.fixes {
             let restart = if fix.restart_needed { ", then restart the pods" } else { "" };
             put(&mut res, format_args!("  fix: {}{restart}", visible(&fix.title)));
-            for command in &fix.commands {
+            for command in fix.commands.iter().flat_map(|it| it.lines()) {
                 put(&mut res, format_args!("    {}", visible(command)));
             }
         }

@@ -70,7 +70,7 @@ pub fn wide(report: &Report) -> String {
         for fix in &it.fixes {
             let restart = if fix.restart_needed { ", then restart the pods" } else { "" };
             line(&mut res, format_args!("  fix: {}{restart}", visible(&fix.title)));
-            for command in &fix.commands {
+            for command in fix.commands.iter().flat_map(|it| it.lines()) {
                 line(&mut res, format_args!("    {}", visible(command)));
             }
         }

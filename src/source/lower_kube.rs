@@ -4,24 +4,20 @@
 //! where they are shown.
 
 mod pod;
-mod redact;
 
 pub(crate) use pod::pod;
 
 use crate::{
     fact::{
         Namespace, Node, Owner, Selector, SelectorTerm, ServiceAccount, Webhook, WebhookRule,
-        Workload,
+        Workload, redact::looks_like_credential,
     },
     ident::{SaKey, Text, WorkloadKind},
-    source::{
-        lower_kube::redact::looks_like_credential,
-        slim::{
-            Pool,
-            meta::{Meta, marks_manager, names_identity, timestamp},
-            objects as slim,
-            value::{Pairs, Str, items, non_empty, text},
-        },
+    source::slim::{
+        Pool,
+        meta::{Meta, marks_manager, names_identity, timestamp},
+        objects as slim,
+        value::{Pairs, Str, items, non_empty, text},
     },
 };
 

@@ -5,6 +5,7 @@ use crate::{
     command::{Command, ViewKind},
     identity::Signature,
     model::{Condition, Explained, Model, Page, PageKind},
+    plan::Names,
     tree::{RowId, Within},
     view::{
         Back, Frame, Line, Pane, PaneKind, Rect, Tone,
@@ -78,6 +79,7 @@ fn repairs(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
     let mut res =
         vec![Line::of(Tone::Muted, "Nothing is written from here. c copies the commands.")];
     let mut said: Vec<&str> = Vec::new();
+    let names = Names::of(model.world().graph);
     for finding in model.findings_of(id) {
         for fix in &finding.fixes {
             if said.contains(&&*fix.title) {
@@ -95,8 +97,8 @@ fn repairs(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
             for part in wrap(&fix.title, room.saturating_sub(2)) {
                 res.push(Line::of(Tone::Strong, format!("  {part}")));
             }
-            for command in &fix.commands {
-                for (at, part) in wrap(command, room.saturating_sub(4)).into_iter().enumerate() {
+            for command in fix.commands(&names) {
+                for (at, part) in wrap(&command, room.saturating_sub(4)).into_iter().enumerate() {
                     let mark = if at == 0 { "  $ " } else { "    " };
                     res.push(Line::of(Tone::Muted, mark).add(Tone::Plain, part));
                 }

@@ -164,7 +164,7 @@ pub(crate) fn superseded(cx: &IdentityContext<'_>, acc: &mut Acc) {
         format!("new pods get `{role}` from the association, not `{annotated}`"),
         evidence(cx, annotated.as_str(), role.as_str()),
     );
-    finding.fixes.push(Fix::unannotate(cx.key));
+    finding.fixes.push(Fix::unannotate(cx.key, annotated.text()));
 }
 
 /// The annotated role where it is a role's ARN of the cluster's partition and no placeholder.

@@ -9,6 +9,7 @@ use crate::{
     iam,
     ident::{AccountId, Arn, Issuer, Ref},
     identity::near_miss,
+    plan::TrustChange,
 };
 
 /// What the cluster had before.
@@ -98,7 +99,8 @@ fn rewrite(cx: &Context<'_>, role: &Arn, old: &Issuer, new: &Issuer) -> Option<F
     let raw = known.trust.raw.replace(old.as_str(), new.as_str());
     let policy = iam::Document::parse(raw, iam::Kind::Trust).parsed.ok()?;
     let title = format!("write `{new}` instead of `{old}` into the trust policy of `{role}`");
-    Fix::trust_policy("FX-TRUST-ADD", title, role, &policy)
+    let change = TrustChange::NearMiss;
+    Fix::trust_policy("FX-TRUST-ADD", title, role, &known.trust, &policy, change)
 }
 
 /// An EKS issuer whose region was listed and has no such cluster. A typing error of ours or a placeholder is none.

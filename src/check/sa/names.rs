@@ -56,7 +56,7 @@ pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {
                 needed: "lower case letters, digits and `-`".into(),
             }],
         );
-        finding.fixes.push(Fix::delete_association(&cx.cx, &association.id, cx.key));
+        finding.fixes.push(Fix::delete_association(&cx.cx, association));
     }
     if !matches!(cx.irsa_verdict(), Some(Verdict::Deny(_))) {
         return;

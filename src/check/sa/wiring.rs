@@ -8,6 +8,7 @@ use crate::{
     fact::{Knowledge, ServiceAccount, Workload},
     ident::{Arn, Ref, SaKey, WorkloadKind},
     identity::Mechanism,
+    plan,
 };
 
 pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
@@ -107,7 +108,7 @@ pub(super) fn absent(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         format!("runs as ServiceAccount `{key}`, which does not exist{cause}"),
         evidence,
     );
-    finding.fixes.push(Fix::create_service_account(&key));
+    finding.fixes.push(Fix::create_service_account(&key, None));
 }
 
 pub(super) fn elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
@@ -128,10 +129,7 @@ pub(super) fn elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             needed: "exists in the workload's namespace".into(),
         }],
     );
-    finding.fixes.push(Fix::create_service_account(&key));
-    if let Some(role) = sa.role_arn() {
-        finding.fixes.push(Fix::annotate(&key, role));
-    }
+    finding.fixes.push(Fix::create_service_account(&key, sa.role_arn()));
 }
 
 pub(super) fn left_out_by_eksctl(cx: &IdentityContext<'_>, acc: &mut Acc) {
@@ -153,7 +151,7 @@ pub(super) fn left_out_by_eksctl(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: "exists".into(),
         }],
     );
-    finding.fixes.push(Fix::create_service_account(cx.key));
+    finding.fixes.push(Fix::create_service_account(cx.key, None));
 }
 
 pub(super) fn default_annotated(cx: &IdentityContext<'_>, acc: &mut Acc) {
@@ -167,5 +165,11 @@ pub(super) fn default_annotated(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: "a ServiceAccount of the workload's own".into(),
         }],
     );
-    finding.fixes.push(Fix::unannotate(cx.key));
+    // Without it whoever runs as `default` loses its identity, so those come first.
+    let mut fix = Fix::unannotate(cx.key, annotation);
+    if 0 < cx.counts.total || cx.cx.graph.workloads_of(cx.key).next().is_some() {
+        let title = format!("give its workloads a ServiceAccount of their own, then {}", fix.title);
+        fix = Fix::by_hand(fix.id, title, fix.commands(&plan::Names::of(cx.cx.graph)));
+    }
+    finding.fixes.push(fix);
 }

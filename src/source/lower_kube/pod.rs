@@ -4,13 +4,11 @@ use crate::{
     fact::{
         Container, ContainerKind, EnvFrom, EnvSource, EnvValue, EnvVar, Mount, Phase, Pod, PodSpec,
         TokenSource, Volume, VolumeSource,
+        redact::{is_credential, without_userinfo},
     },
     ident::Text,
     source::{
-        lower_kube::{
-            is_true, keep_pairs, owner,
-            redact::{is_credential, without_userinfo},
-        },
+        lower_kube::{is_true, keep_pairs, owner},
         slim::{
             Pool,
             meta::{Meta, Telling, marks_manager, names_identity},

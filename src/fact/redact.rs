@@ -1,7 +1,7 @@
 //! What must not get into a fact: credentials, by the name or the look of the value.
 
 /// Whether the value of an environment variable is dropped at the door. An empty value is no credential.
-pub(crate) fn is_credential(name: &str, value: &str) -> bool {
+pub fn is_credential(name: &str, value: &str) -> bool {
     !value.is_empty()
         && (names_credential(name) || looks_like_credential(value) || looks_like_secret_key(value))
 }
@@ -22,7 +22,7 @@ fn names_credential(name: &str) -> bool {
 }
 
 /// An access key id or a JSON web token anywhere in the value, a private key's first line, a `Bearer` header.
-pub(crate) fn looks_like_credential(value: &str) -> bool {
+pub fn looks_like_credential(value: &str) -> bool {
     has_key_id(value)
         || has_jwt(value)
         || value.contains("-----BEGIN ")
@@ -68,7 +68,7 @@ fn looks_like_secret_key(value: &str) -> bool {
 }
 
 /// A URL without the user and password in front of its host; `None` when there are none.
-pub(crate) fn without_userinfo(url: &str) -> Option<String> {
+pub fn without_userinfo(url: &str) -> Option<String> {
     let start = url.find("://").map_or(0, |it| it + 3);
     let authority_end = url[start..].find(['/', '?', '#']).map_or(url.len(), |it| start + it);
     let at = url[start..authority_end].rfind('@')?;

@@ -1,0 +1,291 @@
+//! Whom a plan concerns: every container's end before and after, for the pods that run and for those that will replace
+//! them.
+//!
+//! The world after is the graph with the plan simulated, judged by the same functions; nothing here is estimated.
+
+mod ends;
+
+use crate::{
+    check::Context,
+    fact::{Pod, Workload},
+    graph::Graph,
+    ident::{Arn, Ref, SaKey, Text, Timestamp},
+    identity::Signature,
+    plan::{self, Edit},
+};
+use ends::{Asked, new_pod};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who would get, lose or change an AWS identity, and of whom nobody can say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Blast {
+    pub gains: Vec<Moved>,
+    pub loses: Vec<Moved>,
+    pub changes_identity: Vec<Moved>,
+    pub not_known: Vec<Moved>,
+}
+
+/// Containers of one owner that move alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    pub service_account: SaKey,
+    /// `deploy/payments/api`; a bare pod's `pod/NS/NAME`.
+    pub owner: String,
+    pub when: When,
+    /// Pods that run now.
+    pub pods: u32,
+    pub from: End,
+    pub to: End,
+}
+
+/// Whether it happens to what runs, or to what will run in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum When {
+    Now,
+    NewPods,
+}
+
+/// Where a container ends up, and whether AWS grants it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// Granted.
+    Role(Arn),
+    /// Asked for and refused.
+    Refused(Arn, Option<Signature>),
+    /// Nobody can say whether it is granted; the text says why.
+    Unknown(Option<Arn>, Text),
+    NodeRole,
+    Static,
+    None,
+}
+
+impl End {
+    /// A fragment: `role payments-api`, `the node's role`, `static keys`, `no identity`.
+    pub fn describe(&self) -> String {
+        let name = |it: &Arn| it.name().unwrap_or(it.as_str()).to_owned();
+        match self {
+            End::Role(it) => format!("role `{}`", name(it)),
+            End::Refused(it, Some(why)) => format!("role `{}` (refused, {why})", name(it)),
+            End::Refused(it, None) => format!("role `{}` (refused)", name(it)),
+            End::Unknown(Some(it), why) => format!("role `{}` (not known: {why})", name(it)),
+            End::Unknown(None, why) => format!("not known: {why}"),
+            End::NodeRole => "the node's role".to_owned(),
+            End::Static => "static keys".to_owned(),
+            End::None => "no identity".to_owned(),
+        }
+    }
+
+    /// Whether its AWS calls are made as somebody.
+    fn works(&self) -> bool {
+        match self {
+            End::Role(_) | End::NodeRole | End::Static => true,
+            End::Refused(..) | End::Unknown(..) | End::None => false,
+        }
+    }
+}
+
+impl Blast {
+    pub fn is_empty(&self) -> bool {
+        self.gains.is_empty()
+            && self.loses.is_empty()
+            && self.changes_identity.is_empty()
+            && self.not_known.is_empty()
+    }
+
+    fn put(&mut self, it: Moved) {
+        let list = match (&it.from, &it.to) {
+            (from, to) if from == to => return,
+            (End::Unknown(..), _) | (_, End::Unknown(..)) => &mut self.not_known,
+            (from, to) if from.works() && to.works() => &mut self.changes_identity,
+            (_, to) if to.works() => &mut self.gains,
+            (from, _) if from.works() => &mut self.loses,
+            // Refused in another way is neither won nor lost.
+            (_, _) => return,
+        };
+        list.push(it);
+    }
+}
+
+/// The world after the edits, and the units that they concern. A copy: the graph itself is never touched.
+pub fn after<'e>(
+    graph: &Graph,
+    edits: impl IntoIterator<Item = &'e Edit>,
+    now: Timestamp,
+) -> (Graph, Vec<Ref>) {
+    let mut res = graph.clone();
+    let mut units = BTreeSet::new();
+    for edit in edits {
+        for change in plan::simulate(&res, edit, now) {
+            units.extend(res.apply(change));
+        }
+        units.extend(edit.rolls_out().map(plan::WorkloadKey::reference));
+    }
+    (res, units.into_iter().collect())
+}
+
+/// Works out whom `edits` concern.
+pub fn blast<'e>(
+    graph: &Graph,
+    edits: impl IntoIterator<Item = &'e Edit>,
+    now: Timestamp,
+) -> Blast {
+    let (then, units) = after(graph, edits, now);
+    let mut keys = BTreeSet::new();
+    for unit in &units {
+        concerned(graph, unit, &mut keys);
+        concerned(&then, unit, &mut keys);
+    }
+    let (before, after) = (Context { graph, now }, Context { graph: &then, now });
+    let mut res = Blast::default();
+    for key in &keys {
+        running(before, after, key, &mut res);
+    }
+    for owner in owners(graph, &then, &keys) {
+        replaced(before, after, &owner, &mut res);
+    }
+    res
+}
+
+/// The ServiceAccounts whose pods a unit's change can move.
+fn concerned(graph: &Graph, unit: &Ref, keys: &mut BTreeSet<SaKey>) {
+    match unit {
+        Ref::ServiceAccount(it) => {
+            keys.insert(it.clone());
+        }
+        Ref::Pod { namespace, name } => {
+            keys.extend(graph.pod(namespace, name).map(Pod::service_account));
+        }
+        Ref::Workload { kind, namespace, name } => {
+            if let Some(it) = graph.workload(*kind, namespace, name) {
+                keys.insert(account_of(it));
+            }
+        }
+        Ref::Association(it) => {
+            keys.extend(graph.association(it).map(|it| it.service_account.clone()));
+        }
+        Ref::Role(it) => {
+            keys.extend(graph.annotated_with(it).cloned());
+            keys.extend(graph.associated_with(it).map(|it| it.service_account.clone()));
+        }
+        Ref::Cluster
+        | Ref::Namespace(_)
+        | Ref::Node(_)
+        | Ref::Webhook(_)
+        | Ref::ConfigMap { .. }
+        | Ref::Secret { .. }
+        | Ref::Provider(_)
+        | Ref::Addon(_)
+        | Ref::Nodegroup(_) => {}
+    }
+}
+
+fn account_of(it: &Workload) -> SaKey {
+    SaKey::new(it.namespace.clone(), it.template.service_account.clone())
+}
+
+/// What runs now keeps its env; only whether AWS grants it can change.
+fn running(before: Context<'_>, after: Context<'_>, key: &SaKey, res: &mut Blast) {
+    let mut moved: BTreeMap<(String, End, End), BTreeSet<Text>> = BTreeMap::new();
+    let pods = before.graph.pods_of(key).filter(|it| !it.completed());
+    let (was, will) = (Asked::new(before, key), Asked::new(after, key));
+    for pod in pods {
+        for (from, to) in was.ends(pod).into_iter().zip(will.ends(pod)) {
+            if from != to {
+                let owner = owner_of(before.graph, pod);
+                moved.entry((owner, from, to)).or_default().insert(pod.name.clone());
+            }
+        }
+    }
+    for ((owner, from, to), pods) in moved {
+        res.put(Moved {
+            service_account: key.clone(),
+            owner,
+            when: When::Now,
+            pods: count(pods.len()),
+            from,
+            to,
+        });
+    }
+}
+
+/// What will run in place of an owner's pods: its template through the webhook, in the world after.
+fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mut Blast) {
+    let Some(then) = after.graph.workload(owner.of.kind, &owner.of.namespace, &owner.of.name)
+    else {
+        return;
+    };
+    let (old_key, new_key) = (account_of(owner.of), account_of(then));
+    let was = Asked::new(before, &old_key);
+    let will = Asked::new(after, &new_key);
+    let running: Vec<&Pod> = before
+        .graph
+        .pods_of_workload(owner.of.kind, &owner.of.namespace, &owner.of.name)
+        .into_iter()
+        .filter(|it| !it.completed() && !it.deleting)
+        .collect();
+    let to = will.ends(&new_pod(after.graph, then, &new_key));
+    let mut moved: BTreeMap<(End, End), u32> = BTreeMap::new();
+    let mut compare = |from: Vec<End>| {
+        let pairs: BTreeSet<_> = from.into_iter().zip(to.iter().cloned()).collect();
+        for it in pairs {
+            *moved.entry(it).or_default() += 1;
+        }
+    };
+    if running.is_empty() {
+        compare(was.ends(&new_pod(before.graph, owner.of, &old_key)));
+    }
+    for pod in &running {
+        compare(was.ends(pod));
+    }
+    for ((from, to), pods) in moved {
+        let now = |it: &&Moved| it.owner == owner.name && it.from == from && it.to == to;
+        // What runs moves so already.
+        if [&res.gains, &res.loses, &res.changes_identity].into_iter().flatten().any(|it| now(&it))
+        {
+            continue;
+        }
+        let pods = if running.is_empty() { 0 } else { pods };
+        res.put(Moved {
+            service_account: new_key.clone(),
+            owner: owner.name.clone(),
+            when: When::NewPods,
+            pods,
+            from,
+            to,
+        });
+    }
+}
+
+struct Owner<'a> {
+    of: &'a Workload,
+    name: String,
+}
+
+/// The outermost owners whose templates name one of the accounts, before or after.
+fn owners<'a>(graph: &'a Graph, then: &'a Graph, keys: &BTreeSet<SaKey>) -> Vec<Owner<'a>> {
+    let mut names: BTreeSet<plan::WorkloadKey> = BTreeSet::new();
+    for world in [graph, then] {
+        for it in keys.iter().flat_map(|it| world.workloads_of(it)) {
+            let outermost = it.owner.is_none() && !it.completed;
+            if outermost {
+                names.insert(it.into());
+            }
+        }
+    }
+    let known = names.into_iter().filter_map(|it| {
+        let of = graph.workload(it.kind, &it.namespace, &it.name)?;
+        Some(Owner { of, name: it.to_string() })
+    });
+    known.collect()
+}
+
+fn owner_of(graph: &Graph, pod: &Pod) -> String {
+    match graph.root_owner(pod) {
+        Some(it) => plan::WorkloadKey::from(it).to_string(),
+        None => format!("pod/{}/{}", pod.namespace, pod.name),
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

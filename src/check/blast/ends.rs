@@ -1,0 +1,129 @@
+//! Where the containers of a pod end, in one world.
+
+use crate::{
+    check::{
+        Context, End, IdentityContext, Reach,
+        expect::Siblings,
+        judge::{self, Declaration},
+        lines::{self, ContainerLine},
+    },
+    fact::{Knowledge, Phase, Pod, PodSpec, VolumeSource, Webhook, Workload},
+    graph::Graph,
+    ident::{Arn, SaKey, Text},
+    identity::{
+        Verdict,
+        admission::{self, Defaults, Known},
+        chain::Provider,
+        sts,
+    },
+};
+use std::sync::Arc;
+
+/// The pod that the owner would make now. Where it runs is not known, as it is not scheduled.
+pub(crate) fn new_pod(graph: &Graph, owner: &Workload, key: &SaKey) -> Pod {
+    let template = &owner.template;
+    let spec = match graph.webhook() {
+        Knowledge::Known(it) if called(it) => {
+            let sa = graph.service_account(key).known();
+            let known = Known {
+                association: graph.association_of(key).is_known(),
+                annotations: sa.map(|it| it.annotations.as_slice()),
+            };
+            let region = graph.cluster().known().map_or("", |it| &*it.region);
+            Arc::new(admission::admit(template, known, &Defaults::for_region(region)))
+        }
+        Knowledge::Known(_) | Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => {
+            Arc::clone(template)
+        }
+    };
+    Pod {
+        namespace: owner.namespace.clone(),
+        name: format!("{} (new)", owner.name).into(),
+        uid: "".into(),
+        created: None,
+        owner: None,
+        node: None,
+        phase: Phase::Pending,
+        ready: false,
+        deleting: false,
+        waiting: None,
+        mirror: false,
+        spec,
+    }
+}
+
+fn called(it: &Webhook) -> bool {
+    it.hooks.iter().any(|it| it.covers_pod_create)
+}
+
+/// One ServiceAccount in one world, ready to be asked for ends.
+pub(crate) struct Asked<'a> {
+    identity: IdentityContext<'a>,
+    declaration: Declaration<'a>,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn new(cx: Context<'a>, key: &'a SaKey) -> Asked<'a> {
+        let identity = judge::identity(cx, key, &Siblings::default());
+        Asked { identity, declaration: Declaration::of(cx.graph, key) }
+    }
+
+    /// One a container that the webhook looks at, in the pod's order.
+    pub(crate) fn ends(&self, pod: &Pod) -> Vec<End> {
+        let lines = lines::lines(self.identity.cx.graph, pod, &self.declaration);
+        lines.iter().map(|it| self.end(&pod.spec, it)).collect()
+    }
+
+    fn end(&self, spec: &PodSpec, line: &ContainerLine) -> End {
+        let unread = || Text::from(line.chain.unread.join(", "));
+        match &line.chain.provider {
+            Provider::Static => End::Static,
+            Provider::NodeRole => match line.reach {
+                Reach::Proven | Reach::NotKnown if line.chain.unread.is_empty() => End::NodeRole,
+                Reach::Proven | Reach::NotKnown => End::Unknown(None, unread()),
+                Reach::Blocked => End::None,
+            },
+            Provider::None => End::None,
+            Provider::WebIdentity(None) => End::Unknown(None, "the role is not read".into()),
+            Provider::WebIdentity(Some(role)) => {
+                let audience = audience(spec);
+                let mut ask: sts::Ask<'_> = self.identity.ask(role.as_str());
+                if let Some(it) = &audience {
+                    ask.audience = it;
+                }
+                judged(sts::judge(&ask).verdict, role.clone())
+            }
+            Provider::Container => match (&self.identity.pod_identity, &line.role_arn) {
+                (Some(it), Some(role)) => judged(it.verdict.clone(), role.clone()),
+                (Some(_), None) => End::Unknown(None, "the association is not read".into()),
+                (None, _) => match self.declaration.association {
+                    Knowledge::Absent => End::None,
+                    Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
+                        End::Unknown(None, "the associations are not read".into())
+                    }
+                },
+            },
+        }
+    }
+}
+
+fn judged(verdict: Verdict, role: Arn) -> End {
+    match verdict {
+        Verdict::Allow => End::Role(role),
+        Verdict::Deny(it) => End::Refused(role, Some(it)),
+        Verdict::None => End::None,
+        Verdict::Unknown(why) => End::Unknown(Some(role), why.describe().into()),
+    }
+}
+
+/// The audience of the token that the pod has mounted for STS.
+fn audience(spec: &PodSpec) -> Option<Vec<Text>> {
+    let volume = spec.volumes.iter().find(|it| &*it.name == admission::IRSA_VOLUME)?;
+    match &volume.source {
+        VolumeSource::Projected(sources) => {
+            let all: Vec<Text> = sources.iter().map(|it| it.audience.clone()).collect();
+            (!all.is_empty()).then_some(all)
+        }
+        VolumeSource::Secret(_) | VolumeSource::ConfigMap(_) | VolumeSource::Other(_) => None,
+    }
+}

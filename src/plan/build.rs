@@ -1,0 +1,336 @@
+//! From edits to a plan: what must be found, how it looks, how it is put back, and whether it may be made at all.
+
+use crate::{
+    fact::Knowledge,
+    graph::Graph,
+    ident::{Ref, SaKey, Text, WorkloadKind},
+    plan::{
+        Confirm, Edit, EnvEntry, Manager, Names, Plan, Step, TrustChange, Warning, WorkloadKey,
+        digest, guard, owner, show,
+    },
+};
+
+/// What the plan repairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Because {
+    /// The finding's code; `None` for a goal.
+    pub code: Option<Text>,
+    /// What it is about, as `sa/payments/api`.
+    pub subject: Text,
+}
+
+/// Why nothing may be written. Reads after "refused: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(
+        "nothing proves that this API server is the EKS cluster that AWS describes; pass --cluster and --region, or use the cluster's own endpoint"
+    )]
+    NotProven,
+    #[error("{scope} was last read {state}; read it again first")]
+    NotFresh { scope: String, state: String },
+    #[error("`{0}` is a service-linked role, which only its service may change")]
+    ServiceLinked(Text),
+    #[error(
+        "the trust policy of `{role}` would be {chars} characters without white space; IAM takes 2048, or up to 4096 where the quota was raised"
+    )]
+    TooLong { role: Text, chars: usize },
+    #[error("the trust policy of `{role}` would not be one: {reason}")]
+    NoPolicy { role: Text, reason: String },
+    #[error("{0} is not there, or could not be read")]
+    Missing(String),
+    #[error("{what} belongs to {owner}: {place}")]
+    Owned { what: String, owner: String, place: String },
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Makes the plan of `edits`, or says why there can be none.
+pub fn build(
+    graph: &Graph,
+    id: &str,
+    title: String,
+    because: Because,
+    edits: Vec<Edit>,
+) -> Result<Plan, Refusal> {
+    guard::proven(graph, &edits)?;
+    let mut warnings = Vec::new();
+    let mut steps = Vec::new();
+    for edit in edits {
+        guard::fresh(graph, &edit)?;
+        steps.push(step(graph, edit, &mut warnings)?);
+    }
+    for it in &steps {
+        if let Some(Manager { name, of, place }) = &it.managed_by {
+            let of = if of.is_empty() { String::new() } else { format!(" (`{of}`)") };
+            warnings.push(Warning {
+                grave: false,
+                text: format!(
+                    "{} is kept by {name}{of}, which may put it back; {place}",
+                    it.target
+                ),
+            });
+        }
+    }
+    warnings.sort_by_key(|it| !it.grave);
+    warnings.dedup();
+    let restarts = steps.iter().filter(|it| it.edit.rolls_out().is_some()).count();
+    let restart_needed = steps.iter().any(|it| it.edit.needs_restart());
+    let confirm = confirm(graph, &steps, restarts);
+    let digest = digest::of(&steps);
+    Ok(Plan { id: id.into(), title, because, steps, warnings, restart_needed, confirm, digest })
+}
+
+fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, Refusal> {
+    let cluster = Names::of(graph).account;
+    let account = edit.account(cluster.as_ref());
+    let expects = show::expects(&edit);
+    let diff = show::diff(&edit);
+    let (target, uid, managed_by, undo) = match &edit {
+        Edit::Annotate { service_account: key, key: name, was, value } => {
+            let sa = known(graph.service_account(key), || format!("ServiceAccount `{key}`"))?;
+            let undo = Edit::Annotate {
+                service_account: key.clone(),
+                key: name.clone(),
+                was: value.clone(),
+                value: was.clone(),
+            };
+            (sa_ref(key), Some(sa.uid.clone()), owner::of_service_account(sa), Ok(undo))
+        }
+        Edit::CreateServiceAccount { service_account: key, .. } => {
+            if graph.service_account(key).is_known() {
+                return Err(Refusal::Other(format!("ServiceAccount `{key}` exists already")));
+            }
+            // Its uid is known once it is made; the journal has it.
+            let undo = Edit::DeleteServiceAccount { service_account: key.clone(), uid: "".into() };
+            (sa_ref(key), None, None, Ok(undo))
+        }
+        Edit::DeleteServiceAccount { service_account: key, uid } => {
+            let why = "what was in it is not known any more".to_owned();
+            (sa_ref(key), Some(uid.clone()), None, Err(why))
+        }
+        Edit::UseServiceAccount { workload, was, name } => {
+            let (uid, by) = workload_of(graph, workload)?;
+            let undo = Edit::UseServiceAccount {
+                workload: workload.clone(),
+                was: name.clone(),
+                name: was.clone(),
+            };
+            (workload.reference(), uid, by, Ok(undo))
+        }
+        Edit::SetEnv { workload, container, init, changes } => {
+            let (uid, by) = workload_of(graph, workload)?;
+            let undo = undo_env(workload, container, *init, changes);
+            (workload.reference(), uid, by, undo)
+        }
+        Edit::RestoreEnv { workload, .. } => {
+            let (uid, by) = workload_of(graph, workload)?;
+            (workload.reference(), uid, by, Err("it restores values that nobody may read".into()))
+        }
+        Edit::SetMetadata { workload, place, key, was, value } => {
+            let (uid, by) = workload_of(graph, workload)?;
+            let undo = Edit::SetMetadata {
+                workload: workload.clone(),
+                place: *place,
+                key: key.clone(),
+                was: value.clone(),
+                value: was.clone(),
+            };
+            (workload.reference(), uid, by, Ok(undo))
+        }
+        Edit::Restart { workload } => {
+            let (uid, _) = workload_of(graph, workload)?;
+            restart_warnings(graph, workload, warnings);
+            (workload.reference(), uid, None, Err("a restart is not taken back".into()))
+        }
+        Edit::CreateProvider { partition, account, issuer, .. } => {
+            let arn = issuer.provider_arn(partition, account);
+            if graph.provider_at(&arn).is_known() {
+                return Err(Refusal::Other(format!("OIDC provider `{arn}` exists already")));
+            }
+            let undo = Edit::DeleteProvider { arn: arn.clone() };
+            (Ref::Provider(arn), None, None, Ok(undo))
+        }
+        Edit::DeleteProvider { arn } => {
+            let why = "deleting a provider is not taken back by itself".to_owned();
+            (Ref::Provider(arn.clone()), None, None, Err(why))
+        }
+        Edit::AddClientId { provider, client_id } => {
+            let it = known(graph.provider_at(provider), || format!("provider `{provider}`"))?;
+            let (provider, client_id) = (provider.clone(), client_id.clone());
+            let at = Ref::Provider(provider.clone());
+            let undo = Edit::RemoveClientId { provider, client_id };
+            (at, None, owner::of_provider(it), Ok(undo))
+        }
+        Edit::RemoveClientId { provider, client_id } => {
+            let it = known(graph.provider_at(provider), || format!("provider `{provider}`"))?;
+            let (provider, client_id) = (provider.clone(), client_id.clone());
+            let at = Ref::Provider(provider.clone());
+            let undo = Edit::AddClientId { provider, client_id };
+            (at, None, owner::of_provider(it), Ok(undo))
+        }
+        Edit::SetThumbprints { provider, was, thumbprints } => {
+            let it = known(graph.provider_at(provider), || format!("provider `{provider}`"))?;
+            let undo = match was.is_empty() {
+                true => Err("IAM takes no empty list of thumbprints".to_owned()),
+                false => Ok(Edit::SetThumbprints {
+                    provider: provider.clone(),
+                    was: thumbprints.clone(),
+                    thumbprints: was.clone(),
+                }),
+            };
+            (Ref::Provider(provider.clone()), None, owner::of_provider(it), undo)
+        }
+        Edit::SetTrust { role, was, document, change } => {
+            let it = known(graph.role(role), || format!("role `{role}`"))?;
+            guard::trust(role.as_str(), document, warnings)?;
+            let back = match change {
+                TrustChange::NearMiss => TrustChange::NearMiss,
+                TrustChange::Opens => TrustChange::Narrows,
+                TrustChange::Narrows => TrustChange::Opens,
+            };
+            let undo = Edit::SetTrust {
+                role: role.clone(),
+                was: document.clone(),
+                document: was.clone(),
+                change: back,
+            };
+            (Ref::Role(role.clone()), Some(it.id.clone()), owner::of_role(it), Ok(undo))
+        }
+        Edit::CreateAssociation { service_account: key, .. } => {
+            if graph.association_of(key).is_known() {
+                return Err(Refusal::Other(format!("`{key}` has an association already")));
+            }
+            // Its id is known once it is made; the journal has it.
+            let why = "the association's id is not known yet".to_owned();
+            (sa_ref(key), None, None, Err(why))
+        }
+        Edit::UpdateAssociation { id, service_account, was, fields } => {
+            let it = graph.association(id);
+            let it = it.ok_or_else(|| Refusal::Missing(format!("association `{id}`")))?;
+            let undo = Edit::UpdateAssociation {
+                id: id.clone(),
+                service_account: service_account.clone(),
+                was: fields.clone(),
+                fields: was.clone(),
+            };
+            let at = Ref::Association(id.clone());
+            (at, Some(id.clone()), owner::of_association(it), Ok(undo))
+        }
+        Edit::DeleteAssociation { id, service_account, was } => {
+            let it = graph.association(id);
+            let it = it.ok_or_else(|| Refusal::Missing(format!("association `{id}`")))?;
+            if let Some(owner) = &it.owner_arn {
+                return Err(Refusal::Owned {
+                    what: format!("the association of `{service_account}`"),
+                    owner: owner.to_string(),
+                    place: "change it with `aws eks update-addon --pod-identity-associations`"
+                        .into(),
+                });
+            }
+            let undo = Edit::CreateAssociation {
+                service_account: service_account.clone(),
+                fields: was.clone(),
+            };
+            let at = Ref::Association(id.clone());
+            (at, Some(id.clone()), owner::of_association(it), Ok(undo))
+        }
+        Edit::CreateAddon { name } => {
+            if graph.addon(name).is_known() {
+                return Err(Refusal::Other(format!("add-on `{name}` is installed already")));
+            }
+            let undo = Edit::DeleteAddon { name: name.clone() };
+            (Ref::Addon(name.clone()), None, None, Ok(undo))
+        }
+        Edit::DeleteAddon { name } => {
+            let undo = Edit::CreateAddon { name: name.clone() };
+            (Ref::Addon(name.clone()), None, None, Ok(undo))
+        }
+    };
+    Ok(Step { edit, target, uid, account, expects, diff, managed_by, undo })
+}
+
+fn sa_ref(key: &SaKey) -> Ref {
+    Ref::ServiceAccount(key.clone())
+}
+
+fn known<T>(it: Knowledge<T>, what: impl FnOnce() -> String) -> Result<T, Refusal> {
+    it.known().ok_or_else(|| Refusal::Missing(what()))
+}
+
+fn workload_of(
+    graph: &Graph,
+    key: &WorkloadKey,
+) -> Result<(Option<Text>, Option<Manager>), Refusal> {
+    let it = graph.workload(key.kind, &key.namespace, &key.name);
+    let it = it.ok_or_else(|| Refusal::Missing(key.to_string()))?;
+    Ok((Some(it.uid.clone()), owner::of_workload(it)))
+}
+
+/// Entries that were read go back as they were; those that were not come from an older revision of the owner, if it
+/// keeps any.
+fn undo_env(
+    workload: &WorkloadKey,
+    container: &Text,
+    init: bool,
+    changes: &[crate::plan::EnvChange],
+) -> Result<Edit, String> {
+    let hidden = changes.iter().any(|it| it.was == Some(EnvEntry::Hidden));
+    if !hidden {
+        let back = |it: &crate::plan::EnvChange| crate::plan::EnvChange {
+            name: it.name.clone(),
+            was: it.entry.clone(),
+            entry: it.was.clone(),
+        };
+        return Ok(Edit::SetEnv {
+            workload: workload.clone(),
+            container: container.clone(),
+            init,
+            changes: changes.iter().map(back).collect(),
+        });
+    }
+    match workload.kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            Ok(Edit::RestoreEnv {
+                workload: workload.clone(),
+                container: container.clone(),
+                init,
+                names: changes.iter().map(|it| it.name.clone()).collect(),
+                // The present one; the journal has its number.
+                revision: 0,
+            })
+        }
+        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => Err(format!(
+            "cannot be undone: a {} keeps no older revision, and the value was never read",
+            workload.kind.as_str()
+        )),
+    }
+}
+
+fn restart_warnings(graph: &Graph, key: &WorkloadKey, warnings: &mut Vec<Warning>) {
+    let Some(it) = graph.workload(key.kind, &key.namespace, &key.name) else { return };
+    if it.replicas == Some(1) {
+        warnings.push(Warning {
+            grave: false,
+            text: format!("{key} has a single replica: a restart may interrupt it"),
+        });
+    }
+}
+
+fn confirm(graph: &Graph, steps: &[Step], restarts: usize) -> Confirm {
+    let opened = steps.iter().find_map(|it| match &it.edit {
+        Edit::SetTrust { role, change: TrustChange::Opens, .. } => Some(role),
+        Edit::CreateAssociation { fields, .. } => Some(&fields.role_arn),
+        Edit::UpdateAssociation { was, fields, .. } if was.role_arn != fields.role_arn => {
+            Some(&fields.role_arn)
+        }
+        _ => None,
+    });
+    if let Some(it) = opened {
+        return Confirm::IamRole(it.name().unwrap_or(it.as_str()).into());
+    }
+    let cluster = graph.cluster().known();
+    match cluster {
+        Some(it) if 1 < restarts => Confirm::Cluster(it.name.clone()),
+        _ => Confirm::Yes,
+    }
+}

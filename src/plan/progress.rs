@@ -1,0 +1,67 @@
+//! How the carrying out of a plan goes, told step by step. What happens at the edge is said here as data.
+
+use crate::{ident::Text, plan::May};
+use serde::{Deserialize, Serialize};
+
+/// What is told while a plan runs; the last one is `Ended`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Whether the caller may, one a step, before anything is written.
+    Permissions(Vec<May>),
+    /// A step entered this state.
+    Step {
+        index: usize,
+        state: StepState,
+    },
+    Ended(Outcome),
+}
+
+/// Where a step is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Whose credentials, what is there now.
+    Checking,
+    /// The API server was asked whether it would take it.
+    DryRun,
+    /// The call is on its way.
+    Writing,
+    /// Written; read again to see whether it is so.
+    Reading,
+    /// Written and read back.
+    Done,
+    /// Nothing was written: the API's own words.
+    Refused(Text),
+    /// Nothing was written: what was there is not what the plan was made from. With the present state, for a
+    /// three-way comparison.
+    Moved { expected: Text, found: Text },
+    /// Something else was written after ours.
+    Overwritten { found: Text },
+    /// No answer came: written or not, nobody knows until it is read again.
+    NotKnown(Text),
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// Every step was written and read back.
+    Applied,
+    /// Nothing was written.
+    Nothing { why: Text },
+    /// Some steps were written, in order; the next one was not.
+    Partly { done: usize, why: Text },
+    /// Whether this step was written is not known; those before it were.
+    NotKnown { done: usize, why: Text },
+}
+
+impl Outcome {
+    /// The exit status of `fix --apply` and `undo` before anything is verified.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Outcome::Applied => 0,
+            Outcome::Nothing { .. } => 4,
+            Outcome::Partly { .. } | Outcome::NotKnown { .. } => 5,
+        }
+    }
+}
