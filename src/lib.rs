@@ -24,6 +24,7 @@ pub mod view;
 // the world
 pub mod ui;
 pub mod source;
+pub mod apply;
 pub mod lab;
 pub mod runtime;
 pub mod cli;

@@ -30,7 +30,7 @@ const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const JSON: &str = "application/json";
 
 /// The annotation that `kubectl rollout restart` writes; its value is the time of the write.
-pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 impl Call {
     /// `PATCH /api/v1/…`, `iam:UpdateAssumeRolePolicy`.

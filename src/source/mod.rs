@@ -5,7 +5,7 @@
 pub mod aws;
 mod cache;
 pub mod kube;
-mod lower_aws;
+pub(crate) mod lower_aws;
 mod lower_kube;
 pub mod slim;
 

@@ -100,6 +100,38 @@ where
     }))
 }
 
+/// What a failed write means: refused for sure, or nobody knows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Written {
+    /// The service said no, or it was never asked: nothing was written.
+    Refused(Text),
+    /// No answer, or one that tells nothing: it may have been written.
+    NotKnown(Text),
+}
+
+/// As `classify`, for a call that changes something.
+pub(crate) fn written<E>(err: &SdkError<E, HttpResponse>, permission: &str) -> Written
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let failure = classify(err, permission);
+    let status = err.raw_response().map(|it| it.status().as_u16());
+    let answered = err.as_service_error().is_some() && status.is_none_or(|it| it < 500);
+    // Without credentials nothing is sent.
+    let unsent =
+        matches!(err, SdkError::ConstructionFailure(_)) || find::<CredentialsError>(err).is_some();
+    let text: Text = match failure {
+        Failure::Denied(it) if it.detail.is_empty() => {
+            format!("{} is denied", it.permission).into()
+        }
+        Failure::Denied(it) => format!("{} is denied: {}", it.permission, it.detail).into(),
+        Failure::Absent => "it does not exist".into(),
+        Failure::Throttled => "too many requests; nothing was written".into(),
+        Failure::Expired(it) | Failure::Failed(it) => it,
+    };
+    if answered || unsent { Written::Refused(text) } else { Written::NotKnown(text) }
+}
+
 /// Why no credentials could be got.
 pub(crate) fn of_credentials(err: &CredentialsError) -> Failure {
     if find::<ConnectorError>(err).is_some_and(|it| it.is_io() || it.is_timeout() || it.is_user()) {

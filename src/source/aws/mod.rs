@@ -3,12 +3,13 @@
 //! Polls and answers fetches; never judges and never writes. What one call is refused is one `Denied`, the rest goes on.
 
 mod access;
-mod account;
+pub(crate) mod account;
 mod book;
 mod credentials;
 mod eks;
 mod env;
-mod error;
+pub(crate) mod error;
+pub(crate) mod hands;
 mod hints;
 mod http;
 mod iam;

@@ -57,6 +57,20 @@ pub(crate) struct Connected {
     since: Instant,
 }
 
+impl Connected {
+    /// One request with these credentials; the error is the cause of there being no answer.
+    pub(crate) async fn send_raw(&self, request: Request<Body>) -> Result<Response<Body>, String> {
+        let server = self.target.side.server.as_deref().unwrap_or_default();
+        let sent = self.client.send(request).await;
+        sent.map_err(|it| transport(&it, server, &self.target.login).to_string())
+    }
+
+    /// The server's own words for an answer that is no success.
+    pub(crate) fn refusal(&self, status: StatusCode, body: &[u8]) -> Text {
+        refusal(status, body, &self.target.login).to_string().as_str().into()
+    }
+}
+
 pub(crate) struct Link {
     settings: Settings,
     connected: Mutex<Connected>,
@@ -110,6 +124,11 @@ impl Link {
         let path = path.split('?').next().unwrap_or_default();
         let seconds = self.settings.request_timeout.as_secs_f32();
         CallError::failed(format!("read `{path}`: no answer within {seconds} s"))
+    }
+
+    /// How long one request may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.settings.request_timeout
     }
 
     async fn send(&self, connected: &Connected, path: &str) -> Result<Response<Body>, CallError> {

@@ -6,7 +6,8 @@
 mod config;
 mod follow;
 mod keeper;
-mod link;
+pub(crate) mod link;
+pub(crate) mod write;
 mod list;
 mod out;
 mod pace;
