@@ -12,6 +12,7 @@ mod lock;
 mod permission;
 mod present;
 mod run;
+mod told;
 
 pub use journal::{Journal, JournalError};
 pub use run::{Job, run};

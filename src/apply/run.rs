@@ -9,6 +9,7 @@ use crate::{
         Hands, Journal, eks_target, iam_target, kube_target,
         lock::Lock,
         present::{Present, Standing, standing},
+        told::{ended, is_iam, made, shown, words},
     },
     ident::{AccountId, Text, Timestamp},
     plan::{
@@ -17,10 +18,7 @@ use crate::{
     },
     source::{
         Settings,
-        aws::{
-            account::Account,
-            error::{Failure, Written},
-        },
+        aws::{account::Account, error::Written},
         kube::write::WriteError,
         now,
     },
@@ -369,65 +367,4 @@ fn moved(step: &Step, present: &Present) -> Option<Done> {
         }
     };
     other(expected, shown(&present.value))
-}
-
-fn shown(value: &Value) -> String {
-    match without_secrets(value) {
-        Value::Null => "nothing".to_owned(),
-        Value::String(it) => it,
-        it => it.to_string(),
-    }
-}
-
-/// What only the answer told, for an undo.
-fn made(step: &Step, before: &Present, answer: &Value) -> Value {
-    match &step.edit {
-        Edit::CreateServiceAccount { .. } => json!({"uid": answer["metadata"]["uid"]}),
-        Edit::CreateAssociation { .. } => match answer["associationId"].as_str() {
-            Some(it) => json!({"associationId": it}),
-            None => json!({"associationId": before.uid}),
-        },
-        Edit::SetEnv { .. } => json!({"revision": before.revision}),
-        _ => Value::Null,
-    }
-}
-
-fn is_iam(edit: &Edit) -> bool {
-    match edit {
-        Edit::CreateProvider { .. }
-        | Edit::DeleteProvider { .. }
-        | Edit::AddClientId { .. }
-        | Edit::RemoveClientId { .. }
-        | Edit::SetThumbprints { .. }
-        | Edit::SetTrust { .. } => true,
-        Edit::Annotate { .. }
-        | Edit::CreateServiceAccount { .. }
-        | Edit::DeleteServiceAccount { .. }
-        | Edit::UseServiceAccount { .. }
-        | Edit::SetEnv { .. }
-        | Edit::RestoreEnv { .. }
-        | Edit::SetMetadata { .. }
-        | Edit::Restart { .. }
-        | Edit::CreateAssociation { .. }
-        | Edit::UpdateAssociation { .. }
-        | Edit::DeleteAssociation { .. }
-        | Edit::CreateAddon { .. }
-        | Edit::DeleteAddon { .. } => false,
-    }
-}
-
-fn words(it: &Failure) -> Text {
-    match it {
-        Failure::Denied(it) => format!("{} is denied", it.permission).into(),
-        Failure::Absent => "it does not exist".into(),
-        Failure::Throttled => "too many requests".into(),
-        Failure::Expired(it) | Failure::Failed(it) => it.clone(),
-    }
-}
-
-fn ended(done: usize, why: String) -> Outcome {
-    match done {
-        0 => Outcome::Nothing { why: why.into() },
-        _ => Outcome::Partly { done, why: why.into() },
-    }
 }

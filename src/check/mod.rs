@@ -12,6 +12,7 @@ mod ledger;
 mod lines;
 mod overview;
 mod precedence;
+mod propose;
 mod rollup;
 mod subject;
 mod table;
@@ -51,6 +52,7 @@ pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocke
 pub use expect::{is_node_agent, known_controller};
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
+pub use propose::{Proposal, Wanted, propose};
 pub use rollup::{Affects, Rolled, roll_up};
 pub use table::{FAMILIES, row, table};
 

@@ -96,6 +96,10 @@ pub enum Command {
     },
     /// What a finding code means, what it needs to be seen, what repairs it
     Codes(Codes),
+    /// The plan that repairs a target; changes nothing without --apply
+    Fix(Fix),
+    /// Put back what a journalled fix changed; without ID: list
+    Undo(Undo),
     /// Serve the embedded endpoints of --demo to other clients
     Lab(Lab),
     /// Paths, versions, context, cluster, caller; --permissions prints the minimal policies
@@ -252,6 +256,55 @@ pub enum CodesOutput {
     Text,
     Json,
     Markdown,
+}
+
+#[derive(Args, Debug)]
+pub struct Fix {
+    /// As for explain; none with --all or --plan
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Only findings of this code
+    #[arg(long)]
+    pub code: Option<String>,
+    /// Every subject that has the code
+    #[arg(long, requires = "code", conflicts_with = "targets")]
+    pub all: bool,
+    /// A plan that somebody else made (JSON); - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "code", "all"])]
+    pub plan: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
+    pub output: FixOutput,
+    /// Carry it out; asks first
+    #[arg(long)]
+    pub apply: bool,
+    /// With --apply: do not ask, if the plan has this digest
+    #[arg(long, value_name = "DIGEST", requires = "apply")]
+    pub yes: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FixOutput {
+    Text,
+    Json,
+    Sh,
+    Tf,
+    Markdown,
+}
+
+#[derive(Args, Debug)]
+pub struct Undo {
+    /// The journal's entry; without it they are listed
+    pub id: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
+    pub output: FixOutput,
+    /// Carry it out; asks first
+    #[arg(long)]
+    pub apply: bool,
+    /// With --apply: do not ask, if the plan has this digest
+    #[arg(long, value_name = "DIGEST", requires = "apply")]
+    pub yes: Option<String>,
 }
 
 #[derive(Args, Debug)]

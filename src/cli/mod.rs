@@ -7,6 +7,7 @@ mod collect;
 mod dashboard;
 mod error;
 mod explain;
+mod fix;
 mod info;
 mod lab;
 mod settings;
@@ -111,6 +112,8 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
             print(&text);
             Ok(status)
         }
+        Some(Command::Fix(it)) => fix::fix(it, global).await,
+        Some(Command::Undo(it)) => fix::undo(it, global).await,
         Some(Command::Lab(it)) => lab::run(it, global, clock()).await,
         None => dashboard(global).await,
     }
@@ -120,10 +123,21 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
 async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
     one_context(global)?;
     let lab = demo(global).await?;
-    let mut settings = settings_of(global, lab.as_ref(), false);
+    let settings = headless(global, lab.as_ref())?;
+    read_with(settings).await
+}
+
+/// Flags, environment and configuration of a run that reads once.
+fn headless(global: &Global, lab: Option<&Lab>) -> Result<Settings, UsageError> {
+    let mut settings = settings_of(global, lab, false);
     if lab.is_none() {
         dashboard::configure(&mut settings, &dashboard::config()?);
     }
+    Ok(settings)
+}
+
+/// Reads everything once and says on stderr what did not go well; `None` when interrupted.
+async fn read_with(settings: Settings) -> Result<Option<Collected>, UsageError> {
     let progress = std::io::stderr().is_terminal();
     let read = tokio::select! {
         read = collect(settings, progress) => read,

@@ -72,6 +72,13 @@ pub fn cache_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("dev", "idscope", "idscope").map(|it| it.cache_dir().to_owned())
 }
 
+/// Where the journal and the locks live; `None` where the system has no such place.
+pub fn state_dir() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("dev", "idscope", "idscope")?;
+    // Systems without a place for state have one for data.
+    Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned())
+}
+
 /// Where the configuration is read from: `IDSCOPE_CONFIG_DIR`, else the system's place.
 pub fn config_dir() -> Option<PathBuf> {
     match std::env::var_os("IDSCOPE_CONFIG_DIR") {

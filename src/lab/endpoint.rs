@@ -80,6 +80,12 @@ impl Lab {
         self.aws.url()
     }
 
+    /// Ours alone, and gone with the lab.
+    pub fn dir(&self) -> &Path {
+        self.files.dir.as_path()
+    }
+
+    /// The kubeconfig that points here.
     pub fn kubeconfig(&self) -> &Path {
         &self.files.kubeconfig
     }

@@ -4,6 +4,7 @@ pub mod build;
 pub mod chain;
 pub mod explain;
 pub mod json;
+pub mod plan;
 pub mod roles;
 pub mod table;
 pub mod target;

@@ -32,7 +32,6 @@ impl Hands {
         Ok(Hands { settings: settings.clone(), env, home })
     }
 
-
     /// The account's credentials, asked just now whose they are.
     pub(crate) async fn account(&self, id: &AccountId) -> Result<Arc<Account>, Text> {
         let home = &self.home.account;

@@ -1,0 +1,189 @@
+//! From findings to one plan: each finding's best repair, judged anew after every step of it.
+//!
+//! A repair may heal several findings, and two repairs may touch one document; so the next one is always made from the
+//! world as it would be then.
+
+use crate::{
+    check::{Context, Finding, Fix, Ledger, Severity, roll_up},
+    graph::Graph,
+    ident::{Ref, SaKey, Text, Timestamp},
+    plan::{self, Because, Edit, Plan, Refusal},
+};
+use std::collections::BTreeSet;
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Only findings of this code.
+    pub code: Option<Text>,
+    /// On these nodes and what their identity depends on; empty: everywhere.
+    pub targets: Vec<Ref>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// `None` when nothing is left that we may write; `Err` when it may not be planned.
+    pub plan: Option<Result<Plan, Refusal>>,
+    /// What a person has to do: the finding's code and the repair.
+    pub left: Vec<(&'static str, Fix)>,
+    /// The findings that it was made for, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// More findings than this are not repaired by one plan; nobody could read it.
+const MOST: usize = 200;
+
+/// Makes one plan of the best repairs.
+pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) -> Proposal {
+    let mut findings: Vec<Finding> = asked_for(graph, ledger, wanted);
+    findings.sort_by(|a, b| {
+        let key = |it: &Finding| (it.severity, it.code, it.subject.at.clone());
+        key(a).cmp(&key(b))
+    });
+    findings.truncate(MOST);
+    let mut world = World { graph: graph.clone(), now };
+    let mut edits: Vec<Edit> = Vec::new();
+    let mut left = Vec::new();
+    let mut titles: Vec<String> = Vec::new();
+    let mut id = None;
+    for finding in &findings {
+        let Some(present) = world.again(finding) else { continue };
+        match automatic(&present) {
+            Some(fix) => {
+                let new: Vec<Edit> =
+                    fix.edits.iter().filter(|it| !edits.contains(it)).cloned().collect();
+                world.make(&new);
+                if !new.is_empty() {
+                    titles.push(fix.title.clone());
+                    id.get_or_insert(fix.id);
+                }
+                edits.extend(new);
+            }
+            None => left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it))),
+        }
+    }
+    let because = Because {
+        code: single(findings.iter().map(|it| it.code)).map(Into::into),
+        subject: match wanted.targets.as_slice() {
+            [one] => one.to_string().into(),
+            [] => "cluster".into(),
+            many => format!("{} targets", many.len()).into(),
+        },
+    };
+    let title = match titles.len() {
+        0 | 1 => titles.pop().unwrap_or_default(),
+        n => format!("{} and {} more", titles.swap_remove(0), n - 1),
+    };
+    let edits = joined(edits);
+    let plan = (!edits.is_empty())
+        .then(|| plan::build(graph, id.unwrap_or("FX-NONE"), title, because, edits));
+    Proposal { plan, left, findings }
+}
+
+/// The findings on the targets, siblings once.
+fn asked_for(graph: &Graph, ledger: &Ledger, wanted: &Wanted) -> Vec<Finding> {
+    let mut keys: BTreeSet<SaKey> = BTreeSet::new();
+    for target in &wanted.targets {
+        keys.extend(identity_of(graph, target));
+    }
+    let of_keys: Vec<&Finding> =
+        keys.iter().flat_map(|it| ledger.findings_of_identity(graph, it)).collect();
+    roll_up(graph, ledger)
+        .into_iter()
+        .map(|it| it.finding)
+        .filter(|it| wanted.code.as_deref().is_none_or(|code| code == it.code))
+        // Hygiene is repaired when it is asked for by its code.
+        .filter(|it| wanted.code.is_some() || it.severity < Severity::Hygiene)
+        .filter(|it| {
+            wanted.targets.is_empty()
+                || wanted.targets.contains(&it.subject.at)
+                || of_keys
+                    .iter()
+                    .any(|other| other.code == it.code && other.subject.at == it.subject.at)
+        })
+        .cloned()
+        .collect()
+}
+
+fn identity_of(graph: &Graph, target: &Ref) -> Option<SaKey> {
+    match target {
+        Ref::ServiceAccount(it) => Some(it.clone()),
+        Ref::Pod { namespace, name } => graph.pod(namespace, name).map(|it| it.service_account()),
+        Ref::Workload { kind, namespace, name } => {
+            let it = graph.workload(*kind, namespace, name)?;
+            Some(SaKey::new(it.namespace.clone(), it.template.service_account.clone()))
+        }
+        Ref::Association(it) => graph.association(it).map(|it| it.service_account.clone()),
+        Ref::Cluster
+        | Ref::Namespace(_)
+        | Ref::Node(_)
+        | Ref::Webhook(_)
+        | Ref::ConfigMap { .. }
+        | Ref::Secret { .. }
+        | Ref::Role(_)
+        | Ref::Provider(_)
+        | Ref::Addon(_)
+        | Ref::Nodegroup(_) => None,
+    }
+}
+
+/// The first repair that we may write. A restart is one only where it is the repair itself.
+fn automatic(finding: &Finding) -> Option<&Fix> {
+    finding.fixes.iter().find(|it| !it.edits.is_empty())
+}
+
+/// The world with the edits so far.
+struct World {
+    graph: Graph,
+    now: Timestamp,
+}
+
+impl World {
+    fn make(&mut self, edits: &[Edit]) {
+        for edit in edits {
+            for change in plan::simulate(&self.graph, edit, self.now) {
+                self.graph.apply(change);
+            }
+        }
+    }
+
+    /// The same finding as it would be now; `None` when it is healed.
+    fn again(&self, finding: &Finding) -> Option<Finding> {
+        let cx = Context { graph: &self.graph, now: self.now };
+        let mut ledger = Ledger::default();
+        let mut units = vec![Ref::Cluster, finding.subject.at.clone()];
+        units.extend(identity_of(&self.graph, &finding.subject.at).map(Ref::ServiceAccount));
+        ledger.refresh(cx.graph, &units, self.now);
+        let same = |it: &&Finding| {
+            it.code == finding.code && it.subject.container == finding.subject.container
+        };
+        ledger.findings_at(&finding.subject.at).iter().find(same).cloned()
+    }
+}
+
+/// Two trust policies of one role, one after the other, are one write.
+fn joined(edits: Vec<Edit>) -> Vec<Edit> {
+    let mut res: Vec<Edit> = Vec::new();
+    for edit in edits {
+        if let Edit::SetTrust { role, document, change, .. } = &edit
+            && let Some(Edit::SetTrust { document: first, change: of_first, .. }) = res
+                .iter_mut()
+                .find(|it| matches!(it, Edit::SetTrust { role: it, .. } if it == role))
+        {
+            first.clone_from(document);
+            // What opens more decides how it is confirmed.
+            if *change == plan::TrustChange::Opens {
+                *of_first = *change;
+            }
+            continue;
+        }
+        res.push(edit);
+    }
+    res
+}
+
+fn single<'a>(mut all: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let first = all.next()?;
+    all.all(|it| it == first).then_some(first)
+}

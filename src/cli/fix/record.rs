@@ -1,0 +1,91 @@
+//! The journal from the command line, and plans in files.
+
+use crate::{
+    apply::Journal,
+    cli::{args::FixOutput, error::UsageError, settings},
+    graph::Graph,
+    ident::{Text, visible},
+    lab::Lab,
+    plan::{self, Entry, Outcome, Whereabouts},
+    report::plan as page,
+};
+
+/// The cluster that the graph is of.
+pub(crate) fn place(graph: &Graph) -> Whereabouts {
+    let server = graph.api_server();
+    let cluster = graph.cluster().known();
+    Whereabouts {
+        context: server.map(|it| it.context.clone()),
+        server: server.map(|it| it.server.clone()),
+        cluster: cluster.map(|it| it.arn.text().clone()),
+        issuer: graph.issuer().known().map(|it| it.as_str().into()),
+        created: cluster.and_then(|it| it.created),
+    }
+}
+
+/// The journal of this user; the demo's world ends with the process, and so does its journal.
+pub(crate) fn journal(lab: Option<&Lab>) -> Result<Journal, UsageError> {
+    let dir = match lab {
+        Some(it) => Some(it.dir().join("state")),
+        None => settings::state_dir(),
+    };
+    let dir = dir.ok_or_else(|| UsageError::new("there is no directory to keep a journal in"))?;
+    Journal::open(&dir).map_err(|it| UsageError::new(format!("failed to {it}")))
+}
+
+pub(crate) fn entries(journal: &Journal) -> Result<(Vec<Entry>, Vec<usize>), UsageError> {
+    journal.entries().map_err(|it| UsageError::new(format!("failed to {it}")))
+}
+
+pub(crate) fn list(entries: &[Entry], output: FixOutput) -> String {
+    if output == FixOutput::Json {
+        let all = serde_json::to_string_pretty(entries).expect("plain data");
+        return all + "\n";
+    }
+    if entries.is_empty() {
+        return "nothing was written yet\n".to_owned();
+    }
+    let mut res = String::new();
+    for it in entries.iter().rev() {
+        let n = it.plan.edits.len();
+        let state = match (&it.outcome, &it.undone_by, it.cut_off()) {
+            (_, Some(by), _) => format!("undone by {by}"),
+            (Some(Outcome::Applied), None, _) => "applied".to_owned(),
+            (Some(Outcome::Nothing { why }), None, _) => format!("nothing written: {why}"),
+            (Some(Outcome::Partly { done, why }), None, _) => format!("{done} of {n}: {why}"),
+            (Some(Outcome::NotKnown { done, why }), None, _) => {
+                format!("step {} not known: {why}", done + 1)
+            }
+            (None, None, Some(step)) => {
+                format!("cut off in step {} of {n}: not known whether it was written", step + 1)
+            }
+            (None, None, None) => format!("cut off after {} of {n}", it.n_done()),
+        };
+        let cluster = it.place.cluster.as_deref().unwrap_or_default();
+        let cluster = cluster.rsplit('/').next().unwrap_or_default();
+        res.push_str(&format!(
+            "{}  {cluster}  {}  {}\n",
+            it.id,
+            visible(&it.plan.title),
+            visible(&state)
+        ));
+    }
+    res
+}
+
+/// The edits, the digest and the title of a plan in a file.
+pub(crate) fn given(path: &std::path::Path) -> Result<(Vec<plan::Edit>, Text, String), UsageError> {
+    use std::io::Read;
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|it| text = it)
+    };
+    let wrong =
+        |why: String| UsageError::new(format!("failed to read plan `{}`: {why}", path.display()));
+    read.map_err(|it| wrong(it.to_string()))?;
+    let (edits, digest, value) = page::read(&text).map_err(wrong)?;
+    let title = value["title"].as_str().unwrap_or("a plan that was given").to_owned();
+    Ok((edits, digest, title))
+}
