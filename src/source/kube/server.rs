@@ -70,7 +70,11 @@ pub(crate) async fn describe(
             }
             let asked_again = tokio::select! {
                 res = cluster.changed() => match res {
-                    Ok(()) => false,
+                    // Seen by this very call, so that `has_changed` will not tell of it.
+                    Ok(()) => {
+                        is_settled = true;
+                        false
+                    }
                     Err(_) if shared.follow => {
                         shared.pace.sleep(ASK_AGAIN).await;
                         true
