@@ -126,7 +126,7 @@ fn wrong_files_say_where_and_what_was_expected() {
     );
     check(
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
-        "12:1: expected one Pod `a`, the first is in line 8",
+        "12:1: expected one Pod `default/a`, the first is in line 8",
     );
 }
 

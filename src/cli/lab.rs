@@ -4,6 +4,7 @@ use crate::{
     cli::{
         args::{self, Global},
         error::UsageError,
+        output,
     },
     ident::Timestamp,
     lab::{Lab, World},
@@ -40,26 +41,56 @@ pub async fn start(
 pub async fn run(args: &args::Lab, global: &Global, now: Timestamp) -> Result<u8, UsageError> {
     let file = global.demo.as_ref().and_then(|it| it.as_deref());
     let lab = start(file, global.scale, now).await?;
+    let mut present = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let Some((program, rest)) = args.command.split_first() else {
-        crate::cli::print(&lab.exports());
-        let interrupted = tokio::signal::ctrl_c().await;
-        drop(interrupted);
-        return Ok(crate::cli::INTERRUPTED);
+        output::raw(&lab.exports(present));
+        let status = stopped().await;
+        // Its files go with it.
+        drop(lab);
+        return Ok(status);
     };
     let mut command = tokio::process::Command::new(program);
     command.args(rest);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if Lab::unsets(&name) {
-            command.env_remove(name);
-        }
+    for name in present.by_ref().filter(|it| Lab::unsets(it)) {
+        command.env_remove(name);
     }
     command.envs(lab.settings_env());
-    let status = command
-        .status()
-        .await
-        .map_err(|err| UsageError::new(format!("failed to run `{program}`: {err}")))?;
-    Ok(exit_status(status))
+    let failed = |err| UsageError::new(format!("failed to run `{program}`: {err}"));
+    let mut child = command.spawn().map_err(failed)?;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map(exit_status).map_err(failed),
+            // A terminal interrupts the command as well, and what it does then is its business.
+            status = stopped() => if status != crate::cli::INTERRUPTED {
+                // It may have ended just now.
+                drop(child.start_kill());
+            },
+        }
+    }
+}
+
+/// Waits until somebody wants an end: 128 and the signal's number.
+#[cfg(unix)]
+async fn stopped() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    async fn next(kind: SignalKind) {
+        match signal(kind) {
+            Ok(mut it) => drop(it.recv().await),
+            // One that cannot be listened to keeps its default, which ends us.
+            Err(_) => std::future::pending().await,
+        }
+    }
+    tokio::select! {
+        () = next(SignalKind::interrupt()) => crate::cli::INTERRUPTED,
+        () = next(SignalKind::terminate()) => 128 + 15,
+        () = next(SignalKind::hangup()) => 128 + 1,
+    }
+}
+
+#[cfg(not(unix))]
+async fn stopped() -> u8 {
+    drop(tokio::signal::ctrl_c().await);
+    crate::cli::INTERRUPTED
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use crate::{
     lab::{aws, controllers, ids, kube, scenario::World, server::Server, state::Shared},
 };
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -121,13 +122,18 @@ impl Lab {
         res.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// `export NAME=value` lines for a shell, and one `unset` line for what would lead elsewhere.
-    pub fn exports(&self) -> String {
+    /// `export NAME=value` lines for a shell, and one `unset` line for what would lead elsewhere: the usual variables,
+    /// and of those that are `present` every further one of that kind.
+    pub fn exports(&self, present: impl Iterator<Item = String>) -> String {
         let mut res = String::new();
-        for (name, value) in self.settings_env() {
-            res.push_str(&format!("export {name}={}\n", quoted(&value)));
+        let own = self.settings_env();
+        for (name, value) in &own {
+            res.push_str(&format!("export {name}={}\n", quoted(value)));
         }
-        res.push_str(&format!("unset {}\n", UNSET.join(" ")));
+        let mut unset: BTreeSet<String> = UNSET.iter().map(|it| (*it).to_owned()).collect();
+        unset.extend(present.filter(|it| Lab::unsets(it) && is_shell_name(it)));
+        unset.retain(|it| own.iter().all(|(name, _)| name != it));
+        res.push_str(&format!("unset {}\n", unset.into_iter().collect::<Vec<_>>().join(" ")));
         res
     }
 
@@ -168,6 +174,12 @@ const UNSET: &[&str] = &[
 
 fn profile(account: &AccountId) -> String {
     format!("lab-{account}")
+}
+
+/// Whether a shell takes it as a variable's name.
+fn is_shell_name(name: &str) -> bool {
+    name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
+        && !name.starts_with(|it: char| it.is_ascii_digit())
 }
 
 /// As a POSIX shell reads one word.

@@ -27,12 +27,12 @@ pub fn complete(mut draft: Draft, now: Timestamp) -> Result<World, ScenarioError
         ScenarioError::new(start, "expected exactly one `EksCluster`, found none")
     })?;
     let cluster = describe(cluster, now);
-    reject_doubles(&draft)?;
     if let Some(without) = draft.defaults {
         furniture::add(&mut draft, &cluster, without, now);
     }
     let resources = resource::all(draft.objects.iter().map(|it| &it.value));
     imply(&mut draft.objects, &resources);
+    reject_doubles(&draft)?;
     date(&mut draft.objects, &cluster, now);
     let node_order = node_order(&draft);
     label_nodes(&mut draft);

@@ -90,7 +90,12 @@ pub fn read(
             draft.cluster = Some(cluster(node, "EksCluster", now)?);
         }
         "OtherCluster" => draft.other_clusters.push(cluster(node, "OtherCluster", now)?),
-        "EksDefaults" => draft.defaults = Some(defaults(node)?),
+        "EksDefaults" => {
+            if draft.defaults.is_some() {
+                return Err(ScenarioError::new(node.at, "expected at most one `EksDefaults`"));
+            }
+            draft.defaults = Some(defaults(node)?);
+        }
         "IamRole" => draft.roles.push(role(node, now)?),
         "OidcProvider" => draft.providers.push(provider(node, now)?),
         "PodIdentityAssociation" => draft.associations.push(association(node, now)?),

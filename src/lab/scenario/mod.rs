@@ -154,6 +154,8 @@ fn syntax(error: &serde_saphyr::Error) -> ScenarioError {
     // The first line says what; the location is ours to print.
     let first = text.lines().next().unwrap_or_default();
     let what = first.split(" at line ").next().unwrap_or(first);
+    // Advice to programmers.
+    let what = what.split(", set ").next().unwrap_or(what);
     ScenarioError::new(at, format!("expected well-formed YAML: {what}"))
 }
 
