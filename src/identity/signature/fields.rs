@@ -39,6 +39,7 @@ pub(crate) fn of(normal: &Normal, signature: Signature, at: usize) -> Match {
         issuer: None,
         namespace: None,
         service_account: None,
+        pod: normal.pod(at).map(str::to_owned),
         caller: None,
         action: None,
         resource: None,

@@ -37,7 +37,26 @@ const TOKEN_FILE: &[&str] = &[
     "container_authorization_token_file",
 ];
 const AGENT: &[&str] = &["169.254.170.23", "fd00:ec2::23"];
-const POD_IDENTITY: &[&str] = &["assumeroleforpodidentity", "eks-auth", "eksauth", "podidentity"];
+/// The agent's answers end with `fault: client`.
+const POD_IDENTITY: &[&str] =
+    &["assumeroleforpodidentity", "eks-auth", "eksauth", "podidentity", "fault:client"];
+/// That nobody answers at an address.
+const UNREACHABLE: &[&str] = &[
+    "connectionrefused",
+    "contextdeadlineexceeded",
+    "econnrefused",
+    "ehostunreach",
+    "enetunreach",
+    "etimedout",
+    "i/otimeout",
+    "timedout",
+    "connecttimeout",
+    "noroutetohost",
+    "networkisunreachable",
+    "failedtoconnect",
+    "failedtoopentcpconnection",
+    "connectionattemptfailed",
+];
 
 const FORMS: &[Form] = &[
     form(Signature::E01, "noopenidconnectproviderfoundinyouraccount"),
@@ -50,9 +69,11 @@ const FORMS: &[Form] = &[
     form(Signature::E05, "notauthorizedtoperformsts:assumerolewithwebidentity"),
     form(Signature::E05, "notauthorizedtoperform:sts:assumerolewithwebidentity"),
     form(Signature::E06, "requestarnisinvalid"),
+    near(Signature::E06, "isinvalid", &[&["validationerror"], &["assumerole"]]),
     form(Signature::E07, "invalidlengthforparameterrolearn"),
     near(Signature::E07, "lengthgreaterthanorequalto20", &[&["rolearn"]]),
     near(Signature::E07, "minimumfieldsizeof20", &[&["rolearn"]]),
+    near(Signature::E07, "stringlengthtobe>=20", &[&["rolearn"]]),
     near(
         Signature::E08,
         "tokenexpired",
@@ -69,6 +90,9 @@ const FORMS: &[Form] = &[
     near(Signature::E11, "couldnotfindapartofthepath", &[TOKEN_FILE]),
     near(Signature::E11, "cannotfindthefilespecified", &[TOKEN_FILE]),
     near(Signature::E11, "cannotfindthepathspecified", &[TOKEN_FILE]),
+    near(Signature::E11, "can'topentokenfile", &[TOKEN_FILE]),
+    near(Signature::E11, "[webidentitytoken]mustbeastring", &[&["bool(false)"]]),
+    form(Signature::E11, "missing:web_identity_token_file"),
     form(Signature::E12, "unabletolocatecredentials"),
     form(Signature::E12, "nocredentialproviders"),
     form(Signature::E12, "novalidprovidersinchain"),
@@ -82,48 +106,29 @@ const FORMS: &[Form] = &[
     form(Signature::E12, "failedtoresolveawscredentials"),
     form(Signature::E12, "noprovidersinchainprovidedcredentials"),
     form(Signature::E12, "errorretrievingcredentialsfromtheinstanceprofilemetadata"),
+    form(Signature::E12, "noec2instancerolefound"),
+    form(Signature::E12, "ec2metadatarequesterror"),
+    form(Signature::E12, "ec2rolerequesterror"),
+    form(Signature::E12, "failedtoloadcredentialsfromimds"),
+    form(Signature::E12, "unabletosignrequestwithoutcredentialsset"),
+    form(Signature::E12, "kind:missingcredentials"),
+    near(Signature::E12, "169.254.169.254", &[UNREACHABLE]),
+    near(Signature::E12, "[fd00:ec2::254]", &[UNREACHABLE]),
     form(Signature::E15, "credentialshouldbescopedtoavalidregion"),
     near(Signature::E16, "errorlookingupserviceaccount", &[&["notfound"]]),
     form(Signature::E18, "eksdoesnothavepermissionstoassumetheassociatedrole"),
     near(Signature::E19, "(resourcenotfoundexception)", &[POD_IDENTITY]),
     near(Signature::E19, "resourcenotfoundexception:", &[POD_IDENTITY]),
-    near(
-        Signature::E20,
-        "169.254.170.23",
-        &[&[
-            "connectionrefused",
-            "contextdeadlineexceeded",
-            "econnrefused",
-            "etimedout",
-            "i/otimeout",
-            "timedout",
-            "connecttimeout",
-            "noroutetohost",
-            "networkisunreachable",
-            "failedtoconnect",
-        ]],
-    ),
-    near(
-        Signature::E20,
-        "[fd00:ec2::23]",
-        &[&[
-            "connectionrefused",
-            "contextdeadlineexceeded",
-            "econnrefused",
-            "etimedout",
-            "i/otimeout",
-            "timedout",
-            "connecttimeout",
-            "noroutetohost",
-            "networkisunreachable",
-            "failedtoconnect",
-        ]],
-    ),
+    near(Signature::E20, "169.254.170.23", &[UNREACHABLE]),
+    near(Signature::E20, "[fd00:ec2::23]", &[UNREACHABLE]),
     form(Signature::E20, "errorwhenretrievingcredentialsfromcontainer-role"),
     near(Signature::E21, "onlyloopbackhostsareallowed", &[AGENT]),
     near(Signature::E21, "unsupportedhost", &[AGENT]),
     near(Signature::E21, "isnotavalidcontainermetadataservicehostname", &[AGENT]),
     near(Signature::E21, "hasaninvalidhost", &[AGENT]),
+    near(Signature::E21, "notrefertotheloopbackinterface", &[AGENT]),
+    near(Signature::E21, "notloopback", &[AGENT]),
+    near(Signature::E21, "mustusealoopbackaddress", &[&["container_credentials_full_uri"]]),
     near(
         Signature::E22,
         "unabletostartserver:listentcp",
@@ -141,6 +146,7 @@ const FORMS: &[Form] = &[
     form(Signature::E26, "aclsizeperrole"),
     form(Signature::E28, "packedpolicytoolarge"),
     form(Signature::E29, "youmustbeloggedintotheserver"),
+    form(Signature::E29, "theserverhasaskedfortheclienttoprovidecredentials"),
     form(Signature::E29, "couldnotgettoken:accessdenied"),
     form(Signature::E29, "theserverdoesn'thavearesourcetype"),
     near(Signature::E30, "errorfromserver(forbidden)", &[&["cannot"]]),
@@ -150,6 +156,8 @@ const FORMS: &[Form] = &[
     near(Signature::E31, "awssdk.securitytoken", &[&["couldnotbefound", "mustbeavailable"]]),
     form(Signature::E32, "webidentitybuthasnorolearnconfigured"),
     form(Signature::E32, "rolearnisnotset"),
+    form(Signature::E32, "_role_arnenvironmentvariablemustbeset"),
+    form(Signature::E32, "_role_arnorthejavapropertyaws.rolearnmustbeset"),
     near(Signature::E33, "assumeroleforpodidentity", &[&["statuscode:0"], &["canceled"]]),
     form(Signature::E34, "durationsecondsexceedsthemaxsessionduration"),
     near(Signature::E35, "nxdomain", &[&["oidc.eks."]]),
@@ -176,6 +184,11 @@ pub(crate) fn found(normal: &Normal) -> Vec<(Signature, usize)> {
     for (at, _) in tight.match_indices(NOT_AUTHORIZED) {
         res.extend(refusal(tight, at).map(|it| (it, at)));
     }
+    // The code alone, with words that nobody has written down yet.
+    let of_token = |it: &(Signature, usize)| it.0.number() <= Signature::E04.number();
+    if !res.iter().any(of_token) {
+        res.extend(tight.find("invalididentitytoken").map(|at| (Signature::E04, at)));
+    }
     res.sort_by_key(|it| it.1);
     // What a signature says once more in the same breath is not another event.
     let mut last: [Option<usize>; 37] = [None; 37];
@@ -194,10 +207,7 @@ fn refusal(tight: &str, at: usize) -> Option<Signature> {
     let user = before.rsplit_once("user:")?.1;
     let action = &tight[at + NOT_AUTHORIZED.len()..];
     let session = user.rsplit_once(":assumed-role/").and_then(|it| it.1.split('/').nth(1));
-    let is_node = session.is_some_and(|it| {
-        it.strip_prefix("i-")
-            .is_some_and(|it| 8 <= it.len() && it.bytes().all(|b| b.is_ascii_hexdigit()))
-    });
+    let is_node = session.and_then(|it| it.strip_prefix("i-")).is_some_and(is_instance);
     let asks = |it: &str| action.starts_with(it);
     match () {
         () if asks("sts:assumerolewith") => None,
@@ -206,6 +216,14 @@ fn refusal(tight: &str, at: usize) -> Option<Signature> {
         () if is_node => Some(Signature::E13),
         () => Some(Signature::E14),
     }
+}
+
+/// The rest of an EC2 instance's id, or what people put there before they show a log to others.
+fn is_instance(id: &str) -> bool {
+    let hex = 8 <= id.len() && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let masked = |it: char| it.is_ascii_hexdigit() || "x*.…".contains(it);
+    let hidden = 2 <= id.chars().count() && id.contains(['x', '*', '…']) && id.chars().all(masked);
+    hex || hidden || id.starts_with(['{', '<'])
 }
 
 fn window(text: &str, at: usize, length: usize) -> &str {

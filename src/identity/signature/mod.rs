@@ -43,6 +43,8 @@ pub struct Match {
     pub issuer: Option<String>,
     pub namespace: Option<String>,
     pub service_account: Option<String>,
+    /// The pod whose line it is, as `kubectl logs --prefix` writes it: without its namespace.
+    pub pod: Option<String>,
     /// Who called, as in `User: ARN is not authorized`.
     pub caller: Option<Arn>,
     /// E.g. `s3:GetObject`.
@@ -479,6 +481,149 @@ mod tests {
             "operation error EKS Auth: AssumeRoleForPodIdentity, https response error StatusCode: 0, RequestID: , canceled, context canceled",
             &[33],
         );
+    }
+
+    #[test]
+    fn each_language_has_its_own_way_to_say_so() {
+        // Ruby, PHP, .NET, Rust, C++ and JavaScript as their own sources have it, and what people paste into issues.
+        let token = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
+        for (text, expected) in [
+            (
+                "Aws::STS::Errors::InvalidIdentityToken (No OpenIDConnect provider found in your account for https://oidc.eks.us-east-1.amazonaws.com/id/A)",
+                1,
+            ),
+            (
+                "InvalidIdentityTokenException: No OpenIDConnect provider found in your account for https://oidc.eks.us-east-1.amazonaws.com/id/<redacted>",
+                1,
+            ),
+            (
+                "ServiceError(ServiceError { source: InvalidIdentityTokenException(InvalidIdentityTokenException { message: Some(\"Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements\") }) })",
+                4,
+            ),
+            ("Aws\\Exception\\CredentialsException: InvalidIdentityToken from file: /token", 4),
+            (
+                "Error executing \"AssumeRoleWithWebIdentity\" on \"https://sts.eu-west-1.amazonaws.com\"; AWS HTTP error: Client error: `POST https://sts.eu-west-1.amazonaws.com` resulted in a `403 Forbidden` response: <Code>AccessDenied</Code> <Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message>",
+                5,
+            ),
+            (
+                "Aws::STS::Errors::AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+                5,
+            ),
+            (
+                "ERROR 2026-01-01 00:00:00.000 STSAssumeRoleWithWebIdentityCredentialsProvider [1] HTTP response code: 403 Exception name: AccessDenied Error message: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+                5,
+            ),
+            (
+                "An error occurred (ValidationError) when calling the AssumeRoleWithWebIdentity operation: arn:aws:iam::111122223333:rol/app is invalid",
+                6,
+            ),
+            (
+                "Found 1 error while validating the input provided for the AssumeRoleWithWebIdentity operation: [RoleArn] expected string length to be >= 20, but found string length of 3",
+                7,
+            ),
+            (
+                "ExpiredTokenException(ExpiredTokenException { message: Some(\"Token expired: current date/time 1700000000 must be before the expiration date/time1699990000\") })",
+                8,
+            ),
+            ("Errno::EACCES: Permission denied @ rb_sysopen - TOKEN", 10),
+            ("java.nio.file.AccessDeniedException: TOKEN", 10),
+            ("System.UnauthorizedAccessException: Access to the path 'TOKEN' is denied.", 10),
+            ("file_get_contents(TOKEN): failed to open stream: Permission denied", 10),
+            ("file_get_contents(TOKEN): failed to open stream: No such file or directory", 11),
+            ("Errno::ENOENT: No such file or directory @ rb_sysopen - TOKEN", 11),
+            ("System.IO.FileNotFoundException: Could not find file 'TOKEN'.", 11),
+            ("java.nio.file.NoSuchFileException: TOKEN", 11),
+            (
+                "STSAssumeRoleWithWebIdentityCredentialsProvider [1] Can't open token file: TOKEN",
+                11,
+            ),
+            (
+                "[WebIdentityToken] must be a string or an object that implements __toString(). Found bool(false)",
+                11,
+            ),
+            (
+                "Aws::Errors::MissingWebIdentityTokenFile: Missing :web_identity_token_file parameter or invalid file path",
+                11,
+            ),
+            (
+                "Aws::Errors::MissingCredentialsError: unable to sign request without credentials set",
+                12,
+            ),
+            (
+                "ConstructionFailure(ConstructionFailure { source: SigningStageError { kind: MissingCredentials } })",
+                12,
+            ),
+            ("no providers in chain provided credentials", 12),
+            (
+                "operation error S3: ListBuckets, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, exceeded maximum number of attempts, 3, request send failed, Get \"http://169.254.169.254/latest/meta-data/iam/security-credentials/\": dial tcp 169.254.169.254:80: i/o timeout",
+                12,
+            ),
+            ("EC2RoleRequestError: no EC2 instance role found\ncaused by: RequestError", 12),
+            (
+                "com.amazonaws.SdkClientException: Unable to load AWS credentials from any provider in the chain: [EnvironmentVariableCredentialsProvider: no, SystemPropertiesCredentialsProvider: no]",
+                12,
+            ),
+            (
+                "StorageAccessDenied: [S3] Access denied: ...\nUser: arn:aws:sts::123456789012:assumed-role/eks_node_groups/i-0xxxxxxxxxxxxxxxx\nis not authorized to perform: s3:ListBucket on <BUCKET>",
+                13,
+            ),
+            (
+                "User: arn:aws:sts::{accountId}:assumed-role/eksctl-c-nodegroup-NodeInstanceRole-{hash}/i-{instanceId} is not authorized to perform: secretsmanager:GetSecretValue on resource: x",
+                13,
+            ),
+            (
+                "unable to get caller identity: operation error STS: GetCallerIdentity, get identity: get credentials: failed to refresh cached credentials, failed to load credentials, : [43250e5c-8c9c-4fe8-af41-34d48103435b]: (AccessDeniedException): Unauthorized Exception! EKS does not have permissions to assume the associated role., fault: client",
+                18,
+            ),
+            (
+                "failed to load credentials, : [43250e5c]: (ResourceNotFoundException): no association, fault: client",
+                19,
+            ),
+            ("Error: connect EHOSTUNREACH 169.254.170.23:80", 20),
+            (
+                "Failed to open TCP connection to 169.254.170.23:80 (Connection refused - connect(2) for \"169.254.170.23\" port 80)",
+                20,
+            ),
+            (
+                "Ignoring, HTTP credential provider invalid endpoint host, \"169.254.170.23\", only loopback hosts are allowed. <nil>",
+                21,
+            ),
+            (
+                "ArgumentError: AWS_CONTAINER_CREDENTIALS_FULL_URI must use a loopback address when using the http scheme.",
+                21,
+            ),
+            ("InvalidFullUri { err: NotLoopback, uri: http://169.254.170.23/v1/credentials }", 21),
+            ("error: the server has asked for the client to provide credentials", 29),
+            (
+                "Assembly AWSSDK.SecurityToken could not be found or loaded. This assembly must be available at runtime to use Amazon.Runtime.AssumeRoleAWSCredentials",
+                31,
+            ),
+            ("AWS_ROLE_ARN environment variable must be set", 32),
+            (
+                "java.lang.IllegalStateException: Either the environment variable AWS_ROLE_ARN or the javaproperty aws.roleArn must be set.",
+                32,
+            ),
+        ] {
+            check(&text.replace("TOKEN", token), &[expected]);
+        }
+    }
+
+    #[test]
+    fn a_prefix_names_the_pod_and_hides_nothing() {
+        let text = "[pod/api-7d9f5c6b8-x2x4z/app] 2026-01-01T00:00:00.123456789Z WebIdentityErr: failed\n[pod/api-7d9f5c6b8-x2x4z/app] 2026-01-01T00:00:00.123456789Z caused by: AccessDenied: Not authorized to\n[pod/api-7d9f5c6b8-x2x4z/app] 2026-01-01T00:00:00.123456789Z perform sts:AssumeRoleWithWebIdentity\n[pod/web-0/app] 2026-01-01T00:00:01Z User: arn:aws:sts::111122223333:assumed-role/n/i-0123456789abcdef0\n[pod/web-0/app] 2026-01-01T00:00:01Z is not authorized to perform: s3:ListBucket\n2026-01-01T00:00:02.5Z stderr F Unable to locate credentials\n";
+        let found: Vec<_> = recognise(text)
+            .into_iter()
+            .map(|it| (it.signature.number(), it.pod.unwrap_or_default()))
+            .collect();
+        let pod = |it: &str| it.to_owned();
+        // A line without a prefix is still one of the pod before it, as far as anybody can tell.
+        assert_eq!(
+            found,
+            [(5, pod("api-7d9f5c6b8-x2x4z")), (13, pod("web-0")), (12, pod("web-0"))]
+        );
+        assert_eq!(recognise("Unable to locate credentials")[0].pod, None);
+        let marks = "\u{e000}x\u{e001}Unable to locate credentials";
+        assert_eq!(recognise(marks)[0].pod, None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(crate) struct Normal {
     pub tight: String,
     /// For every byte of `tight`, its offset in `words`.
     back: Vec<usize>,
+    /// Where in `words` the lines of which pod begin, in order.
+    pods: Vec<(usize, String)>,
 }
 
 /// How much an excerpt shows, in characters.
@@ -21,7 +23,8 @@ const WIDTHS: [usize; 6] = [80, 100, 120, 132, 160, 200];
 
 impl Normal {
     pub(crate) fn of(text: &str) -> Normal {
-        let words = collapsed(&unescaped(&unwrapped(&plain(text))));
+        let mut pods = Vec::new();
+        let words = collapsed(&unescaped(&unprefixed(&unwrapped(&plain(text)))), &mut pods);
         let lower = words.to_ascii_lowercase();
         let mut tight = String::with_capacity(lower.len());
         let mut back = Vec::with_capacity(lower.len());
@@ -29,7 +32,13 @@ impl Normal {
             tight.push(c);
             back.extend((0..c.len_utf8()).map(|it| at + it));
         }
-        Normal { words, lower, tight, back }
+        Normal { words, lower, tight, back, pods }
+    }
+
+    /// The pod whose line stands at an offset of `words`, where `kubectl` wrote it before the line.
+    pub(crate) fn pod(&self, at: usize) -> Option<&str> {
+        let n_before = self.pods.partition_point(|(from, _)| *from <= at);
+        Some(&*self.pods.get(n_before.checked_sub(1)?)?.1)
     }
 
     /// The offset in `words` of one in `tight`.
@@ -72,6 +81,8 @@ fn plain(text: &str) -> String {
             '\u{201c}' | '\u{201d}' => res.push('"'),
             '\u{200b}' | '\u{feff}' | '\u{2500}'..='\u{257f}' => {}
             c if c.is_control() => {}
+            // Ours, see `unprefixed`.
+            POD | END => {}
             // Marks that turn the reading direction could show something else than what is there.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
             c => res.push(c),
@@ -114,6 +125,52 @@ fn skip_control_sequence(chars: &mut Chars<'_>) {
     chars.next_if(|c| ('\u{40}'..='\u{7e}').contains(c));
 }
 
+/// Begins and ends the name of the pod whose line follows.
+const POD: char = '\u{e000}';
+const END: char = '\u{e001}';
+
+/// Lines without what `kubectl logs --prefix --timestamps` and the container runtime put before them, which would stand
+/// in the middle of an error of several lines. The pod's name stays, between `POD` and `END`.
+fn unprefixed(text: &str) -> String {
+    let mut res = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        if let Some((name, behind)) = pod_prefix(rest) {
+            res.extend([POD]);
+            res.push_str(name);
+            res.extend([END]);
+            rest = behind;
+        }
+        rest = timestamp(rest).unwrap_or(rest);
+        for stream in ["stdout F ", "stderr F ", "stdout P ", "stderr P "] {
+            rest = rest.strip_prefix(stream).unwrap_or(rest);
+        }
+        res.push_str(rest);
+    }
+    res
+}
+
+/// `[pod/NAME/CONTAINER] ` and what follows it.
+fn pod_prefix(line: &str) -> Option<(&str, &str)> {
+    let (prefix, rest) = line.strip_prefix("[pod/")?.split_once(']')?;
+    let (name, container) = prefix.split_once('/')?;
+    let is_name = |it: &str| {
+        !it.is_empty() && it.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+    };
+    (is_name(name) && is_name(container)).then_some((name, rest.strip_prefix(' ').unwrap_or(rest)))
+}
+
+/// What follows `2026-01-01T00:00:00.000000000Z `.
+fn timestamp(line: &str) -> Option<&str> {
+    let (word, rest) = line.split_once(' ')?;
+    let shape = |it: u8| it.is_ascii_digit() || b"-:.TZ+".contains(&it);
+    let is_time = 20 <= word.len()
+        && word.as_bytes()[4] == b'-'
+        && word.as_bytes()[10] == b'T'
+        && word.bytes().all(shape);
+    is_time.then_some(rest)
+}
+
 /// Lines that were broken at a fixed width are joined again: the longest ones, if several are equally long or of a
 /// usual width.
 fn unwrapped(text: &str) -> String {
@@ -122,9 +179,14 @@ fn unwrapped(text: &str) -> String {
     let n_widest = widths.iter().filter(|it| **it == widest).count();
     let is_wrapped = 40 <= widest && (2 <= n_widest || WIDTHS.contains(&widest));
     let mut res = String::with_capacity(text.len());
-    for (line, width) in text.lines().zip(widths) {
+    let mut lines = text.lines().zip(widths).peekable();
+    while let Some((line, width)) = lines.next() {
         res.push_str(line);
-        if !(is_wrapped && width == widest) {
+        // What has a prefix of its own is no rest of the line before it.
+        let begins = lines
+            .peek()
+            .is_some_and(|(next, _)| pod_prefix(next).is_some() || timestamp(next).is_some());
+        if begins || !(is_wrapped && width == widest) {
             res.push('\n');
         }
     }
@@ -176,10 +238,16 @@ fn unescaped(text: &str) -> String {
     res
 }
 
-fn collapsed(text: &str) -> String {
+fn collapsed(text: &str, pods: &mut Vec<(usize, String)>) -> String {
     let mut res = String::with_capacity(text.len());
     let mut gap: Option<char> = None;
-    for c in text.chars() {
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == POD {
+            let name: String = chars.by_ref().take_while(|it| *it != END).collect();
+            pods.push((res.len(), name));
+            continue;
+        }
         if c.is_whitespace() {
             gap = Some(if c == '\n' || gap == Some('\n') { '\n' } else { ' ' });
             continue;
