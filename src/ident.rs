@@ -5,7 +5,7 @@
 
 mod visible;
 
-pub use visible::visible;
+pub use visible::{is_deceptive, visible};
 
 use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, fmt, sync::Arc};

@@ -24,7 +24,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Only this namespace; may be repeated
-    #[arg(short, long, global = true, value_name = "NS")]
+    #[arg(short, long, global = true, value_name = "NS", value_parser = namespace)]
     pub namespace: Vec<String>,
     /// All namespaces (the default, unless -n is given)
     #[arg(short = 'A', long, global = true)]
@@ -319,6 +319,15 @@ pub struct Info {
     /// Print the minimal IAM policy and ClusterRole
     #[arg(long)]
     pub permissions: bool,
+}
+
+/// Whatever may stand in a path; whether there is such a namespace is the cluster's to say.
+fn namespace(text: &str) -> Result<String, String> {
+    let is_odd = |it: char| it.is_whitespace() || it.is_control() || "/?#%".contains(it);
+    match text.is_empty() || text.contains(is_odd) {
+        true => Err("that is no name of a namespace".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn account_profile(text: &str) -> Result<(String, String), String> {

@@ -7,7 +7,11 @@ use crate::{
         codes,
         collect::Collected,
         error::UsageError,
+        output,
     },
+    fact::Scope,
+    graph::Graph,
+    ident::SaKey,
     identity::{Verdict, Why},
     report::{build, json, table},
 };
@@ -33,12 +37,14 @@ impl Filter {
 
 /// The text for stdout and the exit status.
 pub fn run(args: &Check, filter: &Filter, it: &Collected, width: usize) -> (String, u8) {
-    let meta = build::Meta { generated_at: it.now, tool_version: env!("CARGO_PKG_VERSION") };
+    let meta = build::Meta {
+        generated_at: it.now,
+        tool_version: env!("CARGO_PKG_VERSION"),
+        namespaces: &it.settings.namespaces,
+    };
     let report = build::report(&it.graph, &it.ledger, &meta, &|code| filter.keeps(code));
     let text = match args.output {
-        CheckOutput::Json => {
-            serde_json::to_string_pretty(&report).expect("plain data serialises") + "\n"
-        }
+        CheckOutput::Json => output::json(&report),
         CheckOutput::Table => table::table(&report, width),
         CheckOutput::Wide => table::wide(&report),
     };
@@ -65,21 +71,29 @@ fn status(args: &Check, report: &json::Report, collected: &Collected) -> u8 {
     if hit {
         return 1;
     }
-    let unread = !kube_was_read(report);
-    let undecided = collected.graph.identities().any(|it| {
+    let unread = !kube_was_read(&collected.graph);
+    let namespaces = &collected.settings.namespaces;
+    let asked = |it: &&SaKey| namespaces.is_empty() || namespaces.contains(&it.namespace);
+    let undecided = collected.graph.identities().filter(asked).any(|it| {
         let verdict = collected.ledger.identity(it).map(|it| &it.verdict);
-        matches!(verdict, Some(Verdict::Unknown(Why::Denied(_) | Why::Pending(_))))
+        // What depends on who calls is known as far as it can be; the rest was not readable.
+        matches!(
+            verdict,
+            Some(Verdict::Unknown(Why::Denied(_) | Why::Pending(_) | Why::InvalidPolicy(_)))
+        )
     });
-    if !args.allow_unknown && (unread || undecided) { 3 } else { 0 }
+    // Across two clusters nothing is judged at all.
+    let elsewhere = collected.ledger.findings().any(|it| it.code == "TOOL-CTX-01");
+    if !args.allow_unknown && (unread || undecided || elsewhere) { 3 } else { 0 }
 }
 
 /// Whether pods and ServiceAccounts were listed somewhere.
-pub fn kube_was_read(report: &json::Report) -> bool {
-    let read = |kind: &str| {
-        report.sources.iter().any(|it| {
-            let name = it.name.split('@').next().unwrap_or_default();
-            name == kind && matches!(it.state, "live" | "truncated")
+pub fn kube_was_read(graph: &Graph) -> bool {
+    let read = |is_it: fn(&Scope) -> bool| {
+        graph.sources().any(|(scope, state)| {
+            is_it(scope) && matches!(build::source_words(state).0, "live" | "truncated")
         })
     };
-    read("kube/pods") && read("kube/serviceaccounts")
+    read(|it| matches!(it, Scope::Pods { .. }))
+        && read(|it| matches!(it, Scope::ServiceAccounts { .. }))
 }

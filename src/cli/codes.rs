@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::{Codes, CodesOutput},
         error::UsageError,
+        output,
     },
 };
 use std::fmt::Write as _;
@@ -17,7 +18,7 @@ pub fn run(args: &Codes) -> Result<String, UsageError> {
     Ok(match args.output {
         CodesOutput::Json => {
             let pages: Vec<_> = rows.iter().map(|it| json(it)).collect();
-            serde_json::to_string_pretty(&pages).expect("plain data serialises") + "\n"
+            output::json(&pages)
         }
         CodesOutput::Markdown => {
             let mut res = String::from("# Finding codes\n");

@@ -3,16 +3,17 @@
 use crate::{
     check::Ledger,
     event::{Event, Generation, Notice},
-    fact::{Scope, SourceState},
+    fact::{Change, Scope, SourceState},
     graph::Graph,
-    ident::{Ref, Timestamp},
+    ident::{Ref, Timestamp, visible},
     source::{Session, Settings},
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::mpsc;
 
-/// How long `check` waits without anything new arriving before it judges by what it has.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How much longer than one request may take nothing new may arrive before it is judged by what is there: what a source
+/// says of a request that got no answer is better than that nothing was said.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Everything that was read, judged.
 pub struct Collected {
@@ -23,12 +24,15 @@ pub struct Collected {
     pub notices: Vec<Notice>,
     /// What had not answered when patience ran out.
     pub unanswered: Vec<String>,
+    /// What it was read with.
+    pub settings: Settings,
 }
 
 /// Reads until every scope has answered and every object that the rules want is known or refused.
 pub async fn collect(settings: Settings, progress: bool) -> Collected {
+    let patience = settings.request_timeout.saturating_add(GRACE);
     let (events, mut arriving) = mpsc::channel(4_096);
-    let session = Session::start(settings, Generation(0), events);
+    let session = Session::start(settings.clone(), Generation(0), events);
     let mut graph = Graph::default();
     let mut units: BTreeSet<Ref> = BTreeSet::new();
     let mut notices = Vec::new();
@@ -36,11 +40,19 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
     let mut shown = Progress::new(progress);
     let mut unanswered = Vec::new();
     loop {
-        let event = match tokio::time::timeout(PATIENCE, arriving.recv()).await {
+        let event = match tokio::time::timeout(patience, arriving.recv()).await {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(_elapsed) => {
-                unanswered = waiting(&graph);
+                unanswered.extend(waiting(&graph));
+                // What never answered is not on its way any more, and the report says so. What a list would have told
+                // may still be asked for by name.
+                for scope in graph.outstanding().scopes {
+                    units.extend(graph.apply(given_up(scope, patience)));
+                }
+                if ask(&session, &graph, &mut asked) {
+                    continue;
+                }
                 break;
             }
         };
@@ -49,10 +61,16 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
             match event {
                 Event::Facts { changes, .. } => {
                     for change in changes {
+                        if let Change::Source { scope, state } = &change {
+                            tracing::info!(scope = scope.name(), ?state, "source");
+                        }
                         units.extend(graph.apply(change));
                     }
                 }
-                Event::Notice { notice, .. } => notices.push(notice),
+                Event::Notice { notice, .. } => {
+                    tracing::info!(text = &*notice.text, "notice");
+                    notices.push(notice);
+                }
                 Event::Key(_)
                 | Event::Paste(_)
                 | Event::Resize { .. }
@@ -67,14 +85,9 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
             }
             next = arriving.try_recv().ok();
         }
-        let wanted: Vec<Ref> =
-            graph.wanted().into_iter().filter(|it| asked.insert(it.clone())).collect();
-        let quiet = wanted.is_empty();
-        if !quiet {
-            session.fetch(wanted);
-        }
+        let asks = ask(&session, &graph, &mut asked);
         shown.say(&graph);
-        if quiet && announced(&graph) && graph.outstanding().is_empty() {
+        if !asks && announced(&graph) && graph.outstanding().is_empty() {
             break;
         }
     }
@@ -84,7 +97,24 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
     let units: Vec<Ref> = units.into_iter().collect();
     let mut ledger = Ledger::default();
     ledger.refresh(&graph, &units, now);
-    Collected { graph, ledger, now, notices, unanswered }
+    Collected { graph, ledger, now, notices, unanswered, settings }
+}
+
+/// Fetches what is wanted and was not asked for yet; whether there was anything.
+fn ask(session: &Session, graph: &Graph, asked: &mut BTreeSet<Ref>) -> bool {
+    let wanted: Vec<Ref> =
+        graph.wanted().into_iter().filter(|it| asked.insert(it.clone())).collect();
+    let asks = !wanted.is_empty();
+    if asks {
+        session.fetch(wanted);
+    }
+    asks
+}
+
+fn given_up(scope: Scope, patience: Duration) -> Change {
+    let seconds = patience.saturating_sub(GRACE).as_secs_f32();
+    let error = format!("no answer within {seconds} s").into();
+    Change::Source { scope, state: SourceState::Failed { error, attempts: 1 } }
 }
 
 /// Whether every source has said at least that it is at work; before that nothing outstanding means nothing.
@@ -144,7 +174,7 @@ impl Progress {
             })
             .take(4)
             .collect();
-        let line = format!("reading {}", waiting.join(", "));
+        let line = format!("reading {}", visible(&waiting.join(", ")));
         if !waiting.is_empty() && line != *last {
             eprint!("\r\x1b[K{line}");
             *last = line;

@@ -10,6 +10,7 @@ mod explain;
 mod fix;
 mod info;
 mod lab;
+mod output;
 mod settings;
 mod trust;
 
@@ -21,16 +22,15 @@ use crate::{
     },
     config::Config,
     event::Level,
+    fact::Scope,
     lab::Lab,
+    report::build,
     source::Settings,
 };
 use clap::{CommandFactory, Parser};
-use std::{
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{collections::BTreeSet, io::IsTerminal, process::ExitCode};
 
-/// Exit status of a wrong call.
+/// Exit status where not even the runtime starts.
 const USAGE: u8 = 2;
 /// Exit status after an interrupt (128 + SIGINT).
 const INTERRUPTED: u8 = 130;
@@ -49,11 +49,11 @@ pub fn main() -> ExitCode {
         match run(cli).await {
             Ok(status) => status,
             Err(error) => {
-                eprintln!("idscope: {error}");
+                eprintln!("idscope: {}", output::lines(&error.to_string()));
                 for hint in &error.hints {
-                    eprintln!("  {hint}");
+                    eprintln!("  {}", output::lines(hint));
                 }
-                USAGE
+                error.status
             }
         }
     });
@@ -64,6 +64,11 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<u8, UsageError> {
     let global = &cli.global;
+    if let Some(path) = &global.log_file {
+        crate::runtime::log_to(path, "")
+            .map_err(|err| UsageError::new(format!("failed to {err}: {}", cause(&err))))?;
+    }
+    let print = |text: &str| output::print(text, global.ascii);
     match &cli.command {
         Some(Command::Trust { command }) => {
             let (text, status) = trust::run(command, global, clock())?;
@@ -77,7 +82,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "idscope", &mut text);
-            print(&String::from_utf8_lossy(&text));
+            output::raw(&String::from_utf8_lossy(&text));
             Ok(0)
         }
         Some(Command::Man) => {
@@ -85,7 +90,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
             clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(|err| {
                 UsageError::new(format!("failed to render the manual page: {err}"))
             })?;
-            print(&String::from_utf8_lossy(&text));
+            output::raw(&String::from_utf8_lossy(&text));
             Ok(0)
         }
         Some(Command::Info(it)) if it.permissions => {
@@ -94,7 +99,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         }
         Some(Command::Info(_)) => {
             let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
-            print(&info::info(&read, global.demo.is_some()));
+            print(&info::info(&read, global));
             Ok(0)
         }
         Some(Command::Check(it)) => {
@@ -106,9 +111,10 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         }
         Some(Command::Explain(it)) => {
             let question = explain::question(it)?;
-            let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
-            let namespaces: Vec<_> = global.namespace.iter().map(|it| it.as_str().into()).collect();
-            let (text, status) = explain::run(it, &question, &read, &namespaces)?;
+            let Some(read) = read(&question.widened(global)).await? else {
+                return Ok(INTERRUPTED);
+            };
+            let (text, status) = explain::run(it, &question, &read)?;
             print(&text);
             Ok(status)
         }
@@ -151,10 +157,35 @@ async fn read_with(settings: Settings) -> Result<Option<Collected>, UsageError> 
         };
         eprintln!("idscope: {word}: {}", crate::ident::visible(&notice.text));
     }
+    if !check::kube_was_read(&read.graph) && read.notices.iter().all(|it| it.level != Level::Error)
+    {
+        for line in unread_kube(&read) {
+            eprintln!("idscope: error: the cluster was not read: {}", output::lines(&line));
+        }
+    }
+    for it in settings::unknown_namespaces(&read) {
+        eprintln!("idscope: warning: there is no namespace `{}`", crate::ident::visible(it));
+    }
     for it in &read.unanswered {
-        eprintln!("idscope: warning: no answer: {it}");
+        eprintln!("idscope: warning: no answer: {}", crate::ident::visible(it));
     }
     Ok(Some(read))
+}
+
+/// Why pods and ServiceAccounts were not read, each reason once.
+fn unread_kube(read: &Collected) -> Vec<String> {
+    let of_kube = |it: &Scope| matches!(it, Scope::Pods { .. } | Scope::ServiceAccounts { .. });
+    let reasons: BTreeSet<String> = read
+        .graph
+        .sources()
+        .filter(|(scope, _)| of_kube(scope))
+        .filter_map(|(_, state)| {
+            let (word, _, detail, permission) = build::source_words(state);
+            let permission = permission.map(|it| format!("{it} is denied"));
+            permission.or(detail).or_else(|| (word != "live").then(|| word.to_owned()))
+        })
+        .collect();
+    reasons.into_iter().collect()
 }
 
 async fn dashboard(global: &Global) -> Result<u8, UsageError> {
@@ -198,8 +229,11 @@ fn width() -> usize {
     }
 }
 
-/// A reader that went away (`| head`) is no error of ours.
-fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+/// The innermost cause, which says what the operating system said.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut it = error;
+    while let Some(source) = it.source() {
+        it = source;
+    }
+    it.to_string()
 }

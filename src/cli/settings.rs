@@ -1,6 +1,12 @@
 //! Flags and environment to `source::Settings`. The environment is read here, once.
 
-use crate::{cli::args::Global, lab::Lab, source::Settings};
+use crate::{
+    cli::{args::Global, collect::Collected},
+    fact::Knowledge,
+    ident::Text,
+    lab::Lab,
+    source::Settings,
+};
 use std::{path::PathBuf, time::Duration};
 
 /// The variables that idscope or the libraries below it honour.
@@ -65,6 +71,12 @@ pub fn demo_settings(global: &Global, lab: &Lab, follow: bool) -> Settings {
         env: lab.settings_env(),
         ..settings(global, follow)
     }
+}
+
+/// Namespaces that were asked for and that do not exist; none while that is not known.
+pub fn unknown_namespaces(it: &Collected) -> Vec<&Text> {
+    let asked = it.settings.namespaces.iter();
+    asked.filter(|name| matches!(it.graph.namespace(name), Knowledge::Absent)).collect()
 }
 
 /// Where the disk cache lives; `None` where the system has no such place.

@@ -24,7 +24,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// C0, DEL, C1, bidirectional controls, zero-width characters, line separators, the byte order mark and tags.
-fn is_deceptive(c: char) -> bool {
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -1,7 +1,7 @@
 //! Graph and ledger to `Report`. Sorted, so that two runs on the same world are equal but for times.
 
 use crate::{
-    check::{self, Ledger, Reach, Rolled, Severity},
+    check::{self, Ledger, Reach, Rolled, Severity, SubjectKind},
     fact::{Knowledge, Pod, Proof, Scope, SourceState},
     graph::Graph,
     ident::{SaKey, Text, Timestamp},
@@ -9,21 +9,45 @@ use crate::{
     plan::Names,
     report::{json, roles},
 };
+use std::collections::HashSet;
 
 /// What the graph does not know.
-pub struct Meta {
+pub struct Meta<'a> {
     pub generated_at: Timestamp,
     pub tool_version: &'static str,
+    /// The namespaces that were asked for; empty: all.
+    pub namespaces: &'a [Text],
+}
+
+impl Meta<'_> {
+    fn asks_for(&self, namespace: &Text) -> bool {
+        self.namespaces.is_empty() || self.namespaces.contains(namespace)
+    }
 }
 
 /// Keeps a finding; `--only` and `--skip` are such filters.
 pub type Keep<'a> = &'a dyn Fn(&str) -> bool;
 
-pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta, keep: Keep<'_>) -> json::Report {
+pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta<'_>, keep: Keep<'_>) -> json::Report {
+    let keys: Vec<&SaKey> = graph.identities().filter(|it| meta.asks_for(&it.namespace)).collect();
+    // What hangs at no namespace is told where it concerns one that was asked for.
+    let concerned: HashSet<*const check::Finding> = match meta.namespaces {
+        [] => HashSet::new(),
+        _ => {
+            let all = keys.iter().flat_map(|it| ledger.findings_of_identity(graph, it));
+            all.map(std::ptr::from_ref).collect()
+        }
+    };
+    let asked = |it: &check::Finding| match (&it.subject.namespace, it.subject.kind) {
+        (Some(namespace), _) => meta.asks_for(namespace),
+        (None, SubjectKind::Namespace) => meta.asks_for(&it.subject.name),
+        (None, SubjectKind::Cluster) => true,
+        (None, _) => meta.namespaces.is_empty() || concerned.contains(&std::ptr::from_ref(it)),
+    };
     let names = Names::of(graph);
     let mut findings: Vec<json::Finding> = check::roll_up(graph, ledger)
         .iter()
-        .filter(|it| keep(it.finding.code))
+        .filter(|it| keep(it.finding.code) && asked(it.finding))
         .map(|it| finding(it, &names))
         .collect();
     findings.sort_by(|a, b| {
@@ -35,33 +59,39 @@ pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta, keep: Keep<'_>) -> js
         key(a).cmp(&key(b))
     });
     let identities: Vec<json::Identity> =
-        graph.identities().map(|it| identity(graph, ledger, it, keep)).collect();
+        keys.into_iter().map(|it| identity(graph, ledger, it, keep)).collect();
     let summary = summary(&identities, &findings);
     json::Report {
         schema: "idscope/report/v1",
         tool_version: meta.tool_version,
         generated_at: meta.generated_at.to_string(),
         cluster: cluster(graph),
-        caller: graph.caller().known().map(|it| json::Caller {
-            arn: it.arn.to_string(),
-            account: it.account.to_string(),
-            via: it.via.to_string(),
-        }),
-        accounts_read: graph
-            .caller()
-            .known()
-            .map(|it| it.accounts.iter().map(ToString::to_string).collect())
-            .unwrap_or_default(),
+        caller: caller(graph),
+        accounts_read: accounts_read(graph),
         sources: sources(graph),
         identities,
-        containers: containers(graph, ledger, &|_pod| true),
+        containers: containers(graph, ledger, &|pod| meta.asks_for(&pod.namespace)),
         roles: roles::roles(graph, meta.generated_at),
         findings,
         summary,
     }
 }
 
-fn cluster(graph: &Graph) -> json::Cluster {
+pub fn caller(graph: &Graph) -> Option<json::Caller> {
+    graph.caller().known().map(|it| json::Caller {
+        arn: it.arn.to_string(),
+        account: it.account.to_string(),
+        via: it.via.to_string(),
+    })
+}
+
+/// The caller's own account first.
+pub fn accounts_read(graph: &Graph) -> Vec<String> {
+    let caller = graph.caller().known();
+    caller.map(|it| it.accounts.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+pub fn cluster(graph: &Graph) -> json::Cluster {
     let aws = graph.cluster().known();
     let api = graph.api_server();
     json::Cluster {
@@ -109,7 +139,7 @@ pub fn source_words(
     }
 }
 
-fn sources(graph: &Graph) -> Vec<json::Source> {
+pub fn sources(graph: &Graph) -> Vec<json::Source> {
     let mut res: Vec<json::Source> = graph
         .sources()
         .map(|(scope, state)| {

@@ -3,12 +3,19 @@
 use crate::{
     check::{self, Finding, Ledger, Rolled},
     graph::Graph,
-    ident::{Ref, SaKey, Timestamp, visible},
+    ident::{Ref, SaKey, Text, visible},
     identity::{Judged, Verdict},
     plan::Names,
-    report::{build, chain, json, roles},
+    report::{
+        build::{self, Meta},
+        chain,
+        evidence::{self, Evidence, Provenance},
+        facts::{self, Facts},
+        json, roles,
+        triage::{self, Cause, State},
+    },
 };
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 /// What is said of one subject, ready to be rendered.
 pub struct Explained<'a> {
@@ -20,13 +27,21 @@ pub struct Explained<'a> {
     /// With both mechanisms, the annotation's chain, which new pods no longer use.
     pub shadowed: Option<&'a Judged>,
     pub containers: Vec<json::Container>,
+    /// Of a node, a provider or the cluster.
+    pub facts: Facts,
     pub role: Option<json::Role>,
+    /// With `role`: what an auditor keeps.
+    pub evidence: Option<Evidence>,
     pub findings: Vec<json::Finding>,
+    /// What else could print the same error, and why it is not so here, or how it would be seen.
+    pub others: Vec<Cause>,
     /// What an allow does not promise.
     pub caveats: Vec<&'static str>,
     /// E.g. that a pod is gone and its owner is explained.
     pub notes: Vec<String>,
     pub verdict: Option<Verdict>,
+    /// Who read all this, when, and what of.
+    pub provenance: Provenance,
 }
 
 /// What our verdicts cannot see; printed under every allow (TOOL-ORG-01).
@@ -37,7 +52,7 @@ pub fn explain<'a>(
     graph: &'a Graph,
     ledger: &'a Ledger,
     target: &Ref,
-    now: Timestamp,
+    meta: &Meta<'_>,
 ) -> Explained<'a> {
     let mut res = Explained {
         target: target_name(graph, target),
@@ -45,11 +60,15 @@ pub fn explain<'a>(
         judged: None,
         shadowed: None,
         containers: Vec::new(),
+        facts: facts::facts(graph, ledger, target),
         role: None,
+        evidence: None,
         findings: Vec::new(),
+        others: Vec::new(),
         caveats: Vec::new(),
         notes: Vec::new(),
         verdict: None,
+        provenance: Provenance::of(graph, meta),
     };
     let mut found: Vec<&Finding> = Vec::new();
     if let Some(key) = service_account(graph, target) {
@@ -61,12 +80,19 @@ pub fn explain<'a>(
         if matches!(res.verdict, Some(Verdict::Allow)) {
             res.caveats.push(ORG);
         }
+        if let Some(signature) = res.verdict.as_ref().and_then(Verdict::signature) {
+            res.others = triage::causes(graph, ledger, signature, std::slice::from_ref(&key));
+            res.others.retain(|it| it.state != State::Confirmed);
+        }
         found = ledger.findings_of_identity(graph, &key);
+        let mut of_workload: BTreeSet<(&Text, &Text)> = BTreeSet::new();
+        if let Ref::Workload { kind, namespace, name } = target {
+            let pods = graph.pods_of_workload(*kind, namespace, name).into_iter();
+            of_workload.extend(pods.map(|it| (&it.namespace, &it.name)));
+        }
         res.containers = build::containers(graph, ledger, &|pod| match target {
             Ref::Pod { namespace, name } => pod.namespace == *namespace && pod.name == *name,
-            Ref::Workload { kind, namespace, name } => graph.root_owner(pod).is_some_and(|it| {
-                it.kind == *kind && it.namespace == *namespace && it.name == *name
-            }),
+            Ref::Workload { .. } => of_workload.contains(&(&pod.namespace, &pod.name)),
             Ref::Cluster
             | Ref::Namespace(_)
             | Ref::ServiceAccount(_)
@@ -80,8 +106,6 @@ pub fn explain<'a>(
             | Ref::Addon(_)
             | Ref::Nodegroup(_) => pod.service_account() == key,
         });
-        // Of a workload's or ServiceAccount's pods a few tell the same as all.
-        res.containers.truncate(20);
         if let Ref::Pod { namespace, name } = target {
             let mine = |it: &&Finding| match &it.subject.at {
                 Ref::Pod { namespace: ns, name: pod } => ns == namespace && pod == name,
@@ -90,7 +114,9 @@ pub fn explain<'a>(
             found.retain(mine);
         }
     } else if let Ref::Role(arn) = target {
-        res.role = Some(roles::role(graph, arn, now));
+        let role = roles::role(graph, arn, meta.generated_at);
+        res.evidence = Some(evidence::evidence(graph, ledger, &role));
+        res.role = Some(role);
         found = ledger
             .findings()
             .filter(|it| it.subject.arn.as_ref() == Some(arn) || it.subject.at == *target)
@@ -111,7 +137,11 @@ pub fn explain<'a>(
         })
         .map(|it| build::finding(&it, &names))
         .collect();
-    findings.sort_by_key(|it| check::Severity::parse(it.severity));
+    findings.sort_by_cached_key(|it| {
+        let subject = it.subject.clone();
+        let at = (subject.namespace, subject.name, subject.arn, subject.container);
+        (check::Severity::parse(it.severity), it.code, at, it.message.clone())
+    });
     res.findings = findings;
     res
 }
@@ -138,7 +168,8 @@ pub fn service_account(graph: &Graph, target: &Ref) -> Option<SaKey> {
     }
 }
 
-fn target_name(graph: &Graph, target: &Ref) -> String {
+/// As a person would write it.
+pub fn target_name(graph: &Graph, target: &Ref) -> String {
     match target {
         Ref::Association(id) => graph
             .association(id)
@@ -173,9 +204,25 @@ pub fn render(it: &Explained<'_>, markdown: bool) -> String {
     section(&mut res, markdown, "Chain", it.judged.map(|it| chain::text(&it.hops)), true);
     let heading = "Annotation's chain (new pods use the association)";
     section(&mut res, markdown, heading, it.shadowed.map(|it| chain::text(&it.hops)), true);
+    section(&mut res, markdown, "Known", Some(known(&it.facts)), true);
     section(&mut res, markdown, "Containers", containers(&it.containers), true);
     section(&mut res, markdown, "Role", it.role.as_ref().map(role), true);
+    if let Some(it) = &it.evidence {
+        section(&mut res, markdown, "Users", Some(evidence::render(it)), true);
+        let policy = it.trust_policy.as_ref().map(evidence::render_policy);
+        section(&mut res, markdown, "Trust policy", policy, true);
+    }
     section(&mut res, markdown, "Findings", findings(&it.findings), markdown);
+    section(
+        &mut res,
+        markdown,
+        "Other explanations",
+        Some(triage::render_causes(&it.others)),
+        true,
+    );
+    // Who asked with which credentials is what makes the answer about a role one to keep.
+    let provenance = it.evidence.as_ref().map(|_| it.provenance.render());
+    section(&mut res, markdown, "Provenance", provenance, true);
     if !it.caveats.is_empty() {
         put(&mut res, format_args!(""));
         for caveat in &it.caveats {
@@ -188,16 +235,22 @@ pub fn render(it: &Explained<'_>, markdown: bool) -> String {
 fn section(res: &mut String, markdown: bool, heading: &str, body: Option<String>, code: bool) {
     let Some(body) = body.filter(|it| !it.is_empty()) else { return };
     if markdown {
-        let fence = if code { "```" } else { "```text" };
-        put(res, format_args!("\n## {heading}\n\n{fence}\n{}\n```", body.trim_end()));
+        // Longer than every run of its own marks that the body has, which would end it.
+        let longest = body.split(|it| it != '`').map(str::len).max().unwrap_or_default();
+        let fence = "`".repeat(longest.max(2) + 1);
+        let word = if code { "" } else { "text" };
+        put(res, format_args!("\n## {heading}\n\n{fence}{word}\n{}\n{fence}", body.trim_end()));
     } else {
         put(res, format_args!("\n{heading}\n{}", body.trim_end()));
     }
 }
 
+/// Of a workload's or ServiceAccount's pods a few tell a person the same as all.
+const MOST: usize = 20;
+
 fn containers(lines: &[json::Container]) -> Option<String> {
     let mut res = String::new();
-    for it in lines {
+    for it in lines.iter().take(MOST) {
         let reach = it.reach.map(|it| format!(" (instance metadata {it})")).unwrap_or_default();
         let role = it.role_arn.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
         put(
@@ -213,7 +266,18 @@ fn containers(lines: &[json::Container]) -> Option<String> {
             ),
         );
     }
+    if MOST < lines.len() {
+        put(&mut res, format_args!("and {} more containers", lines.len() - MOST));
+    }
     (!res.is_empty()).then_some(res)
+}
+
+fn known(facts: &Facts) -> String {
+    let mut res = String::new();
+    for (name, value) in facts {
+        put(&mut res, format_args!("{name:<24} {}", visible(value)));
+    }
+    res
 }
 
 fn role(it: &json::Role) -> String {
@@ -254,8 +318,12 @@ fn findings(items: &[json::Finding]) -> Option<String> {
         put(&mut res, format_args!("  {}", visible(&it.message)));
         for evidence in &it.evidence {
             put(&mut res, format_args!("  {}", visible(&evidence.place)));
-            put(&mut res, format_args!("    found  {}", visible(&evidence.found)));
-            put(&mut res, format_args!("    needed {}", visible(&evidence.needed)));
+            let or_nothing = |it: &str| match it.is_empty() {
+                true => "nothing".to_owned(),
+                false => visible(it).into_owned(),
+            };
+            put(&mut res, format_args!("    found  {}", or_nothing(&evidence.found)));
+            put(&mut res, format_args!("    needed {}", or_nothing(&evidence.needed)));
         }
         for fix in &it.fixes {
             let restart = if fix.restart_needed { ", then restart the pods" } else { "" };
@@ -272,14 +340,24 @@ fn findings(items: &[json::Finding]) -> Option<String> {
 pub fn data(it: &Explained<'_>) -> serde_json::Value {
     serde_json::json!({
         "schema": "idscope/explain/v1",
+        "toolVersion": it.provenance.tool_version,
+        "generatedAt": it.provenance.generated_at,
+        "cluster": it.provenance.cluster,
+        "caller": it.provenance.caller,
+        "accountsRead": it.provenance.accounts_read,
         "target": it.target,
         "verdict": it.verdict.as_ref().map(Verdict::as_str),
         "identity": it.identity,
         "chain": it.judged.map(|it| chain::json(&it.hops)),
         "shadowedChain": it.shadowed.map(|it| chain::json(&it.hops)),
+        "facts": it.facts.iter().map(|(name, value)| {
+            serde_json::json!({"name": name, "value": value})
+        }).collect::<Vec<_>>(),
         "containers": it.containers,
         "role": it.role,
+        "evidence": it.evidence,
         "findings": it.findings,
+        "otherExplanations": it.others.iter().map(triage::cause_data).collect::<Vec<_>>(),
         "caveats": it.caveats,
         "notes": it.notes,
     })

@@ -2,7 +2,9 @@
 
 pub mod build;
 pub mod chain;
+pub mod evidence;
 pub mod explain;
+pub mod facts;
 pub mod json;
 pub mod plan;
 pub mod roles;

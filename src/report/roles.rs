@@ -1,12 +1,15 @@
 //! Roles reversed: who could use each, and who is configured to.
 
 use crate::{
-    fact::{IamRole, Knowledge},
+    fact::{Association, IamRole, Knowledge, Scope},
     graph::Graph,
     iam,
     ident::{Arn, Issuer, SaKey, Text, Timestamp},
     identity::{self, Verdict, sts::World},
-    report::{build::knowledge_word, json},
+    report::{
+        build::{knowledge_word, source_words},
+        json,
+    },
 };
 use std::collections::BTreeSet;
 
@@ -49,24 +52,20 @@ struct Reach {
     open_to: &'static str,
 }
 
-/// Asks the trust policy for every ServiceAccount of this cluster, and for one that cannot exist.
+/// Asks the trust policy for every ServiceAccount of this cluster, for those that it names and that may be made at any
+/// time, and for one that cannot exist.
 fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
     let issuer = graph.issuer();
-    let asks = |key: &SaKey| would_accept(role, key, &issuer, now);
     let mut subjects: BTreeSet<String> = BTreeSet::new();
     let mut unknown = role.trust.parsed.is_err();
     // Only a wildcard or a missing condition lets in a name that nobody could have written down.
-    let probe = asks(&SaKey::new("idscope-probe-ns", "idscope-probe-sa"));
-    let candidates: Vec<&SaKey> = match probe {
-        Verdict::Deny(_) | Verdict::None if !has_wildcards(role) => {
-            graph.identities().filter(|it| names(role, it)).collect()
-        }
-        Verdict::Allow | Verdict::Unknown(_) | Verdict::Deny(_) | Verdict::None => {
-            graph.identities().collect()
-        }
-    };
-    for key in candidates {
-        match asks(key) {
+    let nobody = SaKey::new("idscope-probe-ns", "idscope-probe-sa");
+    let probe = would_accept(graph, role, &nobody, &issuer, now);
+    let named: BTreeSet<SaKey> = subject_values(role).filter_map(|it| exact(it)).collect();
+    let all = !matches!(probe, Verdict::Deny(_) | Verdict::None) || has_wildcards(role);
+    let known = graph.identities().filter(|it| all || named.contains(*it));
+    for key in known.chain(&named).collect::<BTreeSet<_>>() {
+        match would_accept(graph, role, key, &issuer, now) {
             Verdict::Allow => {
                 subjects.insert(key.to_string());
             }
@@ -75,11 +74,24 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
         }
     }
     for it in graph.associated_with(&role.arn) {
-        subjects.insert(it.service_account.to_string());
+        match would_deliver(graph, role, it, now) {
+            Verdict::Allow => {
+                subjects.insert(it.service_account.to_string());
+            }
+            Verdict::Unknown(_) => unknown = true,
+            Verdict::Deny(_) | Verdict::None => {}
+        }
     }
+    // A provider of another cluster without a condition on the subject is open to everybody there.
+    let elsewhere =
+        trusted_issuers(role).into_iter().filter(|it| issuer.as_ref().known() != Some(it));
+    let open_elsewhere = elsewhere
+        .map(|it| would_accept(graph, role, &nobody, &Knowledge::Known(it), now))
+        .any(|it| it == Verdict::Allow);
     let open_to = match probe {
         Verdict::Allow => "everyone",
         Verdict::Unknown(_) => "unknown",
+        Verdict::Deny(_) | Verdict::None if open_elsewhere => "everyone",
         Verdict::Deny(_) | Verdict::None if unknown => "unknown",
         Verdict::Deny(_) | Verdict::None if has_wildcards(role) => "wildcard",
         Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !trusts_anybody(role) => {
@@ -90,23 +102,64 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
     Reach { subjects: subjects.into_iter().collect(), open_to }
 }
 
+/// Whether STS would let the ServiceAccount in: with the audience that everybody has, or with its own.
 fn would_accept(
+    graph: &Graph,
     role: &IamRole,
     key: &SaKey,
     issuer: &Knowledge<Issuer>,
     now: Timestamp,
 ) -> Verdict {
-    let audience: [Text; 1] = ["sts.amazonaws.com".into()];
-    identity::sts::judge(&identity::sts::Ask {
-        role_arn: role.arn.as_str(),
-        service_account: key,
-        issuer: issuer.clone(),
-        audience: &audience,
-        // Who is let in is the trust policy's business; a missing provider is told elsewhere.
-        provider: Knowledge::Known(audience.to_vec()),
-        role: Knowledge::Known(role),
-        region: None,
-        session_name: None,
+    let asks = |audience: &str| {
+        let audience: [Text; 1] = [audience.into()];
+        identity::sts::judge(&identity::sts::Ask {
+            role_arn: role.arn.as_str(),
+            service_account: key,
+            issuer: issuer.clone(),
+            audience: &audience,
+            // Who is let in is the trust policy's business; a missing provider is told elsewhere.
+            provider: Knowledge::Known(audience.to_vec()),
+            role: Knowledge::Known(role),
+            region: None,
+            session_name: None,
+            world: World::Open,
+            now: Some(now),
+        })
+        .verdict
+    };
+    let usual = asks("sts.amazonaws.com");
+    let own = graph.service_account(key).known().and_then(|it| it.annotation(AUDIENCE));
+    match (&usual, own) {
+        (Verdict::Deny(_), Some(own)) => asks(own),
+        (_, Some(_) | None) => usual,
+    }
+}
+
+/// Names another audience than `sts.amazonaws.com`, on a ServiceAccount.
+const AUDIENCE: &str = "eks.amazonaws.com/audience";
+
+/// Whether EKS would give the association's ServiceAccount this role: the associated or, behind it, the target role.
+fn would_deliver(
+    graph: &Graph,
+    role: &IamRole,
+    association: &Association,
+    now: Timestamp,
+) -> Verdict {
+    let mut detail = association.detail.clone();
+    if let Knowledge::Known(it) = &mut detail
+        && it.role_arn == role.arn
+    {
+        // What lies behind it does not concern it.
+        it.target_role_arn = None;
+    }
+    let of = |arn: Option<Arn>| arn.map_or(Knowledge::Absent, |it| graph.role(&it));
+    let known = detail.as_ref().known();
+    identity::eks::judge(&identity::eks::Ask {
+        service_account: &association.service_account,
+        cluster: graph.cluster(),
+        association: detail.as_ref(),
+        role: of(known.map(|it| it.role_arn.clone())),
+        target: of(known.and_then(|it| it.target_role_arn.clone())),
         world: World::Open,
         now: Some(now),
     })
@@ -128,41 +181,67 @@ fn trusts_anybody(role: &IamRole) -> bool {
     allows(role).next().is_some()
 }
 
+/// Who is listed, by kind of principal; everyone as `*`.
+fn principals(statement: &iam::Statement) -> Vec<(&str, &str)> {
+    match &statement.principal {
+        Some(iam::Principal::Everyone) => vec![("*", "*")],
+        Some(iam::Principal::Listed(groups)) => groups
+            .iter()
+            .flat_map(|(kind, values)| values.iter().map(move |it| (&**kind, &**it)))
+            .collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Issuers of the EKS clusters that some Allow trusts.
+fn trusted_issuers(role: &IamRole) -> BTreeSet<Issuer> {
+    allows(role)
+        .flat_map(principals)
+        .filter(|(kind, _)| *kind == "Federated")
+        .filter_map(|(_, it)| it.split_once(":oidc-provider/"))
+        .filter(|(_, it)| it.starts_with("oidc.eks."))
+        .map(|(_, it)| Issuer::new(it))
+        .collect()
+}
+
+fn is_subject(it: &iam::Condition) -> bool {
+    it.key.to_ascii_lowercase().ends_with(":sub")
+}
+
 /// The values that Allow statements ask of a `…:sub` key.
 fn subject_values(role: &IamRole) -> impl Iterator<Item = &Text> {
-    allows(role)
-        .flat_map(|it| &it.conditions)
-        .filter(|it| it.key.to_ascii_lowercase().ends_with(":sub"))
-        .flat_map(|it| &it.values)
+    allows(role).flat_map(|it| &it.conditions).filter(|it| is_subject(it)).flat_map(|it| &it.values)
 }
 
+/// A subject that is written out in full.
+fn exact(subject: &str) -> Option<SaKey> {
+    let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    let is_name = |it: &str| !it.is_empty() && !it.contains(['*', '?', '$', ':', '/', ' ']);
+    (is_name(namespace) && is_name(name)).then(|| SaKey::new(namespace, name))
+}
+
+/// Whether some subject is a pattern: a wildcard where the operator has wildcards, a variable, all but some, or any
+/// letter case.
 fn has_wildcards(role: &IamRole) -> bool {
-    subject_values(role).any(|it| it.contains(['*', '?']) || it.contains("${"))
-        || allows(role).any(|it| {
-            it.conditions.iter().any(|it| {
-                let operator = it.operator.to_ascii_lowercase();
-                it.key.to_ascii_lowercase().ends_with(":sub")
-                    && (operator.contains("not") || operator.contains("ignorecase"))
-            })
-        })
-}
-
-fn names(role: &IamRole, key: &SaKey) -> bool {
-    let subject = key.subject();
-    subject_values(role).any(|it| **it == *subject)
+    allows(role).flat_map(|it| &it.conditions).filter(|it| is_subject(it)).any(|it| {
+        let operator = it.operator.to_ascii_lowercase();
+        let is_like = operator.contains("like");
+        let is_pattern = |it: &Text| it.contains("${") || (is_like && it.contains(['*', '?']));
+        operator.contains("not")
+            || operator.contains("ignorecase")
+            || it.values.iter().any(is_pattern)
+    })
 }
 
 /// Whether some statement is about web identity or EKS Pod Identity.
 fn trusts_workloads(role: &IamRole) -> bool {
-    policy(role).into_iter().flat_map(|it| &it.statements).any(|it| match &it.principal {
-        Some(iam::Principal::Everyone) => true,
-        Some(iam::Principal::Listed(groups)) => groups.iter().any(|(kind, values)| {
-            let of_cluster = |it: &Text| {
-                it.contains(":oidc-provider/oidc.") || &**it == "pods.eks.amazonaws.com"
-            };
-            matches!(&**kind, "Federated" | "Service") && values.iter().any(of_cluster)
-        }),
-        None => false,
+    policy(role).into_iter().flat_map(|it| &it.statements).flat_map(principals).any(|(kind, it)| {
+        match kind {
+            "*" => true,
+            "Federated" => it.contains(":oidc-provider/oidc."),
+            "Service" => it == identity::eks::SERVICE,
+            _ => false,
+        }
     })
 }
 
@@ -172,45 +251,64 @@ fn trusts(graph: &Graph, role: &IamRole) -> Vec<json::Trust> {
     for (index, statement) in
         policy(role).into_iter().flat_map(|it| it.statements.iter().enumerate())
     {
-        let pattern: Vec<&str> = statement
-            .conditions
-            .iter()
-            .filter(|it| it.key.to_ascii_lowercase().ends_with(":sub"))
-            .flat_map(|it| it.values.iter().map(|it| &**it))
-            .collect();
-        let pattern = (!pattern.is_empty()).then(|| pattern.join(", "));
-        let everyone = [(Text::from("*"), vec![Text::from("*")])];
-        let groups: &[(Text, Vec<Text>)] = match &statement.principal {
-            Some(iam::Principal::Listed(groups)) => groups,
-            Some(iam::Principal::Everyone) => &everyone,
-            None => &[],
-        };
-        for (kind, values) in groups {
-            for value in values {
-                res.push(json::Trust {
-                    statement: index,
-                    effect: match statement.effect {
-                        iam::Effect::Allow => "Allow",
-                        iam::Effect::Deny => "Deny",
-                    },
-                    principal_type: kind.to_string(),
-                    principal: value.to_string(),
-                    scope: scope(value, issuer.as_ref()),
-                    pattern: pattern.clone(),
-                    verdict: match statement.effect {
-                        iam::Effect::Allow => "allow",
-                        iam::Effect::Deny => "deny",
-                    },
-                });
-            }
+        for (kind, value) in principals(statement) {
+            res.push(json::Trust {
+                statement: index,
+                effect: match statement.effect {
+                    iam::Effect::Allow => "Allow",
+                    iam::Effect::Deny => "Deny",
+                },
+                principal_type: kind.to_owned(),
+                principal: value.to_owned(),
+                scope: scope(value, issuer.as_ref()),
+                pattern: pattern(statement, kind),
+                verdict: match (is_usable(statement, kind), statement.effect) {
+                    (false, _) => "none",
+                    (true, iam::Effect::Allow) => "allow",
+                    (true, iam::Effect::Deny) => "deny",
+                },
+            });
         }
     }
     res
 }
 
+/// Whether the statement's actions hold one by which a principal of that kind gets in.
+fn is_usable(statement: &iam::Statement, kind: &str) -> bool {
+    let ways: &[&str] = match kind {
+        "Federated" => &["sts:assumerolewithwebidentity", "sts:assumerolewithsaml"],
+        "AWS" | "Service" => &["sts:assumerole"],
+        _ => &["sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml"],
+    };
+    let action = &statement.action;
+    let listed = |way: &&str| {
+        action.patterns.iter().any(|it| iam::glob_matches(&it.to_ascii_lowercase(), way))
+    };
+    ways.iter().any(|it| listed(it) != action.negated)
+}
+
+/// Which subjects the statement asks for: of a token, or of the tags that EKS sets.
+fn pattern(statement: &iam::Statement, kind: &str) -> Option<String> {
+    const NAMESPACE: &str = "aws:requesttag/kubernetes-namespace";
+    const NAME: &str = "aws:requesttag/kubernetes-service-account";
+    let values = |is_it: &dyn Fn(&iam::Condition) -> bool| -> Vec<&str> {
+        let conditions = statement.conditions.iter().filter(|it| is_it(it));
+        conditions.flat_map(|it| &it.values).map(|it| &**it).collect()
+    };
+    let key = |key: &'static str| move |it: &iam::Condition| it.key.eq_ignore_ascii_case(key);
+    if kind == "Service" {
+        let (namespace, name) = (values(&key(NAMESPACE)), values(&key(NAME)));
+        let any = |it: Vec<&str>| if it.is_empty() { "*".to_owned() } else { it.join("|") };
+        return (!namespace.is_empty() || !name.is_empty())
+            .then(|| format!("{}/{}", any(namespace), any(name)));
+    }
+    let subjects = values(&is_subject);
+    (!subjects.is_empty()).then(|| subjects.join(", "))
+}
+
 /// `this-cluster` for its issuer's provider and for the Pod Identity service, `other-cluster` for another issuer.
 fn scope(principal: &str, issuer: Option<&Issuer>) -> &'static str {
-    if principal == "pods.eks.amazonaws.com" {
+    if principal == identity::eks::SERVICE {
         return "this-cluster";
     }
     match principal.split_once(":oidc-provider/") {
@@ -220,20 +318,51 @@ fn scope(principal: &str, issuer: Option<&Issuer>) -> &'static str {
     }
 }
 
+/// What would have to be read as well, to be sure that nobody is missing.
 fn not_read(graph: &Graph, arn: &Arn, knowledge: &Knowledge<&IamRole>) -> Vec<String> {
-    let mut res = Vec::new();
-    if let Knowledge::Denied(it) = knowledge {
-        res.push(it.permission.to_string());
+    let mut res = BTreeSet::new();
+    match knowledge {
+        Knowledge::Denied(it) => {
+            res.insert(it.permission.to_string());
+        }
+        Knowledge::NotYet => {
+            res.insert(format!("iam:GetRole on {arn}"));
+        }
+        Knowledge::Known(_) | Knowledge::Absent => {}
     }
-    if matches!(knowledge, Knowledge::NotYet) {
-        res.push(format!("iam:GetRole on {arn}"));
-    }
-    for (scope, state) in graph.sources() {
-        if let (_, _, _, Some(permission)) = crate::report::build::source_words(state) {
-            res.push(format!("{permission} ({})", scope.name()));
+    for (scope, state) in graph.sources().filter(|(it, _)| tells_of_users(it)) {
+        let (word, _, detail, permission) = source_words(state);
+        if let Some(it) = permission {
+            res.insert(format!("{it} ({})", scope.name()));
+        } else if word != "live" {
+            let detail = detail.map(|it| format!(": {it}")).unwrap_or_default();
+            res.insert(format!("{} {word}{detail}", scope.name()));
         }
     }
-    res.sort();
-    res.dedup();
-    res
+    let unread = graph.associations().filter(|it| !it.detail.is_known()).count();
+    if unread != 0 {
+        res.insert(format!("eks:DescribePodIdentityAssociation on {unread} associations"));
+    }
+    res.into_iter().collect()
+}
+
+/// Whether what a source brings may add to the users of a role.
+fn tells_of_users(scope: &Scope) -> bool {
+    match scope {
+        Scope::ServiceAccounts { .. }
+        | Scope::Pods { .. }
+        | Scope::Workloads { .. }
+        | Scope::Cluster
+        | Scope::Associations => true,
+        Scope::ApiServer
+        | Scope::Namespaces
+        | Scope::Nodes
+        | Scope::Webhooks
+        | Scope::Caller
+        | Scope::OtherClusters
+        | Scope::Addons
+        | Scope::Nodegroups
+        | Scope::Roles { .. }
+        | Scope::Providers { .. } => false,
+    }
 }

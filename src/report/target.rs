@@ -1,6 +1,7 @@
 //! `TARGET` to nodes of the graph: `pod/NS/NAME`, `sa/NAME`, `role/ARN`, a bare name, what `kubectl -o name` prints.
 
 use crate::{
+    fact::Scope,
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, WorkloadKind},
 };
@@ -18,6 +19,8 @@ pub enum Resolved {
     Many(Vec<Ref>),
     /// Nothing has that name; near names, if any.
     None(Vec<String>),
+    /// Nothing that could be read has that name, and this was not read: names of sources.
+    Unread(Vec<String>),
     /// Not of the form of a target at all: no kind that we know.
     NotATarget,
 }
@@ -35,10 +38,14 @@ enum Kind {
 }
 
 fn kind(text: &str) -> Option<Kind> {
-    // `kubectl -o name` prints `deployment.apps/x`, `pod/x`, `serviceaccount/x`.
+    // `kubectl -o name` prints `deployment.apps/x`, `pod/x`, `serviceaccount/x`; a version may stand before the group.
     let lower = text.to_ascii_lowercase();
-    let base = lower.split('.').next().unwrap_or_default();
-    Some(match base {
+    let (base, group) = lower.split_once('.').unwrap_or((&lower, ""));
+    let group = match group.split_once('.') {
+        Some((version, group)) if version.starts_with('v') => group,
+        Some(_) | None => group,
+    };
+    let res = match base {
         "pod" | "pods" | "po" => Kind::Pod,
         "sa" | "serviceaccount" | "serviceaccounts" => Kind::ServiceAccount,
         "deploy" | "deployment" | "deployments" => Kind::Workload(WorkloadKind::Deployment),
@@ -52,7 +59,44 @@ fn kind(text: &str) -> Option<Kind> {
         "oidc" | "provider" => Kind::Provider,
         "node" | "nodes" | "no" => Kind::Node,
         _ => return None,
-    })
+    };
+    // Somebody else's `deployments.example.com` is none of ours.
+    (group.is_empty() || group == res.group() || group == "v1").then_some(res)
+}
+
+impl Kind {
+    /// What a bare name may be the name of.
+    const BARE: [Kind; 10] = [
+        Kind::Pod,
+        Kind::ServiceAccount,
+        Kind::Role,
+        Kind::Node,
+        Kind::Workload(WorkloadKind::Deployment),
+        Kind::Workload(WorkloadKind::StatefulSet),
+        Kind::Workload(WorkloadKind::DaemonSet),
+        Kind::Workload(WorkloadKind::ReplicaSet),
+        Kind::Workload(WorkloadKind::Job),
+        Kind::Workload(WorkloadKind::CronJob),
+    ];
+
+    /// The API group that `kubectl` writes behind the kind.
+    fn group(self) -> &'static str {
+        match self {
+            Kind::Workload(WorkloadKind::Job | WorkloadKind::CronJob) => "batch",
+            Kind::Workload(
+                WorkloadKind::Deployment
+                | WorkloadKind::StatefulSet
+                | WorkloadKind::DaemonSet
+                | WorkloadKind::ReplicaSet,
+            ) => "apps",
+            Kind::Pod
+            | Kind::ServiceAccount
+            | Kind::Role
+            | Kind::Association
+            | Kind::Provider
+            | Kind::Node => "",
+        }
+    }
 }
 
 /// Resolves `text`; without a namespace in it, `namespaces` (empty: all) are searched.
@@ -60,30 +104,43 @@ pub fn resolve(graph: &Graph, text: &str, namespaces: &[Text]) -> Resolved {
     if text == "cluster" {
         return Resolved::One(Ref::Cluster);
     }
-    let Some((word, rest)) = text.split_once('/') else {
-        return if text.starts_with("arn:") {
-            by_arn(graph, text)
-        } else if text.is_empty() || text.contains(char::is_whitespace) {
-            Resolved::NotATarget
-        } else {
-            pick(graph, bare(graph, text, namespaces), text, namespaces)
-        };
-    };
-    if text.starts_with("arn:") {
-        return by_arn(graph, text);
-    }
-    let Some(kind) = kind(word) else { return Resolved::NotATarget };
-    if rest.is_empty() || rest.contains(char::is_whitespace) {
+    if text.is_empty() || text.contains(char::is_whitespace) {
         return Resolved::NotATarget;
     }
+    if text.starts_with("arn:") {
+        let mut found = of_kind(graph, Kind::Role, text, &[]);
+        found.extend(of_kind(graph, Kind::Provider, text, &[]));
+        return pick(graph, found, &[Kind::Role, Kind::Provider], text, &[]);
+    }
+    let Some((word, rest)) = text.split_once('/') else {
+        let found = bare(graph, text, namespaces);
+        if found.is_empty()
+            && let Some(it) = owner_of_gone(graph, text, namespaces)
+        {
+            return it;
+        }
+        return pick(graph, found, &Kind::BARE, text, namespaces);
+    };
+    let Some(kind) = kind(word).filter(|_| !rest.is_empty()) else { return Resolved::NotATarget };
     let found = of_kind(graph, kind, rest, namespaces);
     if found.is_empty()
         && kind == Kind::Pod
-        && let Some(owner) = owner_of_gone(graph, rest, namespaces)
+        && let Some(it) = owner_of_gone(graph, rest, namespaces)
     {
-        return Resolved::Owner { gone: rest.to_owned(), owner };
+        return it;
     }
-    pick(graph, found, rest, namespaces)
+    pick(graph, found, &[kind], rest, namespaces)
+}
+
+/// The namespace that a target names itself.
+pub fn namespace(text: &str) -> Option<Text> {
+    let (word, rest) = text.split_once('/')?;
+    match kind(word)? {
+        Kind::Pod | Kind::ServiceAccount | Kind::Workload(_) | Kind::Association => {
+            rest.split_once('/').map(|(namespace, _)| namespace.into())
+        }
+        Kind::Role | Kind::Provider | Kind::Node => None,
+    }
 }
 
 /// A target that is complete in itself, without asking whether it exists; `None` for any other text.
@@ -105,13 +162,69 @@ pub fn exact(text: &str) -> Option<Ref> {
     }
 }
 
-fn pick(graph: &Graph, mut found: Vec<Ref>, name: &str, namespaces: &[Text]) -> Resolved {
+fn pick(
+    graph: &Graph,
+    mut found: Vec<Ref>,
+    kinds: &[Kind],
+    rest: &str,
+    namespaces: &[Text],
+) -> Resolved {
     found.sort();
     found.dedup();
     match found.len() {
-        0 => Resolved::None(near(graph, name, namespaces)),
+        0 => match unread(graph, kinds, rest, namespaces) {
+            unread if unread.is_empty() => Resolved::None(near(graph, rest, namespaces)),
+            unread => Resolved::Unread(unread),
+        },
         1 => Resolved::One(found.remove(0)),
         _ => Resolved::Many(found),
+    }
+}
+
+/// The names of the sources that could still hold such a name: those that are not completely read.
+fn unread(graph: &Graph, kinds: &[Kind], rest: &str, namespaces: &[Text]) -> Vec<String> {
+    let within: Vec<Option<Text>> = match rest.split_once('/') {
+        Some((namespace, _)) => vec![Some(namespace.into())],
+        None if namespaces.is_empty() => vec![None],
+        None => namespaces.iter().cloned().map(Some).collect(),
+    };
+    let of_kind = |kind: Kind| -> Vec<Scope> {
+        let each =
+            |make: &dyn Fn(Option<Text>) -> Scope| within.iter().cloned().map(make).collect();
+        match kind {
+            Kind::Pod => each(&|namespace| Scope::Pods { namespace }),
+            Kind::ServiceAccount => each(&|namespace| Scope::ServiceAccounts { namespace }),
+            Kind::Workload(kind) => each(&|namespace| Scope::Workloads { kind, namespace }),
+            Kind::Association => vec![Scope::Associations],
+            Kind::Node => vec![Scope::Nodes],
+            Kind::Role => {
+                accounts(graph, rest).into_iter().map(|account| Scope::Roles { account }).collect()
+            }
+            Kind::Provider => {
+                let accounts = accounts(graph, rest).into_iter();
+                accounts.map(|account| Scope::Providers { account }).collect()
+            }
+        }
+    };
+    let mut res: Vec<String> = kinds
+        .iter()
+        .flat_map(|it| of_kind(*it))
+        .filter(|it| !graph.listed(it).is_known())
+        .map(|it| it.name())
+        .collect();
+    res.sort();
+    res.dedup();
+    res
+}
+
+/// The accounts that a role or provider of that name could be in: the ARN's, else those that are read.
+fn accounts(graph: &Graph, rest: &str) -> Vec<Text> {
+    if let Some(account) = Arn::from(rest).account() {
+        return vec![account.as_str().into()];
+    }
+    match graph.caller().known() {
+        Some(caller) => caller.accounts.clone(),
+        None => vec!["?".into()],
     }
 }
 
@@ -150,11 +263,7 @@ fn of_kind(graph: &Graph, kind: Kind, rest: &str, namespaces: &[Text]) -> Vec<Re
             .collect(),
         // A role's name may hold no `/`, but an ARN does: look at the whole rest.
         Kind::Role => roles(graph, rest),
-        Kind::Provider => graph
-            .all_providers()
-            .filter(|it| it.arn.as_str() == rest || &*it.url == rest)
-            .map(|it| Ref::Provider(it.arn.clone()))
-            .collect(),
+        Kind::Provider => providers(graph, rest),
         Kind::Node => graph
             .nodes()
             .filter(|it| &*it.name == rest)
@@ -175,20 +284,22 @@ fn roles(graph: &Graph, text: &str) -> Vec<Ref> {
         .collect()
 }
 
-fn by_arn(graph: &Graph, text: &str) -> Resolved {
-    let mut found = roles(graph, text);
-    found.extend(of_kind(graph, Kind::Provider, text, &[]));
-    pick(graph, found, text, &[])
+/// Those that exist, and those that should.
+fn providers(graph: &Graph, text: &str) -> Vec<Ref> {
+    let url = text.strip_prefix("https://").unwrap_or(text);
+    let is_it = |arn: &Arn| {
+        arn.as_str() == text
+            || arn.as_str().split_once(":oidc-provider/").is_some_and(|it| it.1 == url)
+    };
+    let present = graph.all_providers().map(|it| it.arn.clone());
+    let arns: BTreeSet<Arn> = present.chain(graph.expected_providers()).filter(is_it).collect();
+    arns.into_iter().map(Ref::Provider).collect()
 }
 
 /// A bare name: pods, ServiceAccounts and workloads of that name; one chain counts once.
 fn bare(graph: &Graph, name: &str, namespaces: &[Text]) -> Vec<Ref> {
-    let kinds = [Kind::Pod, Kind::ServiceAccount, Kind::Role, Kind::Node];
-    let mut found: Vec<Ref> = kinds
-        .into_iter()
-        .chain(WorkloadKind::ALL.into_iter().map(Kind::Workload))
-        .flat_map(|it| of_kind(graph, it, name, namespaces))
-        .collect();
+    let mut found: Vec<Ref> =
+        Kind::BARE.into_iter().flat_map(|it| of_kind(graph, it, name, namespaces)).collect();
     // `api` the Deployment that runs as `api` the ServiceAccount is one answer: the workload, which shows both.
     let shadowed: Vec<Ref> = found
         .iter()
@@ -218,25 +329,41 @@ fn bare(graph: &Graph, name: &str, namespaces: &[Text]) -> Vec<Ref> {
 }
 
 /// `api-7d9f5c6b8-x2x4z` was made by ReplicaSet `api-7d9f5c6b8` of Deployment `api`; `db-0` by StatefulSet `db`.
-fn owner_of_gone(graph: &Graph, rest: &str, namespaces: &[Text]) -> Option<Ref> {
+fn owner_of_gone(graph: &Graph, rest: &str, namespaces: &[Text]) -> Option<Resolved> {
     let (prefix, name) = match rest.split_once('/') {
         Some((ns, name)) => (format!("{ns}/"), name),
         None => (String::new(), rest),
     };
-    let (once, _) = name.rsplit_once('-')?;
-    let twice = once.rsplit_once('-').map(|(it, _)| it);
+    let (once, last) = name.rsplit_once('-')?;
+    let twice = once.rsplit_once('-');
+    let digits = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit());
+    // What controllers append: a word of at most ten letters and digits, whatever their alphabet.
+    let random = |it: &str| {
+        (1..=10).contains(&it.len())
+            && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    let by_one = random(last).then_some(once);
+    let by_two = twice.filter(|(_, it)| random(it) && random(last)).map(|(it, _)| it);
+    let indexed = twice.filter(|(_, it)| digits(it) && random(last)).map(|(it, _)| it);
     let kinds = [
-        (WorkloadKind::Deployment, twice),
-        (WorkloadKind::ReplicaSet, Some(once)),
-        (WorkloadKind::StatefulSet, Some(once)),
-        (WorkloadKind::DaemonSet, Some(once)),
-        (WorkloadKind::Job, Some(once)),
-        (WorkloadKind::CronJob, twice),
+        (WorkloadKind::Deployment, by_two),
+        (WorkloadKind::ReplicaSet, by_one),
+        (WorkloadKind::StatefulSet, digits(last).then_some(once)),
+        (WorkloadKind::CronJob, indexed),
+        (WorkloadKind::Job, by_one),
+        (WorkloadKind::Job, indexed),
+        (WorkloadKind::DaemonSet, by_one),
+        // Hand-made names, as in examples: `web-1` of Deployment `web`.
+        (WorkloadKind::Deployment, digits(last).then_some(once)),
     ];
     kinds.into_iter().find_map(|(kind, name)| {
         let mut found =
             of_kind(graph, Kind::Workload(kind), &format!("{prefix}{}", name?), namespaces);
-        if found.len() == 1 { found.pop() } else { None }
+        match found.len() {
+            0 => None,
+            1 => Some(Resolved::Owner { gone: rest.to_owned(), owner: found.remove(0) }),
+            _ => Some(Resolved::Many(found)),
+        }
     })
 }
 

@@ -1,7 +1,12 @@
 //! An error message or a log: which signature it is, which causes fit, and whom.
 
+mod causes;
+mod hints;
+
+pub use causes::causes;
+
 use crate::{
-    check::{self, Confidence, Finding, Ledger, Row},
+    check::{Ledger, Row},
     graph::Graph,
     ident::{Ref, SaKey, visible},
     identity::{
@@ -10,12 +15,19 @@ use crate::{
     },
     report::explain,
 };
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Write as _,
+};
 
 /// What a text means here.
 pub struct Answer {
+    /// As a `TARGET`, when one was given.
+    pub target: Option<String>,
     /// One a signature, in the order in which they first appear.
     pub errors: Vec<Error>,
+    /// Without any of the known signatures: pages that the text reminds of.
+    pub hints: Vec<&'static Row>,
 }
 
 /// One signature found in the text.
@@ -23,6 +35,8 @@ pub struct Error {
     pub found: Match,
     /// The ServiceAccounts that the text, or failing that the live data, points at. Sorted.
     pub subjects: Vec<SaKey>,
+    /// What the names in the text say beside what is read, a sentence each.
+    pub notes: Vec<String>,
     /// Confirmed first, then possible, then excluded.
     pub causes: Vec<Cause>,
 }
@@ -69,31 +83,102 @@ pub fn is_known(text: &str) -> bool {
 /// Judges `text`; with a target for that one only.
 pub fn triage(graph: &Graph, ledger: &Ledger, text: &str, target: Option<&Ref>) -> Answer {
     let mut errors: Vec<Error> = Vec::new();
+    let mentioned = mentioned(graph, text);
     for found in recognise(text) {
-        let subjects = subjects(graph, ledger, &found, target);
+        let subjects = subjects(graph, ledger, &found, target, &mentioned);
+        let notes = notes(graph, ledger, &found, &subjects);
         let known = errors.iter_mut().find(|it| it.found.signature == found.signature);
         match known {
             Some(it) => {
                 let mut all: BTreeSet<SaKey> = it.subjects.drain(..).collect();
                 all.extend(subjects);
                 it.subjects = all.into_iter().collect();
+                it.notes.extend(notes);
             }
-            None => errors.push(Error { found, subjects, causes: Vec::new() }),
+            None => errors.push(Error { found, subjects, notes, causes: Vec::new() }),
         }
     }
     for error in &mut errors {
-        error.causes = causes(graph, ledger, error.found.signature, &error.subjects);
+        error.notes.sort();
+        error.notes.dedup();
+        error.causes = causes::of_error(graph, ledger, &error.found, &error.subjects);
     }
-    Answer { errors }
+    let hints = if errors.is_empty() { hints::of(text) } else { Vec::new() };
+    Answer { target: target.map(|it| explain::target_name(graph, it)), errors, hints }
 }
 
-fn subjects(graph: &Graph, ledger: &Ledger, found: &Match, target: Option<&Ref>) -> Vec<SaKey> {
-    if let Some(target) = target {
-        return explain::service_account(graph, target).into_iter().collect();
+/// Where the text itself contradicts what a subject declares.
+fn notes(graph: &Graph, ledger: &Ledger, found: &Match, subjects: &[SaKey]) -> Vec<String> {
+    let mut res = Vec::new();
+    if let (Some(issuer), Some(own)) = (&found.issuer, graph.issuer().known())
+        && !issuer.trim_start_matches("https://").starts_with(own.as_str())
+        && issuer.contains("/id/")
+    {
+        res.push(format!(
+            "the token is of issuer `{issuer}`, and this cluster's is `{own}`: it comes from another cluster"
+        ));
+    }
+    let Some(role) = found.caller.as_ref().and(found.role.as_ref()) else { return res };
+    for key in subjects {
+        let Some(judged) = ledger.identity(key) else { continue };
+        let declared: Vec<_> =
+            [&judged.role_arn, &judged.target_role_arn].into_iter().flatten().collect();
+        if !declared.is_empty() && declared.iter().all(|it| it.name() != role.name()) {
+            let names: Vec<String> = declared.iter().map(|it| format!("`{it}`")).collect();
+            res.push(format!(
+                "the caller is role `{}`, and ServiceAccount {key} declares {}: the pod ended with another identity",
+                role.name().unwrap_or_default(),
+                names.join(" and ")
+            ));
+        }
+    }
+    res
+}
+
+/// Whose pods have their name somewhere in the text, as log shippers put it there.
+fn mentioned(graph: &Graph, text: &str) -> BTreeSet<SaKey> {
+    let is_of_name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "-.".contains(it);
+    let words: HashSet<&str> =
+        text.split(|it| !is_of_name(it)).filter(|it| it.contains('-')).collect();
+    let pods = graph.pods().filter(|it| words.contains(&*it.name));
+    pods.map(|it| it.service_account()).collect()
+}
+
+fn subjects(
+    graph: &Graph,
+    ledger: &Ledger,
+    found: &Match,
+    target: Option<&Ref>,
+    mentioned: &BTreeSet<SaKey>,
+) -> Vec<SaKey> {
+    match target {
+        // Everybody whom it concerns.
+        Some(Ref::Role(arn)) => {
+            let associated = graph.associated_with(arn).map(|it| it.service_account.clone());
+            let all: BTreeSet<_> = graph.annotated_with(arn).cloned().chain(associated).collect();
+            return all.into_iter().collect();
+        }
+        Some(Ref::Node(name)) => {
+            let all: BTreeSet<_> = graph.pods_on(name).map(|it| it.service_account()).collect();
+            return all.into_iter().collect();
+        }
+        Some(target) => {
+            if let Some(key) = explain::service_account(graph, target) {
+                return vec![key];
+            }
+        }
+        None => {}
     }
     let mut res: BTreeSet<SaKey> = BTreeSet::new();
     if let (Some(namespace), Some(name)) = (&found.namespace, &found.service_account) {
         res.insert(SaKey::new(namespace.as_str(), name.as_str()));
+    }
+    if let Some(name) = &found.pod {
+        let pods = graph.pods().filter(|it| *it.name == **name);
+        res.extend(pods.map(|it| it.service_account()));
+        if !res.is_empty() {
+            return res.into_iter().collect();
+        }
     }
     if let Some(role) = &found.role {
         let same = |it: &crate::ident::Arn| it == role || it.name() == role.name();
@@ -104,6 +189,9 @@ fn subjects(graph: &Graph, ledger: &Ledger, found: &Match, target: Option<&Ref>)
                 res.insert(key.clone());
             }
         }
+    }
+    if res.is_empty() {
+        res.extend(mentioned.iter().cloned());
     }
     if res.is_empty() {
         let refused = |key: &&SaKey| {
@@ -119,83 +207,80 @@ fn subjects(graph: &Graph, ledger: &Ledger, found: &Match, target: Option<&Ref>)
     res.into_iter().collect()
 }
 
-fn causes(graph: &Graph, ledger: &Ledger, signature: Signature, subjects: &[SaKey]) -> Vec<Cause> {
-    let found: Vec<&Finding> =
-        subjects.iter().flat_map(|it| ledger.findings_of_identity(graph, it)).collect();
-    let undecided = subjects.is_empty()
-        || subjects.iter().any(|it| {
-            ledger.identity(it).is_none_or(|it| matches!(it.verdict, Verdict::Unknown(_)))
-        });
-    let mut res: Vec<Cause> = check::table()
-        .filter(|it| it.signatures.contains(&signature))
-        .map(|row| {
-            let here = found.iter().find(|it| it.code == row.code);
-            let (state, because) = match here {
-                Some(it) => (State::Confirmed, it.message.clone()),
-                None if row.confidence == Confidence::Runtime => {
-                    (State::Possible, row.detect.to_owned())
-                }
-                None if subjects.is_empty() => {
-                    (State::Possible, format!("nobody here fits yet: {}", row.detect))
-                }
-                None if undecided => {
-                    (State::Possible, format!("not everything could be read: {}", row.detect))
-                }
-                None => (State::Excluded, "everything it needs was read, and it is not so".into()),
-            };
-            Cause { row, state, because }
-        })
-        .collect();
-    res.sort_by_key(|it| (it.state, it.row.severity, it.row.code));
-    res
-}
-
 /// Text, or Markdown.
 pub fn render(answer: &Answer, markdown: bool) -> String {
     let mut res = String::new();
     if answer.errors.is_empty() {
-        put(
-            &mut res,
-            format_args!(
-                "none of the {} known error signatures is in this text",
-                Signature::all().count()
-            ),
-        );
+        let n_known = Signature::all().count();
+        put(&mut res, format_args!("none of the {n_known} known error signatures is in this text"));
+        for row in &answer.hints {
+            put(&mut res, format_args!("  it may be {} {}: {}", row.code, row.title, row.detect));
+        }
         return res;
     }
     for error in &answer.errors {
         let signature = error.found.signature;
         let mark = if markdown { "## " } else { "" };
         put(&mut res, format_args!("{mark}{signature}: {}", signature.meaning()));
+        let fence = if markdown { "\n```" } else { "" };
+        if markdown {
+            put(&mut res, format_args!("{fence}text"));
+        }
         put(&mut res, format_args!("  seen: {}", visible(&error.found.excerpt)));
         let names: Vec<String> =
             error.subjects.iter().take(8).map(|it| format!("sa/{it}")).collect();
-        let more = error.subjects.len().saturating_sub(names.len());
-        match (names.is_empty(), more) {
-            (true, _) => put(&mut res, format_args!("  fits: nobody that could be read")),
-            (false, 0) => put(&mut res, format_args!("  fits: {}", visible(&names.join(", ")))),
-            (false, more) => {
-                put(
-                    &mut res,
-                    format_args!("  fits: {} and {more} more", visible(&names.join(", "))),
-                );
+        let more = match error.subjects.len().saturating_sub(names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        match names.is_empty() {
+            true => put(&mut res, format_args!("  fits: nobody that could be read")),
+            false => {
+                put(&mut res, format_args!("  fits: {}{more}", visible(&names.join(", "))));
             }
         }
-        for cause in &error.causes {
-            put(
-                &mut res,
-                format_args!(
-                    "  {:<9} {:<13} {}: {}",
-                    cause.state.as_str(),
-                    cause.row.code,
-                    cause.row.title,
-                    visible(&cause.because)
-                ),
-            );
+        for note in &error.notes {
+            put(&mut res, format_args!("  note: {}", visible(note)));
+        }
+        put_causes(&mut res, &error.causes);
+        if markdown {
+            put(&mut res, format_args!("```"));
         }
         put(&mut res, format_args!(""));
     }
     res
+}
+
+/// Confirmed and possible ones by themselves, the excluded ones by what excludes them.
+pub fn render_causes(causes: &[Cause]) -> String {
+    let mut res = String::new();
+    put_causes(&mut res, causes);
+    res
+}
+
+fn put_causes(res: &mut String, causes: &[Cause]) {
+    for cause in causes.iter().filter(|it| it.state != State::Excluded) {
+        put(
+            res,
+            format_args!(
+                "  {:<9} {:<13} {}: {}",
+                cause.state.as_str(),
+                cause.row.code,
+                cause.row.title,
+                visible(&cause.because)
+            ),
+        );
+    }
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for cause in causes.iter().filter(|it| it.state == State::Excluded) {
+        match reasons.iter_mut().find(|(it, _)| *it == cause.because) {
+            Some((_, codes)) => codes.push(cause.row.code),
+            None => reasons.push((&cause.because, vec![cause.row.code])),
+        }
+    }
+    for (because, codes) in reasons {
+        put(res, format_args!("  excluded  {}: {}", codes.join(", "), visible(because)));
+    }
 }
 
 /// For machines: `idscope/triage/v1`.
@@ -204,28 +289,35 @@ pub fn data(answer: &Answer) -> serde_json::Value {
         .errors
         .iter()
         .map(|it| {
-            let causes: Vec<_> = it
-                .causes
-                .iter()
-                .map(|it| {
-                    serde_json::json!({
-                        "code": it.row.code,
-                        "name": it.row.name,
-                        "state": it.state.as_str(),
-                        "because": it.because,
-                    })
-                })
-                .collect();
             serde_json::json!({
                 "signature": it.found.signature.to_string(),
                 "meaning": it.found.signature.meaning(),
                 "excerpt": it.found.excerpt,
                 "subjects": it.subjects.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "causes": causes,
+                "notes": it.notes,
+                "causes": it.causes.iter().map(cause_data).collect::<Vec<_>>(),
             })
         })
         .collect();
-    serde_json::json!({ "schema": "idscope/triage/v1", "errors": errors })
+    let hints: Vec<_> = answer.hints.iter().map(|it| it.code).collect();
+    serde_json::json!({
+        "schema": "idscope/triage/v1",
+        "target": answer.target,
+        "errors": errors,
+        "hints": hints,
+    })
+}
+
+pub fn cause_data(it: &Cause) -> serde_json::Value {
+    serde_json::json!({
+        "code": it.row.code,
+        "name": it.row.name,
+        "title": it.row.title,
+        "severity": it.row.severity.as_str(),
+        "confidence": it.row.confidence.as_str(),
+        "state": it.state.as_str(),
+        "because": it.because,
+    })
 }
 
 fn put(res: &mut String, text: std::fmt::Arguments<'_>) {

@@ -2,7 +2,7 @@
 
 mod theme;
 
-pub use theme::{Color, Theme};
+pub use theme::{Color, Theme, ascii};
 
 use crate::view::{Back, Frame, Line, Pane, PaneKind, Rect, View};
 use ratatui::{

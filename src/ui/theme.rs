@@ -79,7 +79,8 @@ impl Theme {
     }
 }
 
-fn ascii(it: char) -> char {
+/// One of our own signs in ASCII; any other character as it is.
+pub fn ascii(it: char) -> char {
     match it {
         '✖' => 'x',
         '≠' => '#',

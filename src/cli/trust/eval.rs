@@ -4,6 +4,7 @@ use crate::{
     cli::{
         args,
         error::UsageError,
+        output,
         trust::{Map, raw, read, vectors},
     },
     ident::{Issuer, Timestamp},
@@ -100,7 +101,7 @@ pub fn run(
         args::TrustOutput::Json => {
             let hops = chain::json(&judged.hops);
             let answer = serde_json::json!({"verdict": got, "because": because, "chain": hops});
-            serde_json::to_string_pretty(&answer).expect("plain data serialises") + "\n"
+            output::json(&answer)
         }
         args::TrustOutput::Text => {
             format!("{got}: {because}\n\n{}", chain::text(&judged.hops))

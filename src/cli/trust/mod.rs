@@ -5,7 +5,7 @@ mod eval;
 mod vectors;
 
 use crate::{
-    cli::{args, error::UsageError},
+    cli::{args, error::UsageError, output},
     ident::Timestamp,
     report::vector,
 };
@@ -49,9 +49,7 @@ fn test(args: &args::TrustTest, now: Timestamp) -> Result<(String, u8), UsageErr
     }
     let failed = outcomes.iter().filter(|it| it.expected != it.got).count();
     let text = match args.output {
-        args::TrustOutput::Json => {
-            serde_json::to_string_pretty(&outcomes).expect("plain strings serialise") + "\n"
-        }
+        args::TrustOutput::Json => output::json(&outcomes),
         args::TrustOutput::Text => {
             let mut res = String::new();
             for it in outcomes.iter().filter(|it| it.expected != it.got) {

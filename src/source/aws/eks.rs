@@ -84,7 +84,11 @@ pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Regi
     }
     let reason = match &named {
         Some(name) => missing(name, region, account),
-        None => format!("no EKS cluster of {region} has this context's server").into(),
+        None => format!(
+            "no EKS cluster of {region} in account {} has this context's server; name it with --cluster and --region",
+            account.id
+        )
+        .into(),
     };
     let known = Change::Know { of: Ref::Cluster, knowledge: Knowledge::Absent };
     let state = SourceState::Off { reason: reason.clone() };

@@ -1,0 +1,659 @@
+//! The command line as CI jobs meet it: the real program on the embedded endpoints, its exit status, what it writes where.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+/// A healthy cluster: `shop/web` by annotation, `shop/pi` by association.
+const BASE: &str = include_str!("cli/base.yaml");
+const ISSUER: &str = "oidc.eks.ap-northeast-2.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
+const E05: &str = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity";
+
+struct World {
+    // Removed with the test.
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+}
+
+/// The healthy cluster with further documents.
+fn world(more: &str) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("world.yaml");
+    std::fs::write(&path, format!("{BASE}\n---\n{more}\n")).unwrap();
+    World { _dir: dir, path }
+}
+
+fn annotated(name: &str, role: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: shop\n  annotations: \
+         {{eks.amazonaws.com/role-arn: \"arn:aws:iam::111122223333:role/{role}\"}}\n"
+    )
+}
+
+fn lab(kind: &str, rest: &str) -> String {
+    format!("---\napiVersion: lab.idscope.dev/v1\nkind: {kind}\n{rest}\n")
+}
+
+/// One role that refuses `shop/broken`, and that ServiceAccount.
+fn broken() -> String {
+    let statement = format!(
+        "{{Effect: Allow, Principal: {{Federated: \"arn:aws:iam::111122223333:oidc-provider/{ISSUER}\"}}, Action: \
+         sts:AssumeRoleWithWebIdentity, Condition: {{StringEquals: {{\"{ISSUER}:sub\": \
+         \"system:serviceaccount: shop:broken\"}}}}}}"
+    );
+    let role = lab(
+        "IamRole",
+        &format!(
+            "arn: arn:aws:iam::111122223333:role/broken\ntrustPolicy: {{Version: \"2012-10-17\", Statement: \
+             [{statement}]}}\nattachedPolicies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]"
+        ),
+    );
+    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: broken-1, namespace: shop}\nspec: \
+               {serviceAccountName: broken, containers: [{name: app, image: app}]}\n";
+    annotated("broken", "broken") + &role + pod
+}
+
+fn idscope(args: &[&str]) -> Command {
+    let mut res = Command::new(env!("CARGO_BIN_EXE_idscope"));
+    res.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    res.env_remove("KUBECONFIG").env("HOME", "/nonexistent");
+    res
+}
+
+fn run(world: &World, args: &[&str]) -> Output {
+    idscope(args).arg(format!("--demo={}", world.path.display())).output().unwrap()
+}
+
+fn said(out: &Output) -> String {
+    format!("{}{}", text(&out.stdout), text(&out.stderr))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(out: &Output) -> Value {
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|it| panic!("{it}: {}", said(out)))
+}
+
+/// Runs, compares the exit status, and wants each word on stdout, or after `!` on stderr.
+fn check(world: &World, args: &[&str], status: i32, words: &[&str]) -> Output {
+    let out = run(world, args);
+    expect(&out, args, status, words);
+    out
+}
+
+fn expect(out: &Output, args: &[&str], status: i32, words: &[&str]) {
+    assert_eq!(out.status.code(), Some(status), "{args:?}: {}", said(out));
+    for word in words {
+        let (word, of) = match word.strip_prefix('!') {
+            Some(it) => (it, &out.stderr),
+            None => (*word, &out.stdout),
+        };
+        assert!(text(of).contains(word), "{args:?}: no `{word}` in: {}", said(out));
+    }
+}
+
+#[test]
+fn check_ends_with_what_it_found() {
+    let healthy = world("");
+    check(&healthy, &["check"], 0, &["6 identities, 6 healthy"]);
+    check(&healthy, &["check", "--fail-on", "sec-low"], 0, &[]);
+    check(&healthy, &["check", "--fail-on", "hygiene"], 1, &["SEC-TRUST-09"]);
+    let skipped = ["check", "--fail-on", "hygiene", "--skip", "sec-trust-09"];
+    check(&healthy, &skipped, 0, &["0 hygiene"]);
+    check(&healthy, &["check", "--fail-on", "unknown"], 2, &["!possible values"]);
+    check(&healthy, &["check", "--only", "NOPE-01"], 2, &["!unknown code `NOPE-01`"]);
+    let sick = world(&broken());
+    check(&sick, &["check"], 1, &["TRUST-SUB-03", "1 blocker"]);
+    check(&sick, &["check", "--fail-on", "never"], 0, &["TRUST-SUB-03"]);
+    check(&sick, &["check", "--skip", "TRUST-SUB-03"], 0, &["0 blocker"]);
+    check(&sick, &["check", "--only", "OIDC-01,ANN-01"], 0, &["0 blocker"]);
+    check(&sick, &["check", "--only", "trust-subject-whitespace"], 1, &["1 blocker"]);
+}
+
+#[test]
+fn too_little_read_is_a_status_of_its_own() {
+    let denied = world(&lab("Caller", "deny: [\"iam:GetRole\", \"iam:ListRoles\"]"));
+    check(&denied, &["check"], 3, &["TOOL-PERM-01"]);
+    check(&denied, &["check", "--allow-unknown"], 0, &[]);
+    check(&denied, &["check", "--fail-on", "never"], 0, &[]);
+    check(&denied, &["explain", "sa/shop/web"], 3, &["unknown", "iam:GetRole"]);
+    // A finding wins over what was not read.
+    let both = world(&(broken() + &lab("Caller", "deny: [\"iam:GetOpenIDConnectProvider\"]")));
+    check(&both, &["check"], 1, &["TRUST-SUB-03"]);
+    let garbled =
+        lab("IamRole", "arn: arn:aws:iam::111122223333:role/odd\ntrustPolicy: \"{not json\"");
+    let garbled = world(&(annotated("odd", "odd") + &garbled));
+    check(&garbled, &["check", "--skip", "PERM-01"], 3, &[]);
+    check(&garbled, &["explain", "sa/shop/odd"], 3, &["it is no JSON"]);
+    let unread = world(&lab("Caller", "denyKube: [\"list:pods\"]"));
+    check(&unread, &["check"], 3, &["list pods", "!list pods"]);
+    check(&unread, &["explain", "pod/shop/other"], 3, &["!kube/pods"]);
+    // Two clusters are not judged across.
+    let published = BASE.replace(
+        "kind: EksCluster\n",
+        "kind: EksCluster\npublishedIssuer: https://oidc.eks.ap-northeast-2.amazonaws.com/id/OTHER\n",
+    );
+    let elsewhere = world("");
+    std::fs::write(&elsewhere.path, published).unwrap();
+    check(&elsewhere, &["check"], 3, &["TOOL-CTX-01"]);
+    check(&elsewhere, &["info"], 0, &["TOOL-CTX-01"]);
+}
+
+#[test]
+fn without_a_cluster_everything_says_so() {
+    let bare = |args: &[&str], status, words: &[&str]| {
+        let mut command = idscope(args);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        expect(&command.output().unwrap(), args, status, words);
+    };
+    let none = ["--kubeconfig", "/nonexistent/kubeconfig"];
+    let with = |more: &[&'static str]| [more, &none].concat();
+    bare(
+        &with(&["check"]),
+        3,
+        &["!`/nonexistent/kubeconfig` does not exist", "no AWS credentials"],
+    );
+    bare(&with(&["check", "--allow-unknown"]), 0, &[]);
+    bare(&with(&["check", "--fail-on", "never"]), 0, &[]);
+    bare(&with(&["explain", "sa/shop/web"]), 3, &["!kube/serviceaccounts@shop"]);
+    bare(&with(&["explain", E05]), 3, &["E05", "possible  TRUST-SUB-01"]);
+    bare(&["check", "--kubeconfig", "Cargo.toml"], 3, &["!`Cargo.toml`: it is no kubeconfig"]);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kubeconfig");
+    let context = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {token: t}}]\n";
+    for (cluster, more, words) in [
+        ("server: \"http://127.0.0.1:1\"", None, "!reach `http://127.0.0.1:1`"),
+        ("server: \"not a url\"", None, "!its `server` is no URL"),
+        (
+            "{server: \"https://127.0.0.1:1\", certificate-authority-data: \"%%\"}",
+            None,
+            "!its `certificate-authority-data` is not base64",
+        ),
+        ("server: \"http://127.0.0.1:1\"", Some("nope"), "!find context `nope`"),
+    ] {
+        std::fs::write(
+            &file,
+            format!("{context}clusters:\n- name: a\n  cluster:\n    {cluster}\n"),
+        )
+        .unwrap();
+        let path = file.display().to_string();
+        let mut args = vec!["check", "--kubeconfig", &path, "--request-timeout", "2s"];
+        args.extend(more.iter().flat_map(|it| ["--context", *it]));
+        bare(&args, 3, &[words]);
+    }
+}
+
+#[test]
+fn what_never_answers_is_waited_for_as_long_as_one_request_may_take() {
+    // A refused cluster keeps nobody waiting: the default of 30 s would end this test.
+    let refused = world(&lab("Caller", "deny: [\"eks:DescribeCluster\"]"));
+    let out = check(&refused, &["check", "-o", "json"], 3, &[]);
+    let sources = json(&out)["sources"].as_array().unwrap().clone();
+    let of = |name: &str| sources.iter().find(|it| it["name"] == *name).unwrap().clone();
+    assert_eq!(of("kube/apiserver")["state"], "live");
+    assert_eq!(of("eks/cluster")["missingPermission"], "eks:DescribeCluster");
+
+    // What a list would have told is asked for by name when the list never comes.
+    let hangs = world(&lab("Fault", "api: iam:ListRoles\nanswer: hang"));
+    let out = check(&hangs, &["check", "-o", "json", "--request-timeout", "1s"], 0, &[]);
+    let report = json(&out);
+    for it in report["identities"].as_array().unwrap() {
+        assert!(it["verdict"] == "allow" || it["verdict"] == "none", "{it}");
+    }
+    let sources = report["sources"].as_array().unwrap();
+    let roles = sources.iter().find(|it| it["name"] == "iam/roles@111122223333").unwrap();
+    assert_eq!(roles["state"], "failed", "{roles}");
+}
+
+#[test]
+fn explain_finds_targets_in_every_form() {
+    let world = world(&broken());
+    for form in [
+        "sa/shop/web",
+        "serviceaccount/web",
+        "deploy/web",
+        "deployment.apps/web",
+        "deployments.v1.apps/web",
+        "replicaset.apps/web-7d9f5c6b8",
+        "pod/shop/web-7d9f5c6b8-aaaaa",
+        "pod/web-7d9f5c6b8-aaaaa",
+        "web",
+        "association/shop/pi",
+        "pi-1",
+    ] {
+        check(&world, &["explain", form], 0, &["allow, healthy"]);
+    }
+    for form in ["role/app", "role/arn:aws:iam::111122223333:role/app", "node/node-1", "cluster"] {
+        check(&world, &["explain", form], 0, &[]);
+    }
+    let provider = format!("oidc/arn:aws:iam::111122223333:oidc-provider/{ISSUER}");
+    check(&world, &["explain", &provider], 0, &["client ids", "sts.amazonaws.com"]);
+    check(&world, &["explain", "sa/broken"], 1, &["deny E05", "TRUST-SUB-03"]);
+    let several = ["!sa/default/default", "!sa/kube-system/default", "!sa/shop/default"];
+    check(&world, &["explain", "default"], 2, &several);
+    check(&world, &["explain", "default", "-n", "shop"], 0, &["sa/shop/default"]);
+    check(&world, &["explain", "default", "-n", "shop", "-A"], 2, &several);
+    check(&world, &["explain", "sa/shop/web", "-n", "kube-system"], 0, &["allow"]);
+    for gone in ["pod/shop/web-7d9f5c6b8-zzzzz", "pod/web-7d9f5c6b8-zzzzz", "web-5b8c6d7f99-zzzzz"]
+    {
+        check(&world, &["explain", gone], 0, &["is gone", "deploy/shop/web"]);
+    }
+    for unknown in ["sa/shop/nobody", "role/nobody", "nobody", "pod/shop/web-api"] {
+        check(&world, &["explain", unknown], 2, &["!nothing here is called"]);
+    }
+    check(&world, &["explain", "configmap/x"], 2, &["!is no target"]);
+    check(&world, &["explain", "deployments.example.com/web"], 2, &["!is no target"]);
+    check(&world, &["check", "-n", "nowhere"], 0, &["!there is no namespace `nowhere`"]);
+    check(&world, &["check", "-n", "a/b"], 2, &["!no name of a namespace"]);
+}
+
+#[test]
+fn namespaces_narrow_the_report() {
+    let world = world(&broken());
+    check(&world, &["check", "-n", "kube-system"], 0, &["0 blocker"]);
+    let out = check(&world, &["check", "-n", "shop", "-o", "json"], 1, &[]);
+    let report = json(&out);
+    for it in report["identities"].as_array().unwrap() {
+        assert_eq!(it["namespace"], "shop");
+    }
+    let codes: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["SEC-TRUST-09", "TRUST-SUB-03"]);
+    let out = check(&world, &["check", "-n", "default", "-o", "json"], 0, &[]);
+    assert_eq!(json(&out)["findings"], serde_json::json!([]));
+}
+
+/// The keys of an object, sorted.
+fn keys(value: &Value) -> Vec<String> {
+    let keys: BTreeSet<String> = value.as_object().unwrap().keys().cloned().collect();
+    keys.into_iter().collect()
+}
+
+#[test]
+fn every_key_of_the_report_is_always_there() {
+    let world = world(&broken());
+    let report = json(&run(&world, &["check", "-o", "json"]));
+    let check = |value: &Value, wanted: &str| {
+        let mut wanted: Vec<&str> = wanted.split_whitespace().collect();
+        wanted.sort_unstable();
+        let all = keys(value);
+        for it in wanted {
+            assert!(all.iter().any(|key| key == it), "no `{it}` in {value}");
+        }
+    };
+    check(
+        &report,
+        "schema generatedAt cluster sources identities containers roles findings summary caller toolVersion accountsRead",
+    );
+    check(&report["cluster"], "context name arn account region issuer kubernetesVersion");
+    for it in report["sources"].as_array().unwrap() {
+        check(it, "name state observedAt count detail missingPermission");
+    }
+    for it in report["identities"].as_array().unwrap() {
+        check(
+            it,
+            "namespace serviceAccount exists mechanism roleArn targetRoleArn associationId verdict errorSignature \
+             because health pods findings",
+        );
+        check(&it["pods"], "total injected stale nodeRole static");
+    }
+    for it in report["containers"].as_array().unwrap() {
+        check(it, "namespace pod container declared effective actual reach roleArn");
+    }
+    for it in report["roles"].as_array().unwrap() {
+        check(it, "arn knowledge usedBy couldBeUsedBy openTo trusts complete lastUsed");
+        for it in it["trusts"].as_array().unwrap() {
+            check(it, "statement effect principalType principal scope pattern verdict");
+        }
+    }
+    for it in report["findings"].as_array().unwrap() {
+        check(
+            it,
+            "code name severity confidence subject message errorSignature evidence affects fixes reference",
+        );
+        check(&it["subject"], "kind namespace name arn container workloadKind");
+        check(&it["affects"], "pods workloads");
+        for it in it["fixes"].as_array().unwrap() {
+            check(it, "id title applicability restartNeeded commands");
+        }
+    }
+    check(
+        &report["summary"],
+        "identities healthy blocker wrongId degraded security hygiene unknown",
+    );
+}
+
+/// Without what tells the time or the port.
+fn timeless(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(map) => {
+            map.retain(|key, _| {
+                !matches!(key.as_str(), "generatedAt" | "observedAt" | "readAt" | "created")
+            });
+            for (_, it) in map.iter_mut() {
+                *it = timeless(it.take());
+            }
+        }
+        Value::Array(items) => {
+            for it in items {
+                *it = timeless(it.take());
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    value
+}
+
+#[test]
+fn two_runs_are_equal_but_for_times() {
+    let world = world(&broken());
+    for args in [
+        &["check", "-o", "json"][..],
+        &["explain", "sa/broken", "-o", "json"],
+        &["explain", "role/broken", "-o", "json"],
+        &["explain", E05, "-o", "json"],
+    ] {
+        let once = timeless(json(&run(&world, args))).to_string();
+        let twice = timeless(json(&run(&world, args))).to_string();
+        assert_eq!(once, twice, "{args:?}");
+    }
+    let report = json(&run(&world, &["check", "-o", "json"]));
+    let sorted = |list: &str, keys: &[&str]| {
+        let all: Vec<Vec<String>> = report[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| {
+                keys.iter()
+                    .map(|key| it.pointer(key).unwrap().as_str().unwrap_or_default().to_owned())
+                    .collect()
+            })
+            .collect();
+        assert!(all.is_sorted(), "{list}: {all:?}");
+    };
+    sorted("identities", &["/namespace", "/serviceAccount"]);
+    sorted("containers", &["/namespace", "/pod"]);
+    sorted("findings", &["/subject/namespace", "/subject/name", "/code"]);
+    sorted("roles", &["/arn"]);
+    sorted("sources", &["/name"]);
+}
+
+#[test]
+fn nothing_from_the_cluster_steers_the_terminal() {
+    let evil = r"\e[2J\e]0;title\a\u009b31m\u202eabc\n\tmore\u200b";
+    let more = format!(
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: evil, namespace: shop, annotations: \
+         {{eks.amazonaws.com/role-arn: \"arn:aws:iam::111122223333:role/x{evil}\"}}}}\n---\napiVersion: v1\nkind: \
+         Pod\nmetadata: {{name: evil-1, namespace: shop}}\nspec: {{serviceAccountName: evil, containers: [{{name: \
+         \"c{evil}\", image: app, env: [{{name: AWS_ROLE_ARN, value: \"{evil}\"}}]}}]}}\n---\napiVersion: v1\nkind: \
+         Pod\nmetadata: {{name: \"имя-{evil}\", namespace: shop}}\nspec: {{serviceAccountName: web, containers: \
+         [{{name: a, image: app}}]}}\n{}",
+        lab(
+            "IamRole",
+            &format!("arn: arn:aws:iam::111122223333:role/odd\ntrustPolicy: \"no json {evil}\"")
+        ),
+    );
+    let world = world(&(more + &annotated("odd", "odd")));
+    let wild = "\u{1b}[2J\u{9b}1m";
+    let pasted = format!("{wild}{E05}{wild}");
+    for args in [
+        &["check"][..],
+        &["check", "-o", "wide"],
+        &["check", "-o", "json"],
+        &["check", "--only", wild],
+        &["explain", "sa/shop/evil"],
+        &["explain", "sa/shop/evil", "-o", "json"],
+        &["explain", "sa/shop/evil", "-o", "markdown"],
+        &["explain", "role/odd"],
+        &["explain", "role/odd", "-o", "markdown"],
+        &["explain", "sa/shop/odd"],
+        &["explain", &pasted],
+        &["explain", &pasted, "-o", "json"],
+        &["explain", wild],
+        &["explain", "node/node-1"],
+        &["info"],
+    ] {
+        let out = run(&world, args);
+        let odd = |it: char| it != '\n' && idscope::ident::is_deceptive(it);
+        let found = said(&out).chars().find(|it| odd(*it));
+        assert_eq!(found, None, "{args:?}: {}", said(&out).escape_debug());
+        assert!(!said(&out).contains("panicked"), "{args:?}: {}", said(&out));
+    }
+    // The names are there, as somebody could type them.
+    let out = check(&world, &["check", "-o", "json"], 1, &["имя-"]);
+    let report = json(&out);
+    let pods = report["containers"].as_array().unwrap();
+    assert!(pods.iter().any(|it| it["pod"].as_str().unwrap().contains("\u{1b}[2J")));
+}
+
+#[test]
+fn a_role_is_evidence_to_keep() {
+    let statement = |sub: &str| {
+        format!(
+            r#"{{"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringLike":{{"{ISSUER}:sub":"{sub}"}}}}}}"#
+        )
+    };
+    let other = ISSUER.replace("C891", "0000");
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{},{},{},{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::444455556666:root"}},"Action":"sts:AssumeRole"}}]}}"#,
+        statement("system:serviceaccount:shop:*"),
+        statement("system:serviceaccount:future:api"),
+        statement("system:serviceaccount:x:y").replace(ISSUER, &other),
+    );
+    let role = lab(
+        "IamRole",
+        &format!("arn: arn:aws:iam::111122223333:role/shared\ntrustPolicy: {policy:?}"),
+    );
+    let world = world(&(role + &annotated("user", "shared")));
+    let out = check(&world, &["explain", "role/shared", "-o", "json"], 0, &[]);
+    let answer = json(&out);
+    let role = &answer["role"];
+    assert_eq!(role["usedBy"], serde_json::json!(["shop/user"]));
+    assert_eq!(
+        role["couldBeUsedBy"],
+        serde_json::json!(["future/api", "shop/default", "shop/pi", "shop/user", "shop/web"])
+    );
+    assert_eq!(role["openTo"], "wildcard");
+    assert_eq!(role["complete"], true);
+    let scopes: Vec<&str> =
+        role["trusts"].as_array().unwrap().iter().map(|it| it["scope"].as_str().unwrap()).collect();
+    assert_eq!(scopes, ["this-cluster", "this-cluster", "other-cluster", "outside"]);
+    let evidence = &answer["evidence"];
+    assert_eq!(evidence["trustPolicy"]["document"], policy);
+    let digest: String =
+        Sha256::digest(policy.as_bytes()).iter().map(|it| format!("{it:02x}")).collect();
+    assert_eq!(evidence["trustPolicy"]["sha256"], digest);
+    assert_eq!(evidence["notRead"], serde_json::json!([]));
+    let could = evidence["could"].as_array().unwrap();
+    let future = could.iter().find(|it| it["serviceAccount"] == "future/api").unwrap();
+    assert_eq!(
+        (&future["exists"], &future["configured"]),
+        (&Value::Bool(false), &Value::Bool(false))
+    );
+    assert_eq!(evidence["configured"][0]["verdict"], "allow");
+    assert_eq!(answer["caller"]["arn"], "arn:aws:iam::111122223333:user/lab");
+    assert_eq!(answer["accountsRead"], serde_json::json!(["111122223333"]));
+    for output in ["text", "markdown"] {
+        let out = run(&world, &["explain", "role/shared", "-o", output]);
+        for word in
+            [&*digest, &policy, "user/lab", "future/api", "does not exist yet", "444455556666"]
+        {
+            assert!(text(&out.stdout).contains(word), "{output}: no `{word}` in {}", said(&out));
+        }
+    }
+    let denied = self::world(&(annotated("user", "shared") + &lab("Caller", "deny: [\"iam:*\"]")));
+    let answer = json(&check(&denied, &["explain", "role/shared", "-o", "json"], 0, &[]));
+    assert_eq!(answer["role"]["complete"], false);
+    assert_eq!(answer["role"]["openTo"], "unknown");
+    assert_eq!(answer["evidence"]["trustPolicy"], Value::Null);
+    let unread = answer["evidence"]["notRead"].to_string();
+    assert!(unread.contains("iam:ListRoles"), "{unread}");
+}
+
+/// What the answer says of a code, with the reason.
+fn cause(answer: &Value, code: &str) -> (String, String) {
+    let errors = answer["errors"].as_array().unwrap();
+    let causes = errors.iter().flat_map(|it| it["causes"].as_array().unwrap());
+    let it = causes.clone().find(|it| it["code"] == *code);
+    let it = it.unwrap_or_else(|| panic!("no {code} in {answer}"));
+    (it["state"].as_str().unwrap().to_owned(), it["because"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_error_is_traced_to_what_the_data_proves() {
+    let gone = annotated("gone", "gone");
+    let world = world(&(broken() + &gone));
+    let ask = |target: &str, error: &str, status| {
+        json(&check(&world, &["explain", target, "--error", error, "-o", "json"], status, &[]))
+    };
+    // The same text for a role that is gone and for one that refuses: the data tells them apart.
+    let answer = ask("sa/shop/broken", E05, 1);
+    assert_eq!(cause(&answer, "TRUST-SUB-03").0, "confirmed");
+    let (state, why) = cause(&answer, "ANN-06");
+    assert_eq!(state, "excluded");
+    assert!(why.contains("exists"), "{why}");
+    let (state, why) = cause(&answer, "TRUST-SUB-01");
+    assert!(state == "excluded" && why.contains("TRUST-SUB-03"), "{state} {why}");
+    let answer = ask("sa/shop/gone", E05, 1);
+    assert_eq!(cause(&answer, "ANN-06").0, "confirmed");
+    let (state, why) = cause(&answer, "TRUST-SUB-03");
+    assert!(state == "excluded" && why.contains("role/gone"), "{state} {why}");
+    // Nothing of this is so for a healthy one; what no API shows stays possible.
+    let answer = ask("sa/shop/web", E05, 3);
+    assert_eq!(cause(&answer, "TRUST-SUB-03").0, "excluded");
+    assert_eq!(cause(&answer, "TRUST-ORG-01").0, "possible");
+    assert_eq!(cause(&answer, "TRUST-KEY-09").0, "excluded");
+
+    let explained = check(&world, &["explain", "sa/shop/broken"], 1, &["Other explanations"]);
+    assert!(text(&explained.stdout).contains("excluded  ANN-06"), "{}", said(&explained));
+
+    let prefixed = format!("[pod/broken-1/app] 2026-01-01T00:00:00Z {E05}\n");
+    let mut child = idscope(&["explain", "-", "-o", "json"])
+        .arg(format!("--demo={}", world.path.display()))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(prefixed.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(json(&out)["errors"][0]["subjects"], serde_json::json!(["shop/broken"]));
+    assert_eq!(out.status.code(), Some(1));
+}
+
+#[test]
+fn what_is_no_known_error_is_said_to_be_none() {
+    let world = world("");
+    check(&world, &["explain", "all is well today"], 3, &["none of the 36 known"]);
+    check(&world, &["explain", "NoCredentialProviders"], 3, &["E12"]);
+    check(&world, &["explain", "sa/shop/web", "--error", "all is well"], 3, &["none of the 36"]);
+    check(&world, &["explain", "all is well", "--error", E05], 2, &["!--error needs a target"]);
+    check(&world, &["explain", "-", "--error", E05], 2, &["!--error needs a target"]);
+    for (text, code) in [
+        (
+            "RequestError: send request failed caused by: Post \"https://sts.eu-west-1.amazonaws.com/\": dial tcp 10.0.0.1:443: i/o timeout",
+            "NET-STS-01",
+        ),
+        (
+            "Post \"https://sts.amazonaws.com/\": x509: certificate signed by unknown authority",
+            "NET-STS-06",
+        ),
+        ("AssumeRoleWithWebIdentity: Throttling: Rate exceeded", "NET-STS-07"),
+        (
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+            "CHAIN-04",
+        ),
+    ] {
+        check(&world, &["explain", text], 3, &["none of the 36", code]);
+    }
+    let refusal = "User: arn:aws:iam::111122223333:user/ci is not authorized to perform: s3:GetObject on resource: r with an explicit deny in a service control policy";
+    let out = check(&world, &["explain", refusal, "-o", "json"], 3, &[]);
+    assert_eq!(cause(&json(&out), "PERM-08").0, "possible");
+    assert_eq!(cause(&json(&out), "PERM-12").0, "excluded");
+}
+
+#[test]
+fn the_lab_runs_a_command_and_cleans_up() {
+    let world = world("");
+    let script = "echo $KUBECONFIG; test -z \"$AWS_PROFILE$HTTPS_PROXY\" && test -f \"$AWS_CONFIG_FILE\" && exit 7";
+    let out = idscope(&["lab"])
+        .arg(format!("--demo={}", world.path.display()))
+        .args(["--", "sh", "-c", script])
+        .env("AWS_PROFILE", "real")
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(7), "{}", said(&out));
+    let kubeconfig = text(&out.stdout);
+    assert!(!std::path::Path::new(kubeconfig.trim()).exists(), "{kubeconfig}");
+    check(&world, &["lab", "--", "/nonexistent/program"], 2, &["!failed to run"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_is_130() {
+    use std::io::{BufRead, BufReader};
+    let kill = |signal: &str, id: u32| {
+        assert!(Command::new("kill").args([signal, &id.to_string()]).status().unwrap().success());
+    };
+    // Prints its exports and stays.
+    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+        let mut child = idscope(&["lab", "--demo"]).env("AWS_STRANGE", "1").spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let file = first.strip_prefix("export KUBECONFIG=").unwrap().to_owned();
+        assert!(std::path::Path::new(&file).exists(), "{first}");
+        let last = lines.map(Result::unwrap).find(|it| it.starts_with("unset ")).unwrap();
+        assert!(last.split(' ').any(|it| it == "AWS_STRANGE"), "{last}");
+        kill(signal, child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(status));
+        assert!(!std::path::Path::new(&file).exists(), "{file} is left behind");
+    }
+    // Waits for what never answers; the fault's own log line says that the request is on its way.
+    let hangs = world(&lab("Fault", "api: sts:GetCallerIdentity\nanswer: hang"));
+    let log = hangs.path.with_extension("log");
+    let child = idscope(&["check", "--log-file"])
+        .arg(&log)
+        .arg(format!("--demo={}", hangs.path.display()))
+        .spawn()
+        .unwrap();
+    while !std::fs::read_to_string(&log).unwrap_or_default().contains("kube/pods") {
+        std::thread::yield_now();
+    }
+    kill("-INT", child.id());
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(130), "{}", said(&out));
+    assert!(out.stdout.is_empty(), "{}", said(&out));
+}
+
+#[test]
+fn wrong_scenario_files_end_early() {
+    let world = world("");
+    for (text, wanted) in [
+        ("", "!world.yaml:1:1: expected exactly one `EksCluster`, found none"),
+        ("kind: Pod\n", "!world.yaml:1:1: expected key `apiVersion`"),
+        ("a: [\n", "!expected well-formed YAML"),
+    ] {
+        std::fs::write(&world.path, text).unwrap();
+        for command in ["check", "info", "lab"] {
+            check(&world, &[command], 2, &[wanted]);
+        }
+    }
+    check(&self::world(&lab("EksDefaults", "")), &["check"], 2, &["!at most one `EksDefaults`"]);
+    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: x}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: default}\n";
+    check(&self::world(pod), &["check"], 2, &["!expected one Pod `default/x`"]);
+    check(&world, &["check", "--demo=/nonexistent.yaml"], 2, &["!cannot be used multiple times"]);
+}
