@@ -11,7 +11,7 @@ use crate::{
         demo,
         error::UsageError,
         fix::record::{entries, given, journal, list, place},
-        headless, print, read_with,
+        headless, output, read_with,
     },
     fact::Knowledge,
     ident::{AccountId, Ref, Text, visible},
@@ -77,7 +77,7 @@ pub async fn undo(args: &Undo, global: &Global) -> Result<u8, UsageError> {
         eprintln!("idscope: warning: line {line} of the journal cannot be read");
     }
     let Some(id) = &args.id else {
-        print(&list(&entries, args.output));
+        output::print(&list(&entries, args.output), global.ascii);
         return Ok(0);
     };
     let entry = entries.iter().find(|it| *it.id == **id);
@@ -137,6 +137,10 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    fn print(&self, text: &str) {
+        output::print(text, self.global.ascii);
+    }
+
     fn targets(&self, texts: &[String]) -> Result<Vec<Ref>, UsageError> {
         let namespaces: Vec<Text> =
             self.global.namespace.iter().map(|it| it.as_str().into()).collect();
@@ -158,6 +162,13 @@ impl Session<'_> {
                         error = error.hint(format!("did you mean {it}?"));
                     }
                     return Err(error);
+                }
+                Resolved::Unread(sources) => {
+                    return Err(UsageError::unread(format!(
+                        "`{}` is nothing that could be read, and not everything could: {}",
+                        visible(text),
+                        sources.join(", ")
+                    )));
                 }
                 Resolved::NotATarget => {
                     return Err(UsageError::new(format!("`{}` is no target", visible(text)))
@@ -194,12 +205,10 @@ impl Session<'_> {
         };
         let shown =
             page::Page { plan, blast: &blast, names: &names, may: &may, left: &proposal.left };
-        print(&match how.output {
+        self.print(&match how.output {
             FixOutput::Text => page::text(&shown, false),
             FixOutput::Markdown => page::text(&shown, true),
-            FixOutput::Json => {
-                serde_json::to_string_pretty(&page::data(&shown)).expect("plain data") + "\n"
-            }
+            FixOutput::Json => output::json(&page::data(&shown)),
             FixOutput::Sh => page::script(&shown, &place),
             FixOutput::Tf => page::terraform(&shown),
         });
@@ -305,9 +314,9 @@ impl Session<'_> {
 
     fn by_hand(&self, proposal: &Proposal, names: &Names) {
         for (code, fix) in &proposal.left {
-            print(&format!("by hand, {code}: {}\n", visible(&fix.title)));
+            self.print(&format!("by hand, {code}: {}\n", visible(&fix.title)));
             for it in fix.commands(names).iter().flat_map(|it| it.lines()) {
-                print(&format!("   {}\n", visible(it)));
+                self.print(&format!("   {}\n", visible(it)));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     apply::Journal,
-    cli::{args::FixOutput, error::UsageError, settings},
+    cli::{args::FixOutput, error::UsageError, output, settings},
     graph::Graph,
     ident::{Text, visible},
     lab::Lab,
@@ -39,8 +39,7 @@ pub(crate) fn entries(journal: &Journal) -> Result<(Vec<Entry>, Vec<usize>), Usa
 
 pub(crate) fn list(entries: &[Entry], output: FixOutput) -> String {
     if output == FixOutput::Json {
-        let all = serde_json::to_string_pretty(entries).expect("plain data");
-        return all + "\n";
+        return output::json(&entries);
     }
     if entries.is_empty() {
         return "nothing was written yet\n".to_owned();
