@@ -34,7 +34,9 @@ fn pod(namespace: &Text, at: usize, spec: &Arc<PodSpec>) -> Pod {
         ready: true,
         deleting: false,
         waiting: None,
+        printed: None,
         mirror: false,
+        labels: Arc::from([]),
         spec: spec.clone(),
     }
 }

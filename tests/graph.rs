@@ -99,7 +99,9 @@ fn pod(name: &str, owner: Option<Owner>) -> Fact {
         ready: true,
         deleting: false,
         waiting: None,
+        printed: None,
         mirror: false,
+        labels: Arc::from([]),
         spec: spec("web"),
     })
 }
@@ -116,6 +118,7 @@ fn workload(kind: WorkloadKind, name: &str, owner: Option<Owner>) -> Fact {
         create_errors: Vec::new(),
         annotations: Vec::new(),
         labels: Vec::new(),
+        template_labels: Arc::from([]),
         template: spec("web"),
         completed: false,
     })

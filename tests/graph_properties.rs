@@ -15,7 +15,7 @@ use std::{
 
 const NAMESPACES: &[&str] = &["kube-system", "shop"];
 const ACCOUNTS: &[&str] = &["111122223333", "444455556666"];
-const NAMES: &[&str] = &["api", "web"];
+const NAMES: &[&str] = &["api", "default", "web"];
 const ISSUERS: &[&str] =
     &["oidc.eks.eu-west-1.amazonaws.com/id/A", "oidc.eks.eu-west-1.amazonaws.com/id/B"];
 const AGENT: &str = "eks-pod-identity-agent";
@@ -88,6 +88,10 @@ fn spec(dice: &mut Dice) -> Arc<PodSpec> {
     })
 }
 
+fn labels(dice: &mut Dice) -> Labels {
+    dice.maybe(("team".into(), "a".into())).into_iter().collect()
+}
+
 fn kind(dice: &mut Dice) -> WorkloadKind {
     WorkloadKind::ALL[dice.roll(WorkloadKind::ALL.len())]
 }
@@ -116,6 +120,7 @@ fn fact(seed: u64) -> Fact {
             name: dice.of(NAMESPACES).into(),
             created: None,
             deleting: dice.roll(2) == 1,
+            labels: labels(dice),
             annotations: Vec::new(),
         }),
         1 | 2 => {
@@ -145,7 +150,9 @@ fn fact(seed: u64) -> Fact {
             ready: dice.roll(2) == 1,
             deleting: dice.roll(2) == 1,
             waiting: None,
+            printed: None,
             mirror: false,
+            labels: labels(dice),
             spec: spec(dice),
         }),
         5 | 6 => Fact::Workload(Workload {
@@ -159,6 +166,7 @@ fn fact(seed: u64) -> Fact {
             create_errors: Vec::new(),
             annotations: Vec::new(),
             labels: Vec::new(),
+            template_labels: labels(dice),
             template: spec(dice),
             completed: false,
         }),
@@ -172,6 +180,7 @@ fn fact(seed: u64) -> Fact {
         8 => Fact::Webhook(Webhook {
             name: Webhook::POD_IDENTITY.into(),
             created: None,
+            changed: None,
             hooks: Vec::new(),
         }),
         9 => Fact::KeyNames(KeyNames {
@@ -610,13 +619,20 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             let workloads: Vec<_> = graph.workloads_of(key).collect();
             let pods: Vec<_> = graph.pods_of(key).map(apart_from_health).collect();
             let _ = write!(acc, "{roles:?} {workloads:?} {pods:?}");
-            let scope = Scope::Pods { namespace: Some(key.namespace.clone()) };
-            let _ = write!(acc, "{:?}", graph.listed(&scope));
+            let namespace = Some(key.namespace.clone());
+            let workloads = WorkloadKind::ALL
+                .map(|kind| Scope::Workloads { kind, namespace: namespace.clone() });
+            for scope in [Scope::Pods { namespace }].iter().chain(&workloads) {
+                let _ = write!(acc, "{:?}", graph.listed(scope));
+            }
+            neighbours_view(graph, key, acc);
         }
         Ref::Pod { namespace, name } => {
             let Some(pod) = graph.pod(namespace, name) else { return res };
             let _ = write!(acc, "{pod:?} {:?}", graph.root_owner(pod));
             identity_view(graph, &pod.service_account(), acc);
+            let templates = graph.templates_of(&pod.service_account()).map(|it| &it.template);
+            let _ = write!(acc, "{:?}", templates.collect::<Vec<_>>());
             env_view(graph, namespace, &pod.spec, acc);
             if let Some(node) = &pod.node {
                 let agents = graph.pods_on(node).filter(|it| is_agent(it));
@@ -698,6 +714,27 @@ fn view(graph: &Graph, unit: &Ref) -> String {
         | Ref::Nodegroup(_) => unreachable!("not a unit"),
     }
     res
+}
+
+/// What the ServiceAccount `default` reads of those beside it, and they of it.
+fn neighbours_view(graph: &Graph, key: &SaKey, acc: &mut String) {
+    let used = |key: &SaKey| {
+        graph.pods_of(key).next().is_some() || graph.templates_of(key).next().is_some()
+    };
+    if &*key.name != "default" {
+        if graph.service_account(key).known().is_some_and(|it| it.role_arn().is_some()) {
+            let default = SaKey::new(key.namespace.clone(), "default");
+            let _ = write!(acc, "{}", used(&default));
+        }
+        return;
+    }
+    for it in graph.identities_in(&key.namespace) {
+        let role = graph.service_account(it).known().and_then(|it| it.role_arn().cloned());
+        let association = graph.association_of(it).is_known();
+        if role.is_some() || association {
+            let _ = write!(acc, "{it} {role:?} {association} {}", used(it));
+        }
+    }
 }
 
 fn identity_view(graph: &Graph, key: &SaKey, acc: &mut String) {

@@ -78,7 +78,9 @@ impl Fleet {
             ready: true,
             deleting: false,
             waiting: None,
+            printed: None,
             mirror: false,
+            labels: labels(owner),
             spec: spec(owner, true),
         }
     }
@@ -129,10 +131,24 @@ impl Fleet {
             create_errors: Vec::new(),
             annotations: Vec::new(),
             labels: Vec::new(),
+            template_labels: labels(owner),
             template: spec(owner, false),
             completed: false,
         }
     }
+}
+
+/// As Helm writes them, with the hash that a Deployment adds.
+fn labels(owner: usize) -> Labels {
+    let name: Text = account(owner).into();
+    Arc::from([
+        ("app.kubernetes.io/instance".into(), name.clone()),
+        ("app.kubernetes.io/managed-by".into(), "Helm".into()),
+        ("app.kubernetes.io/name".into(), name),
+        ("helm.sh/chart".into(), "service-1.2.3".into()),
+        ("pod-template-hash".into(), "7d9f5c8b6".into()),
+        ("team".into(), namespace(owner)),
+    ])
 }
 
 fn namespace(owner: usize) -> Text {

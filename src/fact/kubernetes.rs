@@ -6,11 +6,15 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// All labels of an object, sorted by key: what label selectors are asked of. Objects of one template share one copy.
+pub type Labels = Arc<[(Text, Text)]>;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Namespace {
     pub name: Text,
     pub created: Option<Timestamp>,
     pub deleting: bool,
+    pub labels: Labels,
     /// `eks.amazonaws.com/*` and other identity annotations found here by mistake (ANN-12).
     pub annotations: Vec<(Text, Text)>,
 }
@@ -66,8 +70,13 @@ pub struct Pod {
     pub deleting: bool,
     /// The reason of the container that waits, e.g. `CrashLoopBackOff`; the first one found.
     pub waiting: Option<Text>,
+    /// The number of the error text (1 for E01) in the last words of a container that does not run now; the first one
+    /// found. Only few containers leave any.
+    pub printed: Option<u8>,
     /// `kubernetes.io/config.mirror`: a static pod's mirror.
     pub mirror: bool,
+    /// Beside `spec`, which some pods of one template share although their labels tell them apart.
+    pub labels: Labels,
     /// What pods of one template share; the graph keeps one copy of equal ones.
     pub spec: Arc<PodSpec>,
 }
@@ -114,7 +123,8 @@ pub struct PodSpec {
     pub scheduler: Option<Text>,
     pub fs_group: Option<i64>,
     /// Labels and annotations that the webhook or a rule reads: any `eks.amazonaws.com/*` key, any key that contains
-    /// `role`, and the well-known `app.kubernetes.io/*`, `helm.sh/chart`, `k8s-app`, `app` labels. Sorted by key.
+    /// `role`, and the well-known `app.kubernetes.io/*`, `helm.sh/chart`, `k8s-app`, `app` labels. Sorted by key. All
+    /// labels are beside the spec, in `Pod` and `Workload`.
     pub labels: Vec<(Text, Text)>,
     pub annotations: Vec<(Text, Text)>,
     /// Init containers first, in order; ephemeral ones last.
@@ -189,10 +199,11 @@ impl EnvValue {
         }
     }
 
-    /// The value where it is known; `None` for what was dropped or comes from elsewhere.
+    /// The value where it is known; `None` for what was dropped, comes from elsewhere, or is put together by the kubelet
+    /// (`$(OTHER)`).
     pub fn literal(&self) -> Option<&Text> {
         match self {
-            EnvValue::Literal(it) => Some(it),
+            EnvValue::Literal(it) => (!it.contains("$(")).then_some(it),
             EnvValue::Redacted | EnvValue::From(_) => None,
         }
     }
@@ -275,6 +286,8 @@ pub struct Workload {
     /// Annotations of the workload itself that name a role by mistake (ANN-12), and Helm/Argo marks. Sorted.
     pub annotations: Vec<(Text, Text)>,
     pub labels: Vec<(Text, Text)>,
+    /// The labels that its pods are born with, but for those that its controller adds.
+    pub template_labels: Labels,
     pub template: Arc<PodSpec>,
     /// A finished Job.
     pub completed: bool,
@@ -315,6 +328,8 @@ impl Node {
 pub struct Webhook {
     pub name: Text,
     pub created: Option<Timestamp>,
+    /// When managedFields last touched anything of it; `None` when not recorded.
+    pub changed: Option<Timestamp>,
     pub hooks: Vec<WebhookRule>,
 }
 
@@ -336,6 +351,8 @@ pub struct WebhookRule {
     pub covers_pod_create: bool,
     pub object_selector: Selector,
     pub namespace_selector: Selector,
+    /// `matchConditions`: expressions that only the API server can evaluate.
+    pub has_match_conditions: bool,
     pub has_ca_bundle: bool,
 }
 

@@ -23,8 +23,10 @@ impl Graph {
     ///
     /// A unit is returned when something changed that it leads to by name: its own fact and what is known of it; the
     /// owners of a pod; the ServiceAccount with its namespace, annotation, association, their roles and those roles'
-    /// providers; the pods and workloads of a ServiceAccount for the ServiceAccount itself; ServiceAccounts of the same
-    /// name elsewhere when what they declare changes; roles that it names or whose name it could have been mistaken
+    /// providers; the pods and workloads of a ServiceAccount for the ServiceAccount itself, and the templates for its pods;
+    /// ServiceAccounts of the same name elsewhere when what they declare changes; what the ServiceAccounts of a namespace
+    /// declare and whether anybody uses them for the one called `default`, and whether anybody uses that one for those
+    /// that are annotated; roles that it names or whose name it could have been mistaken
     /// for; the trust of roles that only name it; its node; the objects of its `envFrom`; whatever exists once in the
     /// cluster.
     /// Whether a pod is ready and what it waits for concerns only itself, its owners and its node, and if it is an agent

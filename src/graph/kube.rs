@@ -176,16 +176,22 @@ impl Graph {
     /// Those whose template names the ServiceAccount. A ReplicaSet with a known Deployment is left out, and so is
     /// whatever else has a known owner.
     pub fn workloads_of<'a>(&'a self, key: &SaKey) -> impl Iterator<Item = &'a Workload> + use<'a> {
+        self.templates_of(key).filter(|it| self.parent(it).is_none())
+    }
+
+    /// Every workload whose template names the ServiceAccount, those that another one made included.
+    pub fn templates_of<'a>(&'a self, key: &SaKey) -> impl Iterator<Item = &'a Workload> + use<'a> {
         let seat = self.seats.get(&key.namespace, &key.name);
-        let named = seat.into_iter().flat_map(|seat| {
+        seat.into_iter().flat_map(|seat| {
             let namespace = &seat.key.namespace;
             seat.workloads.iter().filter_map(|(kind, name)| self.workload(*kind, namespace, name))
-        });
-        named.filter(|it| {
-            parent_of(it)
-                .and_then(|(kind, name)| self.workload(kind, &it.namespace, name))
-                .is_none()
         })
+    }
+
+    /// The workload that made this one, where it is known.
+    pub fn parent(&self, workload: &Workload) -> Option<&Workload> {
+        let (kind, name) = parent_of(workload)?;
+        self.workload(kind, &workload.namespace, name)
     }
 
     /// The outermost known owner: the Deployment of a pod's ReplicaSet, the CronJob of its Job.
@@ -225,6 +231,11 @@ impl Graph {
         let of = || Ref::Webhook(Webhook::POD_IDENTITY.into());
         let held = self.webhooks.get(Webhook::POD_IDENTITY);
         self.look(held, of, || self.missing(&Scope::Webhooks))
+    }
+
+    /// Every configuration that concerns pods. Sorted by name.
+    pub fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
+        self.webhooks.values().map(|it| &it.fact)
     }
 
     /// Key names of a ConfigMap or Secret that an `envFrom` names.

@@ -3,7 +3,7 @@
 //! Pods are the only kind that comes by the hundred thousand, so only they are kept so.
 
 use crate::{
-    fact::{Pod, PodSpec},
+    fact::{Labels, Pod, PodSpec},
     graph::table::{Held, Mark, Namespaced, Shared},
     ident::Text,
 };
@@ -19,6 +19,7 @@ pub struct Pods {
     free: Vec<PodId>,
     ids: Namespaced<PodId>,
     specs: Shared<PodSpec>,
+    labels: Shared<[(Text, Text)]>,
     names: Shared<str>,
 }
 
@@ -62,6 +63,7 @@ impl Pods {
             self.names.share(&mut owner.name);
         }
         self.specs.share(&mut pod.spec);
+        self.labels.share(&mut pod.labels);
 
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -90,6 +92,7 @@ impl Pods {
                 && old.created == new.created
                 && old.deleting == new.deleting
                 && old.mirror == new.mirror
+                && old.labels == new.labels
                 && old.completed() == new.completed()
         })
     }
@@ -108,6 +111,7 @@ impl Pods {
         if let Some(it) = &mut new.waiting {
             self.names.share(it);
         }
+        self.labels.share(&mut new.labels);
         std::mem::swap(old, new);
         held.mark = mark;
     }
@@ -126,6 +130,15 @@ impl Pods {
 
     pub fn release_spec(&mut self, spec: Arc<PodSpec>) {
         self.specs.release(spec);
+    }
+
+    /// As `share_spec`, for the labels of templates.
+    pub fn share_labels(&mut self, labels: &mut Labels) {
+        self.labels.share(labels);
+    }
+
+    pub fn release_labels(&mut self, labels: Labels) {
+        self.labels.release(labels);
     }
 
     pub fn share_name(&mut self, name: &mut Text) {

@@ -212,11 +212,13 @@ impl Graph {
             self.pod_readers.unlink(&object, &id);
         }
         self.pods.release_spec(pod.spec);
+        self.pods.release_labels(pod.labels);
     }
 
     fn insert_workload(&mut self, mut held: Held<Workload>) {
         let it = &mut held.fact;
         self.pods.share_spec(&mut it.template);
+        self.pods.share_labels(&mut it.template_labels);
         self.pods.share_name(&mut it.namespace);
         let child = (it.kind, it.name.clone());
         let key = SaKey::new(it.namespace.clone(), it.template.service_account.clone());
@@ -251,6 +253,7 @@ impl Graph {
             self.workload_readers.unlink(&object, &child);
         }
         self.pods.release_spec(it.template);
+        self.pods.release_labels(it.template_labels);
     }
 
     fn seat_mut(&mut self, key: &SaKey) -> &mut Seat {

@@ -90,8 +90,24 @@ impl Graph {
         acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
     }
 
+    /// Those that look at their neighbours: whoever runs as `default` was meant for a ServiceAccount of the namespace
+    /// that declares an identity and that nobody uses.
+    fn touch_beside(&self, key: &SaKey, acc: &mut Touched) {
+        if &*key.name != "default" {
+            let seat = self.seats.get(&key.namespace, "default");
+            acc.refs.extend(seat.map(|it| Ref::ServiceAccount(it.key.clone())));
+            return;
+        }
+        for seat in self.seats.iter_in(Some(&key.namespace)) {
+            if seat.account.as_ref().is_some_and(|it| it.fact.role_arn().is_some()) {
+                acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
+            }
+        }
+    }
+
     pub(crate) fn touch_account(&self, key: &SaKey, acc: &mut Touched) {
         self.touch_identity(key, acc);
+        self.touch_beside(key, acc);
         for arn in self.roles.naming(key) {
             self.touch_one_role(arn, acc);
         }
@@ -118,6 +134,10 @@ impl Graph {
         self.touch_pod_alone(id, acc);
         if let Some(seat) = self.seats.get(&key.namespace, &key.name) {
             acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+            // Its first pod comes, or its last one goes.
+            if seat.pods.len() <= 1 {
+                self.touch_beside(&key, acc);
+            }
         }
         acc.refs.insert(Ref::ServiceAccount(key));
         acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
@@ -146,6 +166,10 @@ impl Graph {
         if let Some(held) = self.workloads[kind as usize].get(namespace, name) {
             let template = &held.fact.template;
             let key = SaKey::new(namespace.clone(), template.service_account.clone());
+            let seat = self.seats.get(&key.namespace, &key.name);
+            if seat.is_some_and(|it| it.workloads.len() <= 1) {
+                self.touch_beside(&key, acc);
+            }
             acc.refs.insert(Ref::ServiceAccount(key));
             acc.wants.extend(env_objects(namespace, template));
         }
@@ -211,6 +235,7 @@ impl Graph {
         acc.refs.insert(Ref::Cluster);
         acc.refs.insert(Ref::Association(id.clone()));
         self.touch_identity(key, acc);
+        self.touch_beside(key, acc);
         self.touch_namesakes(&key.name, acc);
         for arn in roles_of(&held.fact) {
             self.touch_one_role(arn, acc);

@@ -191,7 +191,13 @@ impl Walk<'_> {
         let mut unread = Vec::new();
         match self.container.env(name) {
             Some(EnvValue::Literal(it)) if it.is_empty() => return (Seen::Unset, unread),
-            Some(EnvValue::Literal(it)) => return (Seen::Literal(it.clone()), unread),
+            Some(value @ EnvValue::Literal(written)) => {
+                let seen = match value.literal() {
+                    Some(it) => Seen::Literal(it.clone()),
+                    None => Seen::Hidden(format!("`{written}`").into()),
+                };
+                return (seen, unread);
+            }
             Some(EnvValue::Redacted) => return (Seen::Hidden("the manifest".into()), unread),
             Some(EnvValue::From(it)) => return (Seen::Hidden(it.clone()), unread),
             None => {}

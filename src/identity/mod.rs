@@ -12,6 +12,7 @@ pub mod near_miss;
 pub mod signature;
 mod steps;
 pub mod sts;
+pub mod webhook;
 mod words;
 
 pub use signature::Signature;
@@ -146,6 +147,15 @@ pub enum Carried {
 }
 
 impl Carried {
+    /// Whether it is known which identity it is: not so for a role that the kubelet puts together or that comes from an
+    /// object which is not read.
+    pub fn is_known(&self) -> bool {
+        match self {
+            Carried::None | Carried::PodIdentity(_) => true,
+            Carried::Irsa(it) => !it.as_str().is_empty(),
+        }
+    }
+
     /// `irsa:ARN`, `pod-identity:ARN`, `pod-identity:`, `none`.
     pub fn render(&self) -> String {
         match self {

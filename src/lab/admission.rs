@@ -4,26 +4,27 @@
 //! What the webhook adds is `identity::admission`'s; here it is written back into the manifest.
 
 use crate::{
-    fact::{Container, ContainerKind, EnvValue, Fact, PodSpec, VolumeSource},
+    fact::{Container, ContainerKind, EnvValue, Fact, Labels, PodSpec, VolumeSource, Webhook},
     ident::{SaKey, Text, Timestamp},
-    identity::admission::{Defaults, Known, admit_selected},
+    identity::{
+        admission::{Defaults, Known, admit_selected},
+        webhook::{Called, Refusal, Seen, called},
+    },
     lab::scenario::World,
     source::slim,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const WEBHOOK: &str = "pod-identity-webhook";
-
 /// Everything that decides what is added to a new pod.
 pub struct Admission {
-    /// The webhooks of the configuration; empty: nothing is injected.
-    hooks: Vec<Value>,
+    /// `None`: nothing is injected.
+    webhook: Option<Webhook>,
     associations: BTreeSet<SaKey>,
     /// Annotations of every ServiceAccount.
     annotations: BTreeMap<SaKey, Vec<(Text, Text)>>,
     /// Labels of every namespace.
-    namespaces: BTreeMap<String, Value>,
+    namespaces: BTreeMap<Text, Labels>,
     defaults: Defaults,
 }
 
@@ -31,7 +32,7 @@ impl Admission {
     /// As `world`'s associations and `objects` have it now.
     pub fn of<'a>(world: &World, objects: impl IntoIterator<Item = &'a Value>) -> Admission {
         let mut res = Admission {
-            hooks: Vec::new(),
+            webhook: None,
             associations: world
                 .associations
                 .iter()
@@ -46,8 +47,10 @@ impl Admission {
             let metadata = &object["metadata"];
             let name = metadata["name"].as_str().unwrap_or_default();
             match object["kind"].as_str() {
-                Some("MutatingWebhookConfiguration") if name == WEBHOOK => {
-                    res.hooks.extend(object["webhooks"].as_array().into_iter().flatten().cloned());
+                Some("MutatingWebhookConfiguration") if name == Webhook::POD_IDENTITY => {
+                    if let Some(Fact::Webhook(it)) = lowered(object) {
+                        res.webhook = Some(it);
+                    }
                 }
                 Some("ServiceAccount") => {
                     let namespace = metadata["namespace"].as_str().unwrap_or_default();
@@ -59,7 +62,9 @@ impl Admission {
                         .insert(SaKey::new(namespace, name), all.filter_map(text).collect());
                 }
                 Some("Namespace") => {
-                    res.namespaces.insert(name.to_owned(), metadata["labels"].clone());
+                    if let Some(Fact::Namespace(it)) = lowered(object) {
+                        res.namespaces.insert(it.name, it.labels);
+                    }
                 }
                 Some(_) | None => {}
             }
@@ -69,21 +74,17 @@ impl Admission {
 
     /// Adds to the pod what the webhook adds.
     pub fn admit(&self, pod: &mut Value) {
-        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
-        let labels = self.namespaces.get(&namespace).unwrap_or(&Value::Null);
-        let called = self.hooks.iter().any(|hook| {
-            covers_pod_create(&hook["rules"])
-                && selects(&hook["objectSelector"], &pod["metadata"]["labels"])
-                && selects(&hook["namespaceSelector"], labels)
-        });
-        if !called {
-            return;
-        }
+        let Some(webhook) = &self.webhook else { return };
         // A pod that cannot be read is refused by the API server's own decoding, not here.
-        let Ok(slim::Object { fact: Some(Fact::Pod(before)), .. }) = slim::object_from_json(pod)
-        else {
-            return;
-        };
+        let Some(Fact::Pod(before)) = lowered(pod) else { return };
+        let namespace = self.namespaces.get(&before.namespace).map(|it| &**it).unwrap_or_default();
+        match called(webhook, Seen::all(&before.labels), Seen::all(namespace)) {
+            // Expressions of matchConditions are not evaluated here and count as fulfilled.
+            Called::Yes | Called::Unknown(_) => {}
+            // A scenario need not make up a certificate.
+            Called::No(why) if why.iter().all(|it| *it == Refusal::Certificate) => {}
+            Called::No(_) => return,
+        }
         let key = before.service_account();
         let known = Known {
             association: self.associations.contains(&key),
@@ -108,41 +109,8 @@ pub fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn covers_pod_create(rules: &Value) -> bool {
-    let has = |list: &Value, words: &[&str]| {
-        list.as_array()
-            .into_iter()
-            .flatten()
-            .any(|it| it.as_str().is_some_and(|it| it == "*" || words.contains(&it)))
-    };
-    rules.as_array().into_iter().flatten().any(|rule| {
-        has(&rule["operations"], &["CREATE"])
-            && has(&rule["apiGroups"], &[""])
-            && has(&rule["apiVersions"], &["v1"])
-            && has(&rule["resources"], &["pods", "*/*", "pods/*"])
-    })
-}
-
-/// Whether a LabelSelector matches; an absent one matches everything.
-pub fn selects(selector: &Value, labels: &Value) -> bool {
-    let wanted = selector["matchLabels"].as_object();
-    let equal = wanted.into_iter().flatten().all(|(key, it)| labels.get(key) == Some(it));
-    let terms = selector["matchExpressions"].as_array();
-    equal
-        && terms.into_iter().flatten().all(|term| {
-            let value = labels.get(term["key"].as_str().unwrap_or_default());
-            let listed = || {
-                let values = term["values"].as_array();
-                value.is_some_and(|it| values.is_some_and(|all| all.contains(it)))
-            };
-            match term["operator"].as_str() {
-                Some("In") => listed(),
-                Some("NotIn") => !listed(),
-                Some("Exists") => value.is_some(),
-                Some("DoesNotExist") => value.is_none(),
-                Some(_) | None => false,
-            }
-        })
+fn lowered(object: &Value) -> Option<Fact> {
+    slim::object_from_json(object).ok()?.fact
 }
 
 fn write_back(pod: &mut Value, before: &PodSpec, after: &PodSpec) {

@@ -9,8 +9,8 @@ pub(crate) use pod::pod;
 
 use crate::{
     fact::{
-        Namespace, Node, Owner, Selector, SelectorTerm, ServiceAccount, Webhook, WebhookRule,
-        Workload, redact::looks_like_credential,
+        Labels, Namespace, Node, Owner, Selector, SelectorTerm, ServiceAccount, Webhook,
+        WebhookRule, Workload, redact::looks_like_credential,
     },
     ident::{SaKey, Text, WorkloadKind},
     source::slim::{
@@ -28,6 +28,7 @@ pub(crate) fn namespace(namespace: &slim::Namespace<'_>, pool: &mut Pool) -> Nam
         name: pool.text(meta.name()),
         created: meta.created(),
         deleting: meta.deleting() || terminating,
+        labels: labels(meta.labels.as_ref(), pool),
         annotations: keep_pairs(meta.annotations.as_ref(), names_identity, pool),
     }
 }
@@ -73,10 +74,12 @@ pub(crate) fn workload(
         matches!(text(&it.kind), "Complete" | "Failed") && text(&it.status) == "True"
     };
     let mut res = bare_workload(kind, &workload.metadata, pool);
+    let template = spec.and_then(|it| it.template.as_ref());
     // The API server writes 1 where a manifest says nothing.
     res.replicas = counted.then(|| spec.and_then(|it| it.replicas).unwrap_or(1));
     res.create_errors = create_errors;
-    res.template = pod::template(spec.and_then(|it| it.template.as_ref()), pool);
+    res.template_labels = pod::template_labels(template, pool);
+    res.template = pod::template(template, pool);
     res.completed = kind == WorkloadKind::Job && conditions.iter().any(ended);
     res
 }
@@ -84,8 +87,10 @@ pub(crate) fn workload(
 pub(crate) fn cron_job(job: &slim::CronJob<'_>, pool: &mut Pool) -> Workload {
     let job_template = job.spec.as_ref().and_then(|it| it.job_template.as_ref());
     let spec = job_template.and_then(|it| it.spec.as_ref());
+    let template = spec.and_then(|it| it.template.as_ref());
     let mut res = bare_workload(WorkloadKind::CronJob, &job.metadata, pool);
-    res.template = pod::template(spec.and_then(|it| it.template.as_ref()), pool);
+    res.template_labels = pod::template_labels(template, pool);
+    res.template = pod::template(template, pool);
     res
 }
 
@@ -103,6 +108,7 @@ fn bare_workload(kind: WorkloadKind, meta: &Meta<'_>, pool: &mut Pool) -> Worklo
         create_errors: Vec::new(),
         annotations: keep_pairs(meta.annotations.as_ref(), keep, pool),
         labels: keep_pairs(meta.labels.as_ref(), keep, pool),
+        template_labels: pool.labels(Vec::new()),
         template: pod::template(None, pool),
         completed: false,
     }
@@ -134,6 +140,7 @@ pub(crate) fn webhook(webhook: &slim::Webhook<'_>, pool: &mut Pool) -> Option<We
     concerns_pods.then(|| Webhook {
         name: pool.text(meta.name()),
         created: meta.created(),
+        changed: items(&meta.managed_fields).iter().filter_map(|it| timestamp(&it.time)).max(),
         hooks: hooks.iter().map(|it| hook(it, pool)).collect(),
     })
 }
@@ -163,6 +170,7 @@ fn hook(hook: &slim::Hook<'_>, pool: &mut Pool) -> WebhookRule {
         }),
         object_selector: selector(hook.object_selector.as_ref(), pool),
         namespace_selector: selector(hook.namespace_selector.as_ref(), pool),
+        has_match_conditions: !items(&hook.match_conditions).is_empty(),
         has_ca_bundle: client.is_some_and(|it| non_empty(&it.ca_bundle).is_some()),
     }
 }
@@ -200,6 +208,11 @@ fn owner<M>(meta: &Meta<'_, M>, pool: &mut Pool) -> Option<Owner> {
 
 fn is_true(conditions: &Option<Vec<slim::Condition<'_>>>, kind: &str) -> bool {
     items(conditions).iter().any(|it| text(&it.kind) == kind && text(&it.status) == "True")
+}
+
+fn labels<K>(pairs: Option<&Pairs<'_, K>>, pool: &mut Pool) -> Labels {
+    let labels = keep_pairs(pairs, |_| true, pool);
+    pool.labels(labels)
 }
 
 /// Kept entries, sorted by key. A value that holds a credential is replaced: it is wrong there in any case.
@@ -353,6 +366,8 @@ mod tests {
         assert!(spec.host_network && spec.windows_selector && !spec.windows_affinity);
         assert_eq!((spec.fs_group, spec.scheduler.as_deref()), (Some(65534), Some("s")));
         assert_eq!(pairs(&spec.labels), [("app", "web"), ("app.kubernetes.io/name", "web")]);
+        let all = [("app", "web"), ("app.kubernetes.io/name", "web"), ("pod-template-hash", "abc")];
+        assert_eq!(pairs(&pod.labels), all);
         assert_eq!(
             pairs(&spec.annotations),
             [("eks.amazonaws.com/skip-containers", "a, b"), ("iam.amazonaws.com/role", "r")]
@@ -439,7 +454,30 @@ mod tests {
             let Some(Fact::Pod(pod)) = object.fact else { panic!("not a pod") };
             pod
         };
-        assert!(Arc::ptr_eq(&lower("aaaaa").spec, &lower("bbbbb").spec));
+        let (a, b) = (lower("aaaaa"), lower("bbbbb"));
+        assert!(Arc::ptr_eq(&a.spec, &b.spec));
+        assert_ne!(a.labels, b.labels);
+        assert!(Arc::ptr_eq(&a.labels, &lower("aaaaa").labels));
+    }
+
+    #[test]
+    fn errors_in_last_words() {
+        let refused = "WebIdentityErr: failed to retrieve credentials\ncaused by: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity";
+        let check = |status: Value, expected: Option<u8>| {
+            let shown = status.to_string();
+            let pod = pod(
+                json!({"status": {"containerStatuses": [{"name": "a", "state": {"running": {}}}, status]}}),
+            );
+            assert_eq!(pod.printed, expected, "{shown}");
+        };
+        let ended = |message: &str| json!({"terminated": {"exitCode": 1, "message": message}});
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        check(json!({"state": ended(refused)}), Some(5));
+        check(json!({"state": waiting, "lastState": ended(refused)}), Some(5));
+        check(json!({"state": {"running": {}}, "lastState": ended(refused)}), None);
+        check(json!({"state": waiting, "lastState": ended("panic: out of cheese")}), None);
+        check(json!({"state": waiting, "lastState": {"terminated": {"exitCode": 1}}}), None);
+        check(json!({"state": waiting}), None);
     }
 
     #[test]
@@ -472,8 +510,8 @@ mod tests {
 
     #[test]
     fn workloads_and_their_templates() {
-        let template =
-            json!({"spec": {"serviceAccountName": "web", "containers": [{"name": "a"}]}});
+        let template = json!({"metadata": {"labels": {"tier": "a"}},
+            "spec": {"serviceAccountName": "web", "containers": [{"name": "a"}]}});
         let deployment = workload(json!({
             "kind": "Deployment",
             "metadata": {"name": "web", "namespace": "shop"},
@@ -484,6 +522,7 @@ mod tests {
             ]},
         }));
         assert_eq!((deployment.replicas, &*deployment.template.service_account), (Some(1), "web"));
+        assert_eq!(pairs(&deployment.template_labels), [("tier", "a")]);
         assert_eq!(deployment.create_errors, ["forbidden".into()]);
         let cron = workload(json!({
             "kind": "CronJob",
@@ -491,6 +530,7 @@ mod tests {
             "spec": {"jobTemplate": {"spec": {"template": template}}},
         }));
         assert_eq!((cron.replicas, &*cron.template.service_account), (None, "web"));
+        assert_eq!(pairs(&cron.template_labels), [("tier", "a")]);
         let check = |kind: &str, condition: &str, expected: bool| {
             let status = json!({"conditions": [{"type": condition, "status": "True"}]});
             let found =
@@ -530,8 +570,12 @@ mod tests {
 
         let found = webhook(json!({
             "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": "pod-identity-webhook"},
+            "metadata": {"name": "pod-identity-webhook", "managedFields": [
+                {"manager": "kube-apiserver", "time": "2026-01-01T00:00:00Z", "fieldsV1": {}},
+                {"manager": "kubectl-edit", "time": "2026-01-02T00:00:00Z"},
+            ]},
             "webhooks": [{
+                "matchConditions": [{"name": "c", "expression": "true"}],
                 "name": "iam-for-pods.amazonaws.com",
                 "clientConfig": {"url": "https://127.0.0.1:23443/mutate", "caBundle": "AAAA"},
                 "objectSelector": {"matchExpressions": [{"key": "k", "operator": "DoesNotExist"}]},
@@ -540,6 +584,8 @@ mod tests {
         let hook = &found.hooks[0];
         assert_eq!((&*hook.failure_policy, &*hook.reinvocation_policy), ("Fail", "Never"));
         assert!(hook.has_ca_bundle && !hook.covers_pod_create && hook.service.is_none());
+        assert!(hook.has_match_conditions);
+        assert_eq!(found.changed.unwrap().to_string(), "2026-01-02T00:00:00Z");
         assert_eq!(&*hook.object_selector.expressions[0].operator, "DoesNotExist");
     }
 

@@ -2,13 +2,14 @@
 
 use crate::{
     fact::{
-        Container, ContainerKind, EnvFrom, EnvSource, EnvValue, EnvVar, Mount, Phase, Pod, PodSpec,
-        TokenSource, Volume, VolumeSource,
+        Container, ContainerKind, EnvFrom, EnvSource, EnvValue, EnvVar, Labels, Mount, Phase, Pod,
+        PodSpec, TokenSource, Volume, VolumeSource,
         redact::{is_credential, without_userinfo},
     },
     ident::Text,
+    identity::signature::recognise,
     source::{
-        lower_kube::{is_true, keep_pairs, owner},
+        lower_kube::{is_true, keep_pairs, labels, owner},
         slim::{
             Pool,
             meta::{Meta, Telling, marks_manager, names_identity},
@@ -34,7 +35,9 @@ pub(crate) fn pod(pod: &slim::Pod<'_>, pool: &mut Pool) -> Pod {
         ready: status.is_some_and(|it| is_true(&it.conditions, "Ready")),
         deleting: meta.deleting(),
         waiting: status.and_then(waiting).map(|it| pool.text(it)),
+        printed: status.and_then(printed),
         mirror: meta.annotation(Telling::MIRROR).is_some(),
+        labels: labels(meta.labels.as_ref(), pool),
         spec: pod_spec(Some(meta), spec, pool),
     }
 }
@@ -43,6 +46,12 @@ pub(crate) fn pod(pod: &slim::Pod<'_>, pool: &mut Pool) -> Pod {
 pub(crate) fn template(template: Option<&slim::Template<'_>>, pool: &mut Pool) -> Arc<PodSpec> {
     let meta = template.and_then(|it| it.metadata.as_ref());
     pod_spec(meta, template.and_then(|it| it.spec.as_ref()), pool)
+}
+
+/// The labels of that template, all of them.
+pub(crate) fn template_labels(template: Option<&slim::Template<'_>>, pool: &mut Pool) -> Labels {
+    let meta = template.and_then(|it| it.metadata.as_ref());
+    labels(meta.and_then(|it| it.labels.as_ref()), pool)
 }
 
 /// A pod that no kubelet has seen yet has no phase: it is pending.
@@ -60,6 +69,21 @@ fn waiting<'a>(status: &'a slim::PodStatus<'_>) -> Option<&'a str> {
     let init = items(&status.init_container_statuses).iter();
     let states = init.chain(items(&status.container_statuses)).filter_map(|it| it.state.as_ref());
     states.filter_map(|it| it.waiting.as_ref()).find_map(|it| non_empty(&it.reason))
+}
+
+/// The error in the last words of a container that has ended or waits for its next start.
+fn printed(status: &slim::PodStatus<'_>) -> Option<u8> {
+    let init = items(&status.init_container_statuses).iter();
+    let mut all = init.chain(items(&status.container_statuses));
+    all.find_map(|it| {
+        let state = it.state.as_ref()?;
+        let ended = state.terminated.as_ref().or_else(|| {
+            state.waiting.as_ref()?;
+            it.last_state.as_ref()?.terminated.as_ref()
+        })?;
+        let matches = recognise(non_empty(&ended.message)?);
+        matches.first().map(|it| it.signature.number())
+    })
 }
 
 fn pod_spec(

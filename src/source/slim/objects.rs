@@ -143,9 +143,16 @@ pub(crate) struct JobTemplate<'a> {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Webhook<'a> {
     #[serde(borrow, default)]
-    pub(crate) metadata: Meta<'a>,
+    pub(crate) metadata: Meta<'a, Vec<Touch<'a>>>,
     #[serde(borrow)]
     pub(crate) webhooks: Option<Vec<Hook<'a>>>,
+}
+
+/// When managedFields were written, whatever they cover.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Touch<'a> {
+    #[serde(borrow)]
+    pub(crate) time: Option<Str<'a>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -163,6 +170,7 @@ pub(crate) struct Hook<'a> {
     pub(crate) admission_review_versions: Option<Vec<Str<'a>>>,
     #[serde(borrow)]
     pub(crate) rules: Option<Vec<HookRule<'a>>>,
+    pub(crate) match_conditions: Option<Vec<IgnoredAny>>,
     #[serde(borrow)]
     pub(crate) object_selector: Option<Selector<'a>>,
     #[serde(borrow)]

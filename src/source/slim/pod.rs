@@ -304,15 +304,27 @@ pub(crate) struct PodStatus<'a> {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ContainerStatus<'a> {
     #[serde(borrow)]
     pub(crate) state: Option<ContainerState<'a>>,
+    #[serde(borrow)]
+    pub(crate) last_state: Option<ContainerState<'a>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ContainerState<'a> {
     #[serde(borrow)]
     pub(crate) waiting: Option<Waiting<'a>>,
+    #[serde(borrow)]
+    pub(crate) terminated: Option<Terminated<'a>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Terminated<'a> {
+    /// What the container left in its termination log, or the end of its log.
+    #[serde(borrow)]
+    pub(crate) message: Option<Str<'a>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -2,16 +2,21 @@
 //!
 //! A cluster of ten thousand pods has a few hundred templates. Forgets what nobody holds any longer.
 
-use crate::{fact::PodSpec, ident::Text};
+use crate::{
+    fact::{Labels, PodSpec},
+    ident::Text,
+};
 use std::{collections::HashSet, sync::Arc};
 
 #[derive(Debug)]
 pub struct Pool {
     texts: HashSet<Text>,
     specs: HashSet<Arc<PodSpec>>,
+    labels: HashSet<Labels>,
     /// Sizes at which the sets are next swept; doubled from what survives, so that sweeping costs O(1) an insert.
     sweep_texts_at: usize,
     sweep_specs_at: usize,
+    sweep_labels_at: usize,
 }
 
 const FIRST_SWEEP: usize = 8192;
@@ -21,8 +26,10 @@ impl Default for Pool {
         Pool {
             texts: HashSet::new(),
             specs: HashSet::new(),
+            labels: HashSet::new(),
             sweep_texts_at: FIRST_SWEEP,
             sweep_specs_at: FIRST_SWEEP,
+            sweep_labels_at: FIRST_SWEEP,
         }
     }
 }
@@ -52,6 +59,19 @@ impl Pool {
         }
         let res = Arc::new(spec);
         self.specs.insert(res.clone());
+        res
+    }
+
+    pub fn labels(&mut self, labels: Vec<(Text, Text)>) -> Labels {
+        if let Some(it) = self.labels.get(&*labels) {
+            return it.clone();
+        }
+        if self.sweep_labels_at <= self.labels.len() {
+            self.labels.retain(|it| 1 < Arc::strong_count(it));
+            self.sweep_labels_at = FIRST_SWEEP.max(2 * self.labels.len());
+        }
+        let res = Labels::from(labels);
+        self.labels.insert(res.clone());
         res
     }
 }
