@@ -62,28 +62,83 @@ fn scenarios_find_what_they_say() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Codes that can never be reported, since wherever they fit another one says more: a scenario `gives-way.yaml` shows it.
+const GIVES_WAY: &[(&str, &str)] = &[
+    // "Annotation and association both": never ANN-18.
+    ("ANN-18", "PI-BOTH-01"),
+];
+
 #[test]
-fn every_reported_code_has_a_scenario_that_has_it_and_one_that_has_not() {
-    let mut wrong = Vec::new();
-    for dir in fs::read_dir("tests/scenarios").unwrap() {
-        let dir = dir.unwrap().path();
-        let code = dir.file_name().unwrap().to_str().unwrap().to_owned();
-        if code == "healthy" {
-            continue;
-        }
-        let has = |start: &str, wanted: bool| {
-            fs::read_dir(&dir).unwrap().any(|it| {
-                let path = it.unwrap().path();
-                let text = fs::read_to_string(&path).unwrap();
-                path.file_name().unwrap().to_str().unwrap().starts_with(start)
-                    && text.contains(&format!("# expect: {code} ")) == wanted
-            })
-        };
-        if !has("fires", true) || !has("near-miss", false) {
-            wrong.push(code);
+fn every_code_has_a_scenario_that_has_it_and_one_that_has_not() {
+    // `TRUST-SUB-03,…,first`: what is reported in this version.
+    let codes = include_str!("codes.csv").lines().filter(|it| it.ends_with(",first"));
+    let uncovered: Vec<&str> =
+        codes.map(|it| it.split(',').next().unwrap()).filter(|code| !is_covered(code)).collect();
+    assert_eq!(uncovered, UNCOVERED);
+}
+
+/// Leaves here as soon as it is covered: the test above is exact.
+const UNCOVERED: &[&str] = &[
+    "OIDC-12",
+    "OIDC-16",
+    "PI-AGENT-02",
+    "PI-ASSOC-03",
+    "PI-ASSOC-04",
+    "PI-ASSOC-05",
+    "PI-ASSOC-09",
+    "PI-ASSOC-10",
+    "PI-ASSOC-11",
+    "PI-ASSOC-12",
+    "PI-BOTH-02",
+    "PI-POD-02",
+    "PI-TRUST-04",
+    "PI-TRUST-05",
+    "PI-TRUST-06",
+    "PI-TRUST-07",
+    "PI-TRUST-08",
+    "PI-TRUST-09",
+    "PI-TRUST-10",
+    "PI-TRUST-11",
+    "SEC-TRUST-10",
+    "TOOL-CTX-01",
+    "TOOL-LAG-01",
+    "TOOL-PAGE-01",
+    "TOOL-PART-01",
+    "TOOL-PERM-01",
+    "TOOL-PERM-02",
+    "TOOL-PERM-03",
+    "TOOL-PERM-04",
+    "TOOL-PERM-05",
+    "TOOL-PERM-06",
+    "TOOL-PERM-07",
+];
+
+/// Whether each file does with the code what its name says, and both kinds are there.
+fn is_covered(code: &str) -> bool {
+    let Ok(files) = fs::read_dir(Path::new("tests/scenarios").join(code)) else { return false };
+    let winner = GIVES_WAY.iter().find(|(it, _)| *it == code).map(|(_, it)| *it);
+    let (mut fires, mut silent) = (false, false);
+    for path in files.map(|it| it.unwrap().path()) {
+        let text = fs::read_to_string(&path).unwrap();
+        let says = |code: &str| text.contains(&format!("# expect: {code} "));
+        let name = path.file_name().unwrap().to_str().unwrap();
+        match winner {
+            Some(winner) if name.starts_with("gives-way") => {
+                assert!(says(winner) && !says(code), "{}", path.display());
+                fires = true;
+            }
+            None if name.starts_with("fires") => {
+                assert!(says(code), "{}", path.display());
+                fires = true;
+            }
+            Some(_) | None if name.starts_with("near-miss") => {
+                assert!(!says(code), "{}", path.display());
+                silent = true;
+            }
+            Some(_) | None => panic!("{} is neither", path.display()),
         }
     }
-    assert!(wrong.is_empty(), "{wrong:?}");
+    fires && silent
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use crate::{
     check::{PodCounts, Reach, Severity},
-    fact::{Association, Container, Knowledge, Pod, ServiceAccount, Workload},
+    fact::{Association, Container, Knowledge, Pod, PodSpec, ServiceAccount, Workload},
     graph::Graph,
     ident::{AccountId, Arn, Issuer, SaKey, Text, Timestamp},
-    identity::{Carried, Judged, Mechanism, Verdict, chain::Chain, near_miss::Diagnosis, sts},
+    identity::{
+        Carried, Judged, Mechanism, Verdict, chain::Chain, near_miss::Diagnosis, sts,
+        webhook::Called,
+    },
 };
 use std::{cell::OnceCell, sync::Arc};
 
@@ -35,6 +38,8 @@ pub struct IdentityContext<'a> {
     pub counts: PodCounts,
     /// Bare pods of it that have the role annotation themselves.
     pub(crate) annotated_pods: u32,
+    /// Pods of it without an owner, but for mirrors of static pods and node agents.
+    pub(crate) bare_pods: u32,
     /// The `aud` of its web identity tokens.
     pub(crate) audience: Arc<[Text]>,
     /// What is wrong with the annotated role's trust policy; worked out when the first row asks.
@@ -48,6 +53,11 @@ pub struct PodContext<'a> {
     pub pod: &'a Pod,
     /// The outermost known owner.
     pub owner: Option<&'a Workload>,
+    /// What it was made from, as that is now: its owner's template. For a pod without owner a template of the same
+    /// ServiceAccount whose containers it has; `None` where there is none.
+    pub template: Option<&'a PodSpec>,
+    /// Whether the webhook is called for pods with its labels; `Absent` without a configuration.
+    pub called: Knowledge<Called>,
     /// What annotation and association ask for now (with both: the association's).
     pub declared: Carried,
     /// One a container, in the pod's order.
@@ -121,6 +131,19 @@ impl<'a> IdentityContext<'a> {
 }
 
 impl<'a> PodContext<'a> {
+    /// Whether the manifest itself sets a variable of the container; `None` where the manifest is not known.
+    pub fn is_written(&self, it: &ContainerContext<'_>, name: &str) -> Option<bool> {
+        let template = self.template?;
+        let twin = template.containers.iter().find(|twin| twin.name == it.container.name);
+        Some(twin.is_some_and(|it| it.env(name).is_some()))
+    }
+
+    /// Whether the container is one of the manifest's own; `None` where the manifest is not known.
+    pub fn is_own(&self, it: &ContainerContext<'_>) -> Option<bool> {
+        let template = self.template?;
+        Some(template.containers.iter().any(|twin| twin.name == it.container.name))
+    }
+
     /// The containers that the webhook looks at: all but ephemeral ones.
     pub fn admitted(&self) -> impl Iterator<Item = &ContainerContext<'a>> {
         use crate::fact::ContainerKind;
@@ -129,6 +152,22 @@ impl<'a> PodContext<'a> {
 }
 
 impl ContainerContext<'_> {
+    /// The value of a variable where it is set and known.
+    pub fn literal(&self, name: &str) -> Option<&str> {
+        let value = self.container.env(name).and_then(|it| it.literal());
+        value.map(|it| &**it).filter(|it| !it.is_empty())
+    }
+
+    /// Whether a variable is set to anything; an empty value is none.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.container.env(name).is_some_and(|it| it.is_set())
+    }
+
+    /// Whether there is an entry for a variable, set or empty: what the webhook looks at.
+    pub fn has(&self, name: &str) -> bool {
+        self.container.env(name).is_some()
+    }
+
     /// Whether its chain ends with somebody's credentials, right or wrong.
     pub fn ends_with_identity(&self) -> bool {
         use crate::identity::chain::Provider;

@@ -5,7 +5,7 @@
 
 use crate::{
     check::{Context, PodCounts},
-    fact::{PodSpec, Workload},
+    fact::{Container, PodSpec, Workload},
     ident::SaKey,
 };
 
@@ -107,14 +107,19 @@ pub(crate) struct Siblings {
     pub node_agents: u32,
     /// Pods without an owner that have the role annotation themselves.
     pub annotated: u32,
+    /// Pods without an owner that are no mirrors of static ones and no node agents.
+    pub bare: u32,
 }
 
 /// Whether a spec sets variables that only an AWS SDK reads, and has no keys of its own.
 pub(crate) fn uses_sdk(spec: &PodSpec) -> bool {
-    spec.containers.iter().any(|it| {
-        let set = |name: &str| it.env(name).is_some_and(|it| it.is_set());
-        !set(STATIC_KEY) && SDK_VARIABLES.iter().any(|name| set(name))
-    })
+    spec.containers.iter().any(container_uses_sdk)
+}
+
+/// As `uses_sdk`, for one container.
+pub(crate) fn container_uses_sdk(container: &Container) -> bool {
+    let set = |name: &str| container.env(name).is_some_and(|it| it.is_set());
+    !set(STATIC_KEY) && SDK_VARIABLES.iter().any(|name| set(name))
 }
 
 /// The agents that run on every node with the node role by design, by the name of their DaemonSet or pod.

@@ -86,24 +86,15 @@ impl Fix {
 
     /// FX-WL-ENV: variables leave the template.
     pub(crate) fn unset_env(workload: &Workload, container: &str, names: &[&str]) -> Fix {
-        let found = workload.template.containers.iter().find(|it| &*it.name == container);
-        let entry = |value: &EnvValue| match value {
-            EnvValue::Literal(it) => EnvEntry::Value(it.clone()),
-            EnvValue::Redacted => EnvEntry::Hidden,
-            EnvValue::From(it) => EnvEntry::From(it.clone()),
-        };
-        let changes = names.iter().map(|name| EnvChange {
-            name: (*name).into(),
-            was: found.and_then(|it| it.env(name)).map(entry),
-            entry: None,
-        });
-        let edit = Edit::SetEnv {
-            workload: workload.into(),
-            container: container.into(),
-            init: found.is_some_and(|it| it.kind == crate::fact::ContainerKind::Init),
-            changes: changes.collect(),
-        };
+        let edit = change_env(workload, container, names, None);
         let title = format!("remove {} from {}", names.join(", "), title(workload));
+        Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
+    }
+
+    /// FX-WL-ENV: a variable gets a value in the template.
+    pub(crate) fn set_env(workload: &Workload, container: &str, name: &str, value: Text) -> Fix {
+        let title = format!("set {name} to `{value}` in {}", title(workload));
+        let edit = change_env(workload, container, &[name], Some(EnvEntry::Value(value)));
         Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
     }
 
@@ -280,6 +271,31 @@ pub(crate) fn web_identity_statement(provider: &Arn, issuer: &Issuer, key: &SaKe
         r#"{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{issuer}:sub":"{}","{issuer}:aud":"sts.amazonaws.com"}}}}}}"#,
         key.subject()
     )
+}
+
+fn change_env(
+    workload: &Workload,
+    container: &str,
+    names: &[&str],
+    entry: Option<EnvEntry>,
+) -> Edit {
+    let found = workload.template.containers.iter().find(|it| &*it.name == container);
+    let was = |value: &EnvValue| match value {
+        EnvValue::Literal(it) => EnvEntry::Value(it.clone()),
+        EnvValue::Redacted => EnvEntry::Hidden,
+        EnvValue::From(it) => EnvEntry::From(it.clone()),
+    };
+    let changes = names.iter().map(|name| EnvChange {
+        name: (*name).into(),
+        was: found.and_then(|it| it.env(name)).map(was),
+        entry: entry.clone(),
+    });
+    Edit::SetEnv {
+        workload: workload.into(),
+        container: container.into(),
+        init: found.is_some_and(|it| it.kind == crate::fact::ContainerKind::Init),
+        changes: changes.collect(),
+    }
 }
 
 /// The owner, if it replaces its pods when its template changes.

@@ -1,17 +1,29 @@
 //! HOOK: the pod identity webhook and what it missed.
 
+mod configuration;
+mod missed;
+mod opted;
+mod stale;
+mod stripped;
+
+pub(crate) use missed::missed;
+pub(crate) use opted::is_skipped;
+pub(crate) use stale::is_in_template;
+
 use crate::{
-    check::{
-        Acc, Confidence, ContainerContext, Context, Evidence, Fix, PodContext, Row, Rule, Severity,
-        Subject, SubjectKind, blocker_or_wrong_id,
-    },
-    fact::{Knowledge, PodSpec, ServiceAccount, Webhook},
-    ident::{Ref, Text},
-    identity::{Carried, Mechanism, Signature, csv},
-    plan::Place,
+    check::{Confidence, ContainerContext, Row, Rule, Severity, SubjectKind},
+    identity::Signature,
 };
 
 const WEBHOOK: &str = "https://github.com/aws/amazon-eks-pod-identity-webhook";
+
+/// What makes the webhook leave a container alone, set or empty.
+const IDENTITY: [&str; 4] = [
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
 
 pub const ROWS: &[Row] = &[
     Row {
@@ -27,7 +39,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E12, Signature::E13],
         fixes: &["FX-RESTART"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
-        rule: Rule::Pod(older_than_annotation),
+        rule: Rule::Pod(missed::older_than_annotation),
     },
     Row {
         code: "HOOK-02",
@@ -37,12 +49,12 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::Pod,
         fragment: "pods carry another role than their ServiceAccount's annotation names",
-        detect: "AWS_ROLE_ARN in the stored pod differs from the annotation, and the pod template does not set it.",
+        detect: "AWS_ROLE_ARN in the stored pod differs from the annotation, and the pod template does not set it (POD-ENV-04). Also said of a pod without an owner, whose manifest nobody keeps.",
         repair: "Restart the workload; new pods carry the annotated role.",
         signatures: &[Signature::E05, Signature::E14],
         fixes: &["FX-RESTART"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
-        rule: Rule::Pod(older_role),
+        rule: Rule::Pod(stale::older_role),
     },
     Row {
         code: "HOOK-03",
@@ -57,7 +69,52 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E12, Signature::E13],
         fixes: &["FX-NONE"],
         reference: "https://repost.aws/knowledge-center/eks-pods-iam-role-service-accounts",
-        rule: Rule::Unit(no_webhook),
+        rule: Rule::Unit(configuration::missing),
+    },
+    Row {
+        code: "HOOK-04",
+        name: "webhook-configuration-altered",
+        title: "webhook configuration altered",
+        severity: Severity::Blocker,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Cluster,
+        fragment: "clusters have a pod identity webhook that is not called, or cannot answer, for pods that need it",
+        detect: "The configuration `pod-identity-webhook` has no rule for CREATE of pods; or a selector leaves out pods or templates whose ServiceAccount declares an identity (other than by the label of HOOK-07), asked of all labels of pod and namespace; or its address, its caBundle or the versions of AdmissionReview are not those of EKS while no pod shows that it answers. Nothing is said where a label or a matchCondition that decides is not known.",
+        repair: "Restore the rule, the selectors and v1beta1 as EKS writes them, then restart the pods that went without. Where the caBundle is lost, AWS Support can restore the configuration.",
+        signatures: &[Signature::E12, Signature::E13],
+        fixes: &["FX-NONE"],
+        reference: WEBHOOK,
+        rule: Rule::Webhook(configuration::altered),
+    },
+    Row {
+        code: "HOOK-05",
+        name: "webhook-missed-pod",
+        title: "silent miss of the webhook",
+        severity: Severity::Blocker,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Pod,
+        fragment: "pods were created long after their identity was declared, and nothing was injected",
+        detect: "The annotation or association is 15 s or more older than the pod, the webhook's configuration is there and is called for such a pod, nothing opts the pod out, and the pod shows no trace of the webhook. Its failurePolicy is Ignore, so the API server creates pods without it when it does not answer.",
+        repair: "Restart the workload, and look whether it happens again: the API server's log has `failed calling webhook`.",
+        signatures: &[Signature::E12, Signature::E13],
+        fixes: &["FX-RESTART"],
+        reference: WEBHOOK,
+        rule: Rule::Pod(missed::silently),
+    },
+    Row {
+        code: "HOOK-06",
+        name: "pod-raced-annotation",
+        title: "pod created together with its ServiceAccount's annotation",
+        severity: Severity::Degraded,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Pod,
+        fragment: "pods were created within seconds of their ServiceAccount's annotation, and nothing was injected",
+        detect: "The pod was created less than 15 s after the annotation was written, the webhook is called for such a pod, and the pod shows no trace of it: the webhook learns of ServiceAccounts a moment late. With an association it is PI-POD-02.",
+        repair: "Restart the workload. Create the ServiceAccount before what uses it, a moment apart.",
+        signatures: &[Signature::E12, Signature::E13],
+        fixes: &["FX-RESTART"],
+        reference: WEBHOOK,
+        rule: Rule::Pod(missed::raced),
     },
     Row {
         code: "HOOK-07",
@@ -72,7 +129,7 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E12, Signature::E13],
         fixes: &["FX-WL-META"],
         reference: WEBHOOK,
-        rule: Rule::Pod(opted_out),
+        rule: Rule::Pod(opted::opted_out),
     },
     Row {
         code: "HOOK-08",
@@ -87,209 +144,41 @@ pub const ROWS: &[Row] = &[
         signatures: &[Signature::E12, Signature::E13],
         fixes: &["FX-WL-META"],
         reference: WEBHOOK,
-        rule: Rule::Pod(skipped),
+        rule: Rule::Pod(opted::skipped),
+    },
+    Row {
+        code: "HOOK-11",
+        name: "pod-before-webhook",
+        title: "static pod, or pod created before the webhook was there",
+        severity: Severity::Blocker,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Pod,
+        fragment: "pods are static, or were created before the pod identity webhook was configured",
+        detect: "The ServiceAccount declares an identity that the pod does not carry, and the pod is the mirror of a static one, which is made from a file on its node and never admitted; or it is older than the webhook's configuration, though younger than the declaration.",
+        repair: "Recreate the pod. A static pod cannot be injected into: run it as a DaemonSet.",
+        signatures: &[Signature::E12],
+        fixes: &["FX-RESTART", "FX-NONE"],
+        reference: "https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/",
+        rule: Rule::Pod(missed::before_webhook),
+    },
+    Row {
+        code: "HOOK-13",
+        name: "injection-stripped",
+        title: "another webhook or policy engine takes parts of the injection away, or adds containers after it",
+        severity: Severity::Blocker,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Pod,
+        fragment: "pods have only a part of what the webhook injects",
+        detect: "The pod has the webhook's token volume, but a container lacks the variables; or it has the variables, which its template does not set, without the volume; or a container that its template does not have sets AWS variables and carries no identity while the others do. Sidecars of service meshes, Vault and Dapr are left out, for they never call AWS.",
+        repair: "Let the other webhook or policy leave AWS variables and token volumes alone, or let it run before this one (reinvocationPolicy IfNeeded), then restart the workload.",
+        signatures: &[Signature::E11, Signature::E12],
+        fixes: &["FX-NONE"],
+        reference: "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/",
+        rule: Rule::Pod(stripped::partly),
     },
 ];
 
-/// The containers that the webhook should have injected into and did not, although nobody told it not to.
-pub(crate) fn missed<'p, 'a>(
-    pod: &'p PodContext<'a>,
-) -> impl Iterator<Item = &'p ContainerContext<'a>> {
-    let skipped = skip_list(&pod.pod.spec);
-    let out = is_opted_out(pod);
-    pod.admitted().filter(move |it| {
-        it.effective == Carried::None
-            && !out
-            && !skipped.contains(&it.container.name.to_string())
-            && !has_identity_variables(it)
-    })
-}
-
 /// Whether the stored container sets any of the variables that make the webhook leave it alone.
-fn has_identity_variables(it: &ContainerContext<'_>) -> bool {
-    const NAMES: [&str; 4] = [
-        "AWS_ROLE_ARN",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    ];
-    NAMES.iter().any(|name| it.container.env(name).is_some())
-}
-
-fn older_than_annotation(pod: &PodContext<'_>, acc: &mut Acc) {
-    if pod.identity.mechanism != Mechanism::Irsa {
-        return;
-    }
-    let Knowledge::Known(sa) = &pod.identity.sa else { return };
-    let (Some(born), Some(changed)) = (pod.pod.created, sa.annotation_changed.or(sa.created))
-    else {
-        return;
-    };
-    let missed: Vec<_> = missed(pod).collect();
-    if missed.is_empty() || changed <= born {
-        return;
-    }
-    let names: Vec<&str> = missed.iter().map(|it| &*it.container.name).collect();
-    let evidence = vec![
-        Evidence {
-            place: format!(
-                "ServiceAccount {} annotation {}",
-                pod.identity.key,
-                ServiceAccount::ROLE_ARN
-            ),
-            found: format!("changed at {changed}, after the pod was created"),
-            needed: "a pod created after it".into(),
-        },
-        Evidence {
-            place: format!("containers {} env AWS_ROLE_ARN", names.join(", ")),
-            found: String::new(),
-            needed: pod.identity.annotation.map(ToString::to_string).unwrap_or_default(),
-        },
-    ];
-    let still = missed.iter().any(|it| it.ends_with_identity());
-    let finding = acc.push(
-        Subject::pod(pod.pod),
-        format!(
-            "was created before ServiceAccount `{}` was annotated, so nothing was injected",
-            pod.identity.key
-        ),
-        evidence,
-    );
-    finding.severity = blocker_or_wrong_id(still);
-    finding.fixes.push(Fix::restart(&pod.pod.namespace, &pod.pod.name, pod.owner));
-}
-
-fn older_role(pod: &PodContext<'_>, acc: &mut Acc) {
-    let Carried::Irsa(declared) = &pod.declared else { return };
-    for it in pod.admitted() {
-        let Carried::Irsa(carried) = &it.effective else { continue };
-        if carried == declared || carried.as_str().is_empty() || is_in_template(pod, it) {
-            continue;
-        }
-        let finding = acc.push(
-            Subject::pod(pod.pod),
-            format!("carries `{carried}`, the annotation says `{declared}`"),
-            vec![Evidence {
-                place: format!("container {} env AWS_ROLE_ARN", it.container.name),
-                found: carried.to_string(),
-                needed: declared.to_string(),
-            }],
-        );
-        finding.fixes.push(Fix::restart(&pod.pod.namespace, &pod.pod.name, pod.owner));
-        // One restart mends all containers of the pod.
-        return;
-    }
-}
-
-/// Whether the owner's template sets the container's AWS_ROLE_ARN itself.
-pub(crate) fn is_in_template(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> bool {
-    let template = pod.owner.map(|it| &it.template);
-    let twin = template
-        .and_then(|spec| spec.containers.iter().find(|twin| twin.name == it.container.name));
-    twin.is_some_and(|it| it.env("AWS_ROLE_ARN").is_some_and(|it| it.is_set()))
-}
-
-fn no_webhook(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    if *unit != Ref::Cluster || !cx.graph.cluster().is_known() {
-        return;
-    }
-    let found = match cx.graph.webhook() {
-        Knowledge::Absent => "no such configuration",
-        Knowledge::Known(it) if it.hooks.is_empty() => "a configuration without webhooks",
-        Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => return,
-    };
-    let finding = acc.push(
-        Subject::cluster(cx.graph),
-        "has no pod identity webhook, so no new pod gets an identity".into(),
-        vec![Evidence {
-            place: format!("MutatingWebhookConfiguration {}", Webhook::POD_IDENTITY),
-            found: found.into(),
-            needed: "webhook iam-for-pods.amazonaws.com for CREATE of pods".into(),
-        }],
-    );
-    finding.fixes.push(Fix::by_hand(
-        "FX-NONE",
-        "restore the webhook configuration".into(),
-        vec![format!("kubectl get mutatingwebhookconfiguration {} -o yaml", Webhook::POD_IDENTITY)],
-    ));
-}
-
-/// Whether the label is there and the webhook's selector honours it.
-fn is_opted_out(pod: &PodContext<'_>) -> bool {
-    let Knowledge::Known(webhook) = pod.cx.graph.webhook() else { return false };
-    pod.pod.spec.label(PodSpec::SKIP_WEBHOOK).is_some()
-        && webhook.hooks.iter().any(|it| {
-            it.object_selector
-                .expressions
-                .iter()
-                .any(|it| &*it.key == PodSpec::SKIP_WEBHOOK && &*it.operator == "DoesNotExist")
-        })
-}
-
-fn opted_out(pod: &PodContext<'_>, acc: &mut Acc) {
-    if pod.declared == Carried::None || !is_opted_out(pod) {
-        return;
-    }
-    let bare: Vec<_> = pod.admitted().filter(|it| it.effective == Carried::None).collect();
-    if bare.is_empty() {
-        return;
-    }
-    let finding = acc.push(
-        Subject::pod(pod.pod),
-        format!("opts out of injection by the label `{}`", PodSpec::SKIP_WEBHOOK),
-        vec![Evidence {
-            place: "metadata.labels".into(),
-            found: PodSpec::SKIP_WEBHOOK.into(),
-            needed: "no such label".into(),
-        }],
-    );
-    finding.fixes.push(Fix::set_metadata(
-        (&pod.pod.namespace, &pod.pod.name),
-        pod.owner,
-        (Place::Labels, PodSpec::SKIP_WEBHOOK),
-        pod.owner.and_then(|it| it.template.label(PodSpec::SKIP_WEBHOOK)),
-        None,
-    ));
-}
-
-fn skip_list(spec: &PodSpec) -> Vec<String> {
-    spec.annotation(PodSpec::SKIP_CONTAINERS)
-        .and_then(|it| csv::first_record(it))
-        .unwrap_or_default()
-}
-
-fn skipped(pod: &PodContext<'_>, acc: &mut Acc) {
-    if pod.declared == Carried::None || is_opted_out(pod) {
-        return;
-    }
-    let names = skip_list(&pod.pod.spec);
-    for it in pod.admitted() {
-        let name = it.container.name.to_string();
-        if it.effective != Carried::None || !names.contains(&name) {
-            continue;
-        }
-        let left: Vec<&str> = names.iter().filter(|it| **it != name).map(String::as_str).collect();
-        let value: Option<Text> = (!left.is_empty()).then(|| left.join(",").into());
-        let finding = acc.push(
-            Subject::container(pod.pod, it.container),
-            format!("is left out of injection by the annotation `{}`", PodSpec::SKIP_CONTAINERS),
-            vec![Evidence {
-                place: format!("metadata.annotations[{}]", PodSpec::SKIP_CONTAINERS),
-                found: pod
-                    .pod
-                    .spec
-                    .annotation(PodSpec::SKIP_CONTAINERS)
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-                needed: format!("a list without `{name}`"),
-            }],
-        );
-        finding.fixes.push(Fix::set_metadata(
-            (&pod.pod.namespace, &pod.pod.name),
-            pod.owner,
-            (Place::Annotations, PodSpec::SKIP_CONTAINERS),
-            pod.owner.and_then(|it| it.template.annotation(PodSpec::SKIP_CONTAINERS)),
-            value,
-        ));
-    }
+pub(crate) fn has_identity_variables(it: &ContainerContext<'_>) -> bool {
+    IDENTITY.iter().any(|name| it.has(name))
 }

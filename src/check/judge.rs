@@ -132,6 +132,7 @@ pub(crate) fn identity<'a>(
         expected: None,
         counts: siblings.counts,
         annotated_pods: siblings.annotated,
+        bare_pods: siblings.bare,
         audience: Arc::from([audience.unwrap_or_else(|| AUDIENCE.into())]),
         diagnosis: OnceCell::new(),
     };

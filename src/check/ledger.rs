@@ -9,7 +9,8 @@ mod tally;
 
 use crate::{
     check::{
-        ContainerLine, Context, Finding, Health, Severity,
+        ContainerLine, Context, Finding, Health, Severity, Shown,
+        injection::Injection,
         judge::{self, Declaration},
         overview::Overview,
     },
@@ -35,6 +36,7 @@ pub struct Ledger {
     tallies: HashMap<SaKey, Tally>,
     findings: Store,
     overview: Overview,
+    injection: Injection,
 }
 
 /// One ServiceAccount judged.
@@ -74,6 +76,7 @@ impl Ledger {
     /// the way, which may be more than were asked for.
     pub fn refresh(&mut self, graph: &Graph, units: &[Ref], now: Timestamp) -> BTreeSet<SaKey> {
         let cx = Context { graph, now };
+        let shown = self.injection.shown();
         let mut identities = BTreeSet::new();
         let mut pods = BTreeSet::new();
         let mut others = BTreeSet::new();
@@ -115,6 +118,15 @@ impl Ledger {
                 pods.insert(pod);
             }
         }
+        for unit in &others {
+            self.weigh_workload(graph, unit);
+        }
+        if self.injection.shown() != shown {
+            others.insert(Ref::Cluster);
+            if self.injection.answers() != shown.answers {
+                self.all_pods(&mut pods);
+            }
+        }
         for (namespace, name) in &pods {
             self.judge_pod(cx, namespace, name);
         }
@@ -127,6 +139,11 @@ impl Ledger {
     /// All findings, unsorted, one a unit and fault; `roll_up` makes siblings one.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.all()
+    }
+
+    /// What pods and templates show of the pod identity webhook.
+    pub fn shown(&self) -> Shown {
+        self.injection.shown()
     }
 
     /// Findings hung at this unit itself.

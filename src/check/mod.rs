@@ -7,6 +7,7 @@ mod blast;
 mod context;
 mod expect;
 mod fix;
+mod injection;
 mod judge;
 mod ledger;
 mod lines;
@@ -14,6 +15,7 @@ mod overview;
 mod precedence;
 mod propose;
 mod rollup;
+mod sidecar;
 mod subject;
 mod table;
 
@@ -50,6 +52,7 @@ pub use crate::plan::quote;
 pub use blast::{Blast, End, Moved, When, after, blast};
 pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id};
 pub use expect::{is_node_agent, known_controller};
+pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
 pub use propose::{Proposal, Wanted, propose};
@@ -218,6 +221,8 @@ pub enum Rule {
     Pod(fn(&PodContext<'_>, &mut Acc)),
     /// Once for every unit of the other kinds; the rule looks only at its own kind.
     Unit(fn(&Context<'_>, &Ref, &mut Acc)),
+    /// Once, with what pods and templates show of the pod identity webhook.
+    Webhook(fn(&Context<'_>, &Shown, &mut Acc)),
     /// Never reported: a page in `codes`, a hypothesis in `explain`.
     Page,
 }

@@ -16,7 +16,7 @@ pub const ROWS: &[Row] = &[Row {
     confidence: Confidence::Certain,
     subject: SubjectKind::Pod,
     fragment: "pods carry no identity and end with their node's role",
-    detect: "The ServiceAccount declares an identity, or its workload is expected to use AWS, but nothing is injected and nothing else explains it; the SDK falls back to instance metadata.",
+    detect: "The ServiceAccount declares an identity, or its workload is expected to use AWS, but nothing is injected and no other code explains it (the webhook's configuration or the associations may not be read, say); the SDK falls back to instance metadata. That nothing is injected is certain, that metadata is reached is likely.",
     repair: "Give the workload an identity (annotation or association) and restart it.",
     signatures: &[Signature::E13],
     fixes: &["FX-RESTART"],

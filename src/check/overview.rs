@@ -3,7 +3,6 @@
 
 use crate::{
     check::{Context, judge, oidc},
-    fact::Knowledge,
     ident::AccountId,
 };
 use std::collections::BTreeSet;
@@ -13,8 +12,6 @@ use std::collections::BTreeSet;
 pub(crate) struct Overview {
     /// Accounts whose roles still trust the issuer that the cluster had before it was made again (OIDC-04).
     pub recreated: BTreeSet<AccountId>,
-    /// HOOK-03: nobody injects anything.
-    pub without_webhook: bool,
     /// TOOL-CTX-01: no verdict is given.
     pub not_one_cluster: bool,
 }
@@ -25,7 +22,6 @@ impl Overview {
         let recreated = accounts.filter(|it| oidc::recreated(&cx, it).is_some());
         Overview {
             recreated: recreated.collect(),
-            without_webhook: cx.graph.webhook() == Knowledge::Absent,
             not_one_cluster: judge::issuer_mismatch(cx.graph).is_some(),
         }
     }

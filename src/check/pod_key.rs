@@ -11,7 +11,8 @@ use crate::{
 
 const CHAIN: &str = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html";
 const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-const FILES: [&str; 3] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE"];
+const FILES: [&str; 4] =
+    ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 
 pub const ROWS: &[Row] = &[
     Row {
@@ -44,6 +45,21 @@ pub const ROWS: &[Row] = &[
         reference: CHAIN,
         rule: Rule::Pod(files),
     },
+    Row {
+        code: "POD-KEY-03",
+        name: "static-keys-partial",
+        title: "partial static keys",
+        severity: Severity::Blocker,
+        confidence: Confidence::Certain,
+        subject: SubjectKind::Container,
+        fragment: "containers have an access key id without its secret, at which SDKs stop",
+        detect: "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is absent or empty, and no object that is not read could provide it. botocore stops with `Partial credentials found in env`, whatever else is configured. A secret without a key id stops nothing.",
+        repair: "Remove the keys from the pod template, so that the declared identity is used.",
+        signatures: &[],
+        fixes: &["FX-WL-ENV"],
+        reference: CHAIN,
+        rule: Rule::Pod(partial),
+    },
 ];
 
 fn keys(pod: &PodContext<'_>, acc: &mut Acc) {
@@ -62,10 +78,36 @@ fn keys(pod: &PodContext<'_>, acc: &mut Acc) {
         );
         let written: Vec<&str> =
             KEYS.into_iter().filter(|name| it.container.env(name).is_some()).collect();
-        let owner = pod.owner.filter(|_| !written.is_empty());
-        finding
-            .fixes
-            .extend(owner.map(|owner| Fix::unset_env(owner, &it.container.name, &written)));
+        finding.fixes.extend(unset(pod, it, &written));
+    }
+}
+
+/// Out of the template where that is known to have them.
+fn unset(pod: &PodContext<'_>, it: &ContainerContext<'_>, names: &[&str]) -> Option<Fix> {
+    let owner = pod.owner?;
+    let written: Vec<&str> =
+        names.iter().copied().filter(|name| pod.is_written(it, name) == Some(true)).collect();
+    (!written.is_empty()).then(|| Fix::unset_env(owner, &it.container.name, &written))
+}
+
+fn partial(pod: &PodContext<'_>, acc: &mut Acc) {
+    for it in pod.admitted() {
+        // An `envFrom` that is not read may bring the rest.
+        let unread = it.chain.unread.iter().any(|it| it.contains("(envFrom)"));
+        if it.chain.error != Some("PartialCredentialsError") || unread {
+            continue;
+        }
+        let finding = acc.push(
+            Subject::container(pod.pod, it.container),
+            "has an access key id without its secret, at which the SDK stops".into(),
+            vec![Evidence {
+                place: format!("container {} env AWS_SECRET_ACCESS_KEY", it.container.name),
+                found: String::new(),
+                needed: "set together with AWS_ACCESS_KEY_ID, or neither".into(),
+            }],
+        );
+        let written: Vec<&str> = KEYS.into_iter().filter(|name| it.has(name)).collect();
+        finding.fixes.extend(unset(pod, it, &written));
     }
 }
 
@@ -108,10 +150,7 @@ fn files(pod: &PodContext<'_>, acc: &mut Acc) {
             "brings AWS credentials or a profile of its own, which may win over the declared identity".into(),
             evidence,
         );
-        let owner = pod.owner.filter(|_| !written.is_empty());
-        finding
-            .fixes
-            .extend(owner.map(|owner| Fix::unset_env(owner, &it.container.name, &written)));
+        finding.fixes.extend(unset(pod, it, &written));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Only what crosses families is here; what can be told apart inside a family is told apart by its rules.
 
-use crate::check::{Finding, overview::Overview};
+use crate::check::Finding;
 
 /// On one unit: where the left code is reported, the right ones are not. A family stands for its codes.
 const GIVE_WAY: &[(&str, &[&str])] = &[
@@ -24,6 +24,8 @@ const GIVE_WAY: &[(&str, &[&str])] = &[
     ("TRUST-MULTI-01", &["TRUST-PRIN-03"]),
     ("PI-ASSOC-02", &["PI-ASSOC-01", "SA-05", "SA-06", "PI-ASSOC-10"]),
     ("SA-05", &["PI-ASSOC-01"]),
+    // The kubelet makes a static pod from its own file, whenever that was.
+    ("HOOK-11", &["HOOK-01", "HOOK-05", "HOOK-06", "PI-POD-01", "PI-POD-02"]),
     ("PI-ASSOC-01", &["PI-ASSOC-10"]),
     ("PI-ASSOC-03", &["PI-ASSOC-10", "PI-ASSOC-01"]),
     ("PI-ASSOC-08", &["PI-TRUST"]),
@@ -51,6 +53,10 @@ const EXPLAINS_NOTHING_INJECTED: &[&str] =
 /// On the pod itself: likewise.
 const EXPLAINS_ON_POD: &[&str] = &["HOOK", "PI-POD", "POD-ENV", "POD-KEY"];
 
+/// Says why the webhook did not inject into one pod, as if it were called for pods like it.
+const NOT_INJECTED: &[&str] =
+    &["HOOK-01", "HOOK-05", "HOOK-06", "HOOK-11", "HOOK-13", "PI-POD-01", "PI-POD-02"];
+
 /// What a pod says only where nothing else explains it.
 const LAST_RESORT: &[&str] = &["NODE-01", "CHAIN-05"];
 
@@ -62,16 +68,15 @@ pub(crate) fn of_identity(found: &mut Vec<Finding>, recreated: bool) {
     }
 }
 
-/// As `of_identity`, for one pod; `explained` is what `explains_nothing_injected` said of its ServiceAccount.
-pub(crate) fn of_pod(found: &mut Vec<Finding>, explained: bool, overview: &Overview) {
+/// As `of_identity`, for one pod; `explained` is what `explains_nothing_injected` said of its ServiceAccount, and
+/// `not_called` that HOOK-03 or HOOK-04 says once for all pods that nobody injects into them.
+pub(crate) fn of_pod(found: &mut Vec<Finding>, explained: bool, not_called: bool) {
     give_way(found);
-    if overview.without_webhook {
-        // HOOK-03 says it once for all pods that nobody injected into.
-        found.retain(|it| !fits(it.code, &["HOOK-05", "HOOK-06", "HOOK-13", "PI-POD-02"]));
+    if not_called {
+        found.retain(|it| !fits(it.code, NOT_INJECTED));
     }
-    let explained = explained
-        || overview.without_webhook
-        || found.iter().any(|it| fits(it.code, EXPLAINS_ON_POD));
+    let explained =
+        explained || not_called || found.iter().any(|it| fits(it.code, EXPLAINS_ON_POD));
     if explained {
         found.retain(|it| !LAST_RESORT.contains(&it.code));
     }

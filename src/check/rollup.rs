@@ -145,8 +145,13 @@ fn affects(graph: &Graph, ledger: &Ledger, finding: &Finding) -> Affects {
     }
 }
 
-/// What concerns the cluster touches the pods that declare an identity; a missing webhook only those that lack it.
+/// What concerns the cluster touches the pods that declare an identity; a missing webhook only those that lack it, and
+/// selectors of it only those that they leave out.
 fn of_cluster(graph: &Graph, ledger: &Ledger, code: &str) -> Affects {
+    let shown = ledger.shown();
+    if code == "HOOK-04" && 0 < shown.pods + shown.workloads {
+        return Affects { pods: shown.pods, workloads: shown.workloads };
+    }
     let mut res = Affects::default();
     for key in graph.identities() {
         let Some(identity) = ledger.identity(key) else { continue };

@@ -135,7 +135,9 @@ fn injected(namespace: &str, name: &str, role: &str) -> Value {
             "volumes": [{"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken":
                 {"audience": "sts.amazonaws.com", "expirationSeconds": 86400, "path": "token"}}]}}],
             "containers": [{"name": "app", "image": "app",
-                "env": [{"name": "AWS_ROLE_ARN", "value": role},
+                "env": [{"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "regional"},
+                    {"name": "AWS_DEFAULT_REGION", "value": REGION}, {"name": "AWS_REGION", "value": REGION},
+                    {"name": "AWS_ROLE_ARN", "value": role},
                     {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": format!("{dir}/token")}],
                 "volumeMounts": [{"name": "aws-iam-token", "mountPath": dir, "readOnly": true}]}]}})
 }
@@ -144,7 +146,7 @@ fn webhook() -> Value {
     json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
         "metadata": {"name": "pod-identity-webhook"},
         "webhooks": [{"name": "iam-for-pods.amazonaws.com", "failurePolicy": "Ignore", "sideEffects": "None",
-            "admissionReviewVersions": ["v1"],
-            "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
+            "admissionReviewVersions": ["v1beta1"],
+            "clientConfig": {"url": "https://127.0.0.1:23443/mutate", "caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="},
             "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]}]})
 }

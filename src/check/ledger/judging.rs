@@ -4,12 +4,13 @@ use crate::{
     check::{
         Acc, ContainerContext, ContainerLine, Context, IdentityContext, Ledger, PodContext, Rule,
         expect::Siblings,
+        injection,
         judge::{self, Declaration},
         ledger::{Identity, is_trouble, tally::Marks},
         overview::Overview,
         precedence, table,
     },
-    fact::Knowledge,
+    fact::{Knowledge, Pod, PodSpec, Workload},
     graph::Graph,
     ident::{Ref, SaKey, Text},
     identity::{Carried, Judged, Mechanism},
@@ -49,9 +50,8 @@ impl Ledger {
         }
         let was = std::mem::replace(&mut self.overview, now);
         let differs = self.overview.not_one_cluster != was.not_one_cluster;
-        if differs || self.overview.without_webhook != was.without_webhook {
-            let all = self.pods.iter();
-            pods.extend(all.flat_map(|(ns, it)| it.keys().map(|it| (ns.clone(), it.clone()))));
+        if differs {
+            self.all_pods(pods);
         }
         let moved: BTreeSet<_> =
             self.overview.recreated.symmetric_difference(&was.recreated).cloned().collect();
@@ -62,6 +62,22 @@ impl Ledger {
                 identities.insert(key.clone());
             }
         }
+    }
+
+    pub(crate) fn all_pods(&self, pods: &mut BTreeSet<(Text, Text)>) {
+        let all = self.pods.iter();
+        pods.extend(all.flat_map(|(ns, it)| it.keys().map(|it| (ns.clone(), it.clone()))));
+    }
+
+    /// What a workload's template shows of the webhook; nothing for units of other kinds.
+    pub(crate) fn weigh_workload(&mut self, graph: &Graph, unit: &Ref) {
+        let Ref::Workload { kind, namespace, name } = unit else { return };
+        let workload = graph.workload(*kind, namespace, name).filter(|_| !graph.is_cached(unit));
+        // What its owner makes of it is told by its owner.
+        let left_out = workload.is_some_and(|it| {
+            graph.parent(it).is_none() && injection::leaves_out_pods_of(graph, it)
+        });
+        self.injection.put(unit.clone(), left_out);
     }
 
     /// Everything of a pod that needs no verdict: lines and counts. The ServiceAccount to judge again because what is
@@ -83,6 +99,10 @@ impl Ledger {
             marks.troubles = was.as_ref().map_or(0, |it| it.marks.troubles);
             PodEntry { key, lines, marks }
         });
+        let left_out = now.as_ref().is_some_and(|it| it.marks.left_out);
+        self.injection.put(pod_ref(namespace, name), left_out);
+        let proof = |it: &Option<PodEntry>| it.as_ref().is_some_and(|it| it.marks.proof);
+        self.injection.count_proof(proof(&was), proof(&now));
         let mut changed = None;
         let known = now.as_ref().is_none_or(|it| self.identities.contains_key(&it.key));
         match (&was, &now) {
@@ -137,7 +157,11 @@ impl Ledger {
                     rule(&context, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
-                Rule::Identity(_) | Rule::Pod(_) | Rule::Unit(_) | Rule::Page => {}
+                Rule::Identity(_)
+                | Rule::Pod(_)
+                | Rule::Unit(_)
+                | Rule::Webhook(_)
+                | Rule::Page => {}
             }
         }
         let account = context.role_account();
@@ -171,6 +195,8 @@ impl Ledger {
             identity: &identity,
             pod,
             owner: cx.graph.root_owner(pod),
+            template: template(cx.graph, pod),
+            called: injection::called_for(cx.graph, pod, self.injection.answers()),
             declared: entry.declared.clone(),
             containers: pod
                 .spec
@@ -186,17 +212,23 @@ impl Ledger {
                 .collect(),
         };
         let mut found = Vec::new();
-        for row in table() {
+        // What is on its way out needs no repair.
+        for row in table().filter(|_| !pod.deleting) {
             match row.rule {
                 Rule::Pod(rule) if self.may_speak(row.code) => {
                     let mut acc = Acc::new(row);
                     rule(&context, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
-                Rule::Pod(_) | Rule::Identity(_) | Rule::Unit(_) | Rule::Page => {}
+                Rule::Pod(_)
+                | Rule::Identity(_)
+                | Rule::Unit(_)
+                | Rule::Webhook(_)
+                | Rule::Page => {}
             }
         }
-        precedence::of_pod(&mut found, entry.explained, &self.overview);
+        let not_called = injection::is_not_called(&context.called);
+        precedence::of_pod(&mut found, entry.explained, not_called);
         let troubles = found.iter().filter(|it| is_trouble(it.severity)).count() as u32;
         let key = pod_entry.key.clone();
         self.findings.put(&pod_ref(namespace, name), found);
@@ -222,7 +254,16 @@ impl Ledger {
                     rule(&cx, &unit, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
-                Rule::Unit(_) | Rule::Identity(_) | Rule::Pod(_) | Rule::Page => {}
+                Rule::Webhook(rule) if unit == Ref::Cluster && self.may_speak(row.code) => {
+                    let mut acc = Acc::new(row);
+                    rule(&cx, &self.injection.shown(), &mut acc);
+                    found.append(&mut acc.into_findings());
+                }
+                Rule::Unit(_)
+                | Rule::Webhook(_)
+                | Rule::Identity(_)
+                | Rule::Pod(_)
+                | Rule::Page => {}
             }
         }
         precedence::of_unit(&mut found);
@@ -288,9 +329,23 @@ fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> Identit
         expected: entry.expected.clone(),
         counts: siblings.counts,
         annotated_pods: siblings.annotated,
+        bare_pods: siblings.bare,
         audience: entry.audience.clone(),
         diagnosis: OnceCell::new(),
     }
+}
+
+/// The owner's template; of a pod without owner one of its ServiceAccount's whose containers it has.
+fn template<'a>(graph: &'a Graph, pod: &Pod) -> Option<&'a PodSpec> {
+    if pod.owner.is_some() {
+        return graph.root_owner(pod).map(|it| &*it.template);
+    }
+    let has = |name: &Text| pod.spec.containers.iter().any(|it| it.name == *name);
+    let fits = |it: &&Workload| {
+        let containers = &it.template.containers;
+        !containers.is_empty() && containers.iter().all(|it| has(&it.name))
+    };
+    graph.templates_of(&pod.service_account()).find(fits).map(|it| &*it.template)
 }
 
 fn exists_or_named(graph: &Graph, key: &SaKey) -> bool {

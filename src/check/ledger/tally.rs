@@ -4,6 +4,7 @@ use crate::{
     check::{
         ContainerLine,
         expect::{self, Siblings},
+        injection,
     },
     fact::{ContainerKind, Pod, ServiceAccount},
     graph::Graph,
@@ -23,7 +24,12 @@ pub(crate) struct Marks {
     pub(crate) carrying: bool,
     pub(crate) node_agent: bool,
     pub(crate) annotated: bool,
+    pub(crate) bare: bool,
     pub(crate) deleting: bool,
+    /// It declares an identity, and a selector of the webhook leaves it out.
+    pub(crate) left_out: bool,
+    /// The webhook injected into it since its configuration last changed.
+    pub(crate) proof: bool,
     pub(crate) node: Option<Text>,
     /// Its own findings that make it degraded.
     pub(crate) troubles: u32,
@@ -44,7 +50,7 @@ impl Tally {
         let change = |n: &mut u32, counts: bool| {
             *n = if add { *n + u32::from(counts) } else { *n - u32::from(counts) };
         };
-        let Siblings { counts, hints, carrying, node_agents, annotated } = &mut self.siblings;
+        let Siblings { counts, hints, carrying, node_agents, annotated, bare } = &mut self.siblings;
         change(&mut counts.total, true);
         change(&mut counts.injected, marks.injected);
         change(&mut counts.stale, marks.stale);
@@ -54,6 +60,7 @@ impl Tally {
         change(carrying, marks.carrying);
         change(node_agents, marks.node_agent);
         change(annotated, marks.annotated);
+        change(bare, marks.bare);
         change(&mut self.deleting, marks.deleting);
         change(&mut self.troubled, 0 < marks.troubles);
         if let Some(node) = &marks.node {
@@ -66,8 +73,8 @@ impl Tally {
     }
 
     /// What rules of the ServiceAccount may look at: only whether there are any.
-    pub fn shape(&self) -> [bool; 9] {
-        let Siblings { counts, hints, carrying, node_agents, annotated } = self.siblings;
+    pub fn shape(&self) -> [bool; 10] {
+        let Siblings { counts, hints, carrying, node_agents, annotated, bare } = self.siblings;
         [
             0 < counts.total,
             0 < counts.injected,
@@ -77,6 +84,7 @@ impl Tally {
             0 < hints,
             0 < carrying,
             0 < annotated,
+            0 < bare,
             node_agents == counts.total,
         ]
     }
@@ -91,7 +99,11 @@ impl Marks {
         let ends_with = |wanted: &Provider| admitted().any(|it| it.chain.provider == *wanted);
         Marks {
             injected: *declared != Carried::None && admitted().any(|it| it.effective == *declared),
-            stale: admitted().any(|it| it.effective != Carried::None && it.effective != *declared),
+            stale: admitted().any(|it| {
+                it.effective != Carried::None
+                    && it.effective != *declared
+                    && it.effective.is_known()
+            }),
             node_role: ends_with(&Provider::NodeRole),
             fixed: ends_with(&Provider::Static),
             hints: graph.root_owner(pod).is_none()
@@ -101,7 +113,12 @@ impl Marks {
             node_agent: expect::is_node_agent(&pod.name, &pod.namespace),
             annotated: pod.owner.is_none()
                 && pod.spec.annotation(ServiceAccount::ROLE_ARN).is_some(),
+            bare: pod.owner.is_none()
+                && !pod.mirror
+                && !expect::is_node_agent(&pod.name, &pod.namespace),
             deleting: pod.deleting,
+            left_out: injection::leaves_out(graph, pod, declared),
+            proof: injection::proves(graph, pod, lines),
             node: pod.node.clone(),
             troubles: 0,
         }

@@ -5,7 +5,7 @@ use crate::{
         Acc, Context, Evidence, Fix, IdentityContext, Subject, blocker_or_wrong_id, is_node_agent,
         judge::Declaration, pi_assoc,
     },
-    fact::{Knowledge, ServiceAccount, Workload},
+    fact::{Knowledge, Scope, ServiceAccount, Workload},
     ident::{Arn, Ref, SaKey, WorkloadKind},
     identity::Mechanism,
     plan,
@@ -16,35 +16,87 @@ pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
         return;
     }
     let graph = cx.cx.graph;
-    let runs = graph
+    let workload = graph
         .workloads_of(cx.key)
         .find(|it| !it.completed && !is_node_agent(&it.name, &it.namespace));
-    let Some(workload) = runs else { return };
+    if workload.is_none() && cx.bare_pods == 0 {
+        return;
+    }
     // A ServiceAccount with an identity that nobody uses was meant for somebody.
     let meant = graph
         .identities_in(&cx.key.namespace)
         .find(|it| *it != cx.key && declares(cx, it) && !is_used(cx, it));
     let Some(meant) = meant else { return };
+    let bare = || {
+        let mut pods = graph.pods_of(cx.key);
+        pods.find(|it| !it.completed() && it.owner.is_none() && !it.mirror)
+    };
+    let (runs, place, named) = match workload {
+        Some(it) => (
+            format!("{} `{}`", it.kind.as_str(), it.name),
+            format!(
+                "{} {}/{} spec.template.spec.serviceAccountName",
+                it.kind.as_str(),
+                it.namespace,
+                it.name
+            ),
+            it.template.service_account_named,
+        ),
+        None => {
+            let Some(it) = bare() else { return };
+            let place = format!("Pod {}/{} spec.serviceAccountName", it.namespace, it.name);
+            (format!("pod `{}`", it.name), place, true)
+        }
+    };
     let finding = acc.push(
         Subject::service_account(cx.key, None),
         format!(
-            "{} `{}` runs as `default`; ServiceAccount `{meant}` has an identity and is used by nobody",
-            workload.kind.as_str(),
-            workload.name
+            "{runs} runs as `default`; ServiceAccount `{meant}` has an identity and is used by nobody"
         ),
         vec![Evidence {
-            place: format!(
-                "{} {}/{} spec.template.spec.serviceAccountName",
-                workload.kind.as_str(),
-                workload.namespace,
-                workload.name
-            ),
-            found: if workload.template.service_account_named { "default".into() } else { String::new() },
+            place,
+            found: if named { "default".into() } else { String::new() },
             needed: meant.name.to_string(),
         }],
     );
     finding.severity = blocker_or_wrong_id(0 < cx.counts.node_role + cx.counts.fixed);
-    finding.fixes.push(Fix::use_service_account(workload, &meant.name));
+    finding.fixes.push(match workload {
+        Some(it) => Fix::use_service_account(it, &meant.name),
+        None => Fix::by_hand(
+            "FX-WL-SA",
+            format!("create the pod again as ServiceAccount `{}`", meant.name),
+            Vec::new(),
+        ),
+    });
+}
+
+/// SA-10.
+pub(super) fn unused(cx: &IdentityContext<'_>, acc: &mut Acc) {
+    let Some(annotation) = cx.annotation else { return };
+    let default = SaKey::new(cx.key.namespace.clone(), "default");
+    // Who runs as `default` was meant to use it (SA-01).
+    if is_used(cx, cx.key) || is_used(cx, &default) || !lists_all(cx) {
+        return;
+    }
+    let finding = acc.push(
+        Subject::service_account(cx.key, Some(Arn::new(annotation.clone()))),
+        "is annotated with a role, and no pod and no template uses it".into(),
+        vec![Evidence {
+            place: format!("pods and templates of namespace {}", cx.key.namespace),
+            found: "none names it".into(),
+            needed: "a workload that runs as it".into(),
+        }],
+    );
+    finding.fixes.push(Fix::unannotate(cx.key, annotation));
+}
+
+/// Whether everything that could use a ServiceAccount of the namespace was listed.
+fn lists_all(cx: &IdentityContext<'_>) -> bool {
+    let namespace = Some(cx.key.namespace.clone());
+    let workloads =
+        WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: namespace.clone() });
+    let pods = Scope::Pods { namespace: namespace.clone() };
+    std::iter::once(pods).chain(workloads).all(|it| cx.cx.graph.listed(&it).is_known())
 }
 
 fn declares(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
@@ -53,7 +105,7 @@ fn declares(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
 }
 
 fn is_used(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
-    cx.cx.graph.pods_of(key).next().is_some() || cx.cx.graph.workloads_of(key).next().is_some()
+    cx.cx.graph.pods_of(key).next().is_some() || cx.cx.graph.templates_of(key).next().is_some()
 }
 
 /// The workload of a unit that creates pods itself: not a ReplicaSet of a Deployment, nor a CronJob's Job.

@@ -1,0 +1,204 @@
+//! What the pods and templates of the cluster show of the pod identity webhook.
+//!
+//! The configuration decides for whom it is called; pods that it injected into since the configuration last changed
+//! prove that it answers, whatever the configuration looks like.
+
+use crate::{
+    check::{ContainerLine, judge::Declaration},
+    fact::{Container, Knowledge, Labels, Pod, PodSpec, VolumeSource, Webhook, Workload},
+    graph::Graph,
+    ident::{Ref, SaKey, Text, WorkloadKind},
+    identity::{
+        Carried, admission,
+        webhook::{self, Called, NAMESPACE_NAME, Refusal, Seen, Side},
+    },
+};
+use std::collections::BTreeSet;
+
+/// Kept by the ledger, one pod and one workload at a time.
+#[derive(Default)]
+pub struct Injection {
+    /// Pods and workloads that declare an identity and that a selector leaves out.
+    left_out: BTreeSet<Ref>,
+    /// Pods that were injected into since the configuration last changed.
+    proofs: u32,
+}
+
+/// What rules read of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    pub pods: u32,
+    pub workloads: u32,
+    /// The first of them by name.
+    pub first: Option<Ref>,
+    /// Whether the webhook is known to answer.
+    pub answers: bool,
+}
+
+impl Injection {
+    pub(crate) fn shown(&self) -> Shown {
+        let is_pod = |it: &&Ref| matches!(it, Ref::Pod { .. });
+        let pods = self.left_out.iter().filter(is_pod).count() as u32;
+        Shown {
+            pods,
+            workloads: self.left_out.len() as u32 - pods,
+            first: self.left_out.first().cloned(),
+            answers: self.answers(),
+        }
+    }
+
+    pub(crate) fn answers(&self) -> bool {
+        0 < self.proofs
+    }
+
+    pub(crate) fn put(&mut self, unit: Ref, left_out: bool) {
+        if left_out {
+            self.left_out.insert(unit);
+        } else {
+            self.left_out.remove(&unit);
+        }
+    }
+
+    pub(crate) fn count_proof(&mut self, was: bool, is: bool) {
+        self.proofs = self.proofs + u32::from(is) - u32::from(was);
+    }
+}
+
+/// Whether the webhook is called for pods with these labels; `Absent` without a configuration.
+fn called(graph: &Graph, namespace: &Text, labels: &Labels, pending: &[&str]) -> Knowledge<Called> {
+    let name = [(Text::from(NAMESPACE_NAME), namespace.clone())];
+    graph.webhook().map(|it| {
+        let of_namespace = match graph.namespace(namespace) {
+            Knowledge::Known(it) => Seen::all(&it.labels),
+            // Its name is a label of every namespace.
+            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => {
+                Seen { labels: &name, pending: &[], complete: false }
+            }
+        };
+        let of_pod = Seen { labels, pending, complete: true };
+        webhook::called(it, of_pod, of_namespace)
+    })
+}
+
+/// As it is for a stored pod; `answers` says that it was proven to.
+pub(crate) fn called_for(graph: &Graph, pod: &Pod, answers: bool) -> Knowledge<Called> {
+    match called(graph, &pod.namespace, &pod.labels, &[]) {
+        Knowledge::Known(Called::No(why)) if answers && is_doubtful(&why) => {
+            Knowledge::Known(Called::Yes)
+        }
+        it => it,
+    }
+}
+
+/// Only the look of the configuration speaks against it.
+pub(crate) fn is_doubtful(why: &[Refusal]) -> bool {
+    !why.is_empty()
+        && why.iter().all(|it| match it {
+            Refusal::Address(_) | Refusal::Certificate | Refusal::Versions(_) => true,
+            Refusal::Rules | Refusal::Selector { .. } => false,
+        })
+}
+
+/// The pod itself asks to be left alone, by the label that is there for it (HOOK-07).
+pub(crate) fn is_opted_out(called: &Knowledge<Called>) -> bool {
+    let Knowledge::Known(Called::No(why)) = called else { return false };
+    !why.is_empty()
+        && why.iter().all(|it| match it {
+            Refusal::Selector { of: Side::Pod, term, .. } => *term.key == *PodSpec::SKIP_WEBHOOK,
+            Refusal::Selector { of: Side::Namespace, .. }
+            | Refusal::Rules
+            | Refusal::Address(_)
+            | Refusal::Certificate
+            | Refusal::Versions(_) => false,
+        })
+}
+
+/// Nobody injects into pods like it, and it never asked for that (HOOK-03, HOOK-04).
+pub(crate) fn is_not_called(called: &Knowledge<Called>) -> bool {
+    match called {
+        Knowledge::Absent => true,
+        Knowledge::Known(Called::No(_)) => !is_opted_out(called),
+        Knowledge::Known(Called::Yes | Called::Unknown(_))
+        | Knowledge::Denied(_)
+        | Knowledge::NotYet => false,
+    }
+}
+
+/// Why a selector leaves it out although it never asked for that (HOOK-04).
+pub(crate) fn left_out(called: &Knowledge<Called>) -> Option<&[Refusal]> {
+    let Knowledge::Known(Called::No(why)) = called else { return None };
+    let by_selector = !why.is_empty()
+        && why.iter().all(|it| match it {
+            Refusal::Selector { .. } => true,
+            Refusal::Rules | Refusal::Address(_) | Refusal::Certificate | Refusal::Versions(_) => {
+                false
+            }
+        });
+    (by_selector && !is_opted_out(called)).then_some(why)
+}
+
+/// Whether a stored pod declares an identity and is left out.
+pub(crate) fn leaves_out(graph: &Graph, pod: &Pod, declared: &Carried) -> bool {
+    *declared != Carried::None
+        && left_out(&called(graph, &pod.namespace, &pod.labels, &[])).is_some()
+}
+
+/// Whether the pods that a workload would make now declare one and would be left out.
+pub(crate) fn leaves_out_pods_of(graph: &Graph, workload: &Workload) -> bool {
+    let key = SaKey::new(workload.namespace.clone(), workload.template.service_account.clone());
+    !workload.completed
+        && Declaration::of(graph, &key).carried() != Carried::None
+        && left_out(&called_for_template(graph, workload)).is_some()
+}
+
+/// As it would be for a new pod of the workload.
+pub(crate) fn called_for_template(graph: &Graph, workload: &Workload) -> Knowledge<Called> {
+    let pending: &[&str] = match workload.kind {
+        WorkloadKind::Deployment => &["pod-template-hash"],
+        WorkloadKind::StatefulSet => &[
+            "controller-revision-hash",
+            "apps.kubernetes.io/pod-index",
+            "statefulset.kubernetes.io/pod-name",
+        ],
+        WorkloadKind::DaemonSet => &["controller-revision-hash", "pod-template-generation"],
+        WorkloadKind::Job | WorkloadKind::CronJob => &[
+            "batch.kubernetes.io/controller-uid",
+            "batch.kubernetes.io/job-name",
+            "controller-uid",
+            "job-name",
+        ],
+        WorkloadKind::ReplicaSet => &[],
+    };
+    called(graph, &workload.namespace, &workload.template_labels, pending)
+}
+
+/// Whether the pod was injected into after the configuration last changed.
+pub(crate) fn proves(graph: &Graph, pod: &Pod, lines: &[ContainerLine]) -> bool {
+    let Knowledge::Known(Webhook { changed: Some(changed), .. }) = graph.webhook() else {
+        return false;
+    };
+    pod.created.is_some_and(|born| *changed < born)
+        && pod.spec.containers.iter().zip(lines).any(|(container, line)| {
+            line.effective != Carried::None && mounts_of_webhook(&pod.spec, container)
+        })
+}
+
+/// Whether a container has the mount that the webhook gives, of a volume as it makes it.
+pub(crate) fn mounts_of_webhook(spec: &PodSpec, container: &Container) -> bool {
+    [admission::IRSA_VOLUME, admission::POD_IDENTITY_VOLUME].iter().any(|name| {
+        container.mounts.iter().any(|it| *it.volume == **name) && has_volume_of_webhook(spec, name)
+    })
+}
+
+/// A volume of that name with a token for somebody else than the API server.
+pub(crate) fn has_volume_of_webhook(spec: &PodSpec, name: &str) -> bool {
+    spec.volumes.iter().any(|it| {
+        *it.name == *name
+            && match &it.source {
+                VolumeSource::Projected(it) => it.iter().any(|it| !it.audience.is_empty()),
+                VolumeSource::Secret(_) | VolumeSource::ConfigMap(_) | VolumeSource::Other(_) => {
+                    false
+                }
+            }
+    })
+}
