@@ -725,6 +725,10 @@ fn neighbours_view(graph: &Graph, key: &SaKey, acc: &mut String) {
         if graph.service_account(key).known().is_some_and(|it| it.role_arn().is_some()) {
             let default = SaKey::new(key.namespace.clone(), "default");
             let _ = write!(acc, "{}", used(&default));
+            let sought = graph.identities_named(&key.name).filter(|it| {
+                !graph.service_account(it).is_known() && graph.templates_of(it).next().is_some()
+            });
+            let _ = write!(acc, "{:?}", sought.collect::<Vec<_>>());
         }
         return;
     }

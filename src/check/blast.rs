@@ -13,7 +13,7 @@ use crate::{
     identity::Signature,
     plan::{self, Edit},
 };
-use ends::{Asked, new_pod};
+use ends::Asked;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who would get, lose or change an AWS identity, and of whom nobody can say.
@@ -223,7 +223,7 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
         .into_iter()
         .filter(|it| !it.completed() && !it.deleting)
         .collect();
-    let to = will.ends(&new_pod(after.graph, then, &new_key));
+    let to = will.ends_of_new(then);
     let mut moved: BTreeMap<(End, End), u32> = BTreeMap::new();
     let mut compare = |from: Vec<End>| {
         let pairs: BTreeSet<_> = from.into_iter().zip(to.iter().cloned()).collect();
@@ -232,7 +232,7 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
         }
     };
     if running.is_empty() {
-        compare(was.ends(&new_pod(before.graph, owner.of, &old_key)));
+        compare(was.ends_of_new(owner.of));
     }
     for pod in &running {
         compare(was.ends(pod));

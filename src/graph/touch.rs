@@ -5,7 +5,7 @@
 use crate::{
     fact::{Cluster, Pod},
     graph::{
-        Graph,
+        Graph, Seat,
         pods::PodId,
         roles::roles_of,
         slot::Slot,
@@ -99,8 +99,18 @@ impl Graph {
             return;
         }
         for seat in self.seats.iter_in(Some(&key.namespace)) {
-            if seat.account.as_ref().is_some_and(|it| it.fact.role_arn().is_some()) {
-                acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
+            touch_annotated(seat, acc);
+        }
+    }
+
+    /// Annotated ServiceAccounts of the same name elsewhere: who names one that is missing was meant for one of them.
+    fn touch_sought(&self, key: &SaKey, acc: &mut Touched) {
+        if &*key.name == "default" {
+            return;
+        }
+        for namespace in self.seat_names.of(&key.name).filter(|it| **it != key.namespace) {
+            if let Some(seat) = self.seats.get(namespace, &key.name) {
+                touch_annotated(seat, acc);
             }
         }
     }
@@ -108,6 +118,7 @@ impl Graph {
     pub(crate) fn touch_account(&self, key: &SaKey, acc: &mut Touched) {
         self.touch_identity(key, acc);
         self.touch_beside(key, acc);
+        self.touch_sought(key, acc);
         for arn in self.roles.naming(key) {
             self.touch_one_role(arn, acc);
         }
@@ -169,6 +180,7 @@ impl Graph {
             let seat = self.seats.get(&key.namespace, &key.name);
             if seat.is_some_and(|it| it.workloads.len() <= 1) {
                 self.touch_beside(&key, acc);
+                self.touch_sought(&key, acc);
             }
             acc.refs.insert(Ref::ServiceAccount(key));
             acc.wants.extend(env_objects(namespace, template));
@@ -362,6 +374,12 @@ impl Graph {
         let auto = cluster.and_then(|it| it.node_role.as_ref());
         let groups = self.nodegroups.values().filter_map(|it| it.fact.node_role.as_ref());
         auto.into_iter().chain(groups)
+    }
+}
+
+fn touch_annotated(seat: &Seat, acc: &mut Touched) {
+    if seat.account.as_ref().is_some_and(|it| it.fact.role_arn().is_some()) {
+        acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
     }
 }
 

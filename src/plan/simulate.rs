@@ -54,14 +54,16 @@ pub fn simulate(graph: &Graph, edit: &Edit, now: Timestamp) -> Vec<Change> {
         }
         // What an older revision has is not among the facts.
         Edit::RestoreEnv { .. } | Edit::Restart { .. } => Vec::new(),
-        Edit::SetMetadata { workload, place, key, value, .. } => {
-            template(graph, workload, |spec| {
-                let pairs = match place {
-                    Place::Labels => &mut spec.labels,
-                    Place::Annotations => &mut spec.annotations,
-                };
-                set(pairs, key, value.as_ref());
+        Edit::SetMetadata { workload, place: Place::Labels, key, value, .. } => {
+            changed(graph, workload, |it| {
+                let mut all = it.template_labels.to_vec();
+                set(&mut all, key, value.as_ref());
+                it.template_labels = all.into();
+                set(&mut Arc::make_mut(&mut it.template).labels, key, value.as_ref());
             })
+        }
+        Edit::SetMetadata { workload, place: Place::Annotations, key, value, .. } => {
+            template(graph, workload, |spec| set(&mut spec.annotations, key, value.as_ref()))
         }
         Edit::CreateProvider { partition, account, issuer, client_ids, tags } => {
             let arn = issuer.provider_arn(partition, account);
@@ -130,11 +132,13 @@ fn upsert(fact: Fact) -> Vec<Change> {
 
 /// The workload, and those that it owns (a Deployment's newest template is its ReplicaSet's), with another template.
 fn template(graph: &Graph, key: &WorkloadKey, change: impl Fn(&mut PodSpec)) -> Vec<Change> {
+    changed(graph, key, |it| change(Arc::make_mut(&mut it.template)))
+}
+
+fn changed(graph: &Graph, key: &WorkloadKey, change: impl Fn(&mut Workload)) -> Vec<Change> {
     let Some(it) = graph.workload(key.kind, &key.namespace, &key.name) else { return Vec::new() };
     let mut res: Workload = it.clone();
-    let mut spec = PodSpec::clone(&res.template);
-    change(&mut spec);
-    res.template = Arc::new(spec);
+    change(&mut res);
     res.create_errors = Vec::new();
     upsert(Fact::Workload(res))
 }

@@ -4,10 +4,11 @@ use crate::{
     check::{
         Context, End, IdentityContext, Reach,
         expect::Siblings,
+        injection,
         judge::{self, Declaration},
         lines::{self, ContainerLine},
     },
-    fact::{Knowledge, Phase, Pod, PodSpec, VolumeSource, Webhook, Workload},
+    fact::{Knowledge, Phase, Pod, PodSpec, VolumeSource, Workload},
     graph::Graph,
     ident::{Arn, SaKey, Text},
     identity::{
@@ -15,28 +16,33 @@ use crate::{
         admission::{self, Defaults, Known},
         chain::Provider,
         sts,
+        webhook::Called,
     },
 };
 use std::sync::Arc;
 
-/// The pod that the owner would make now. Where it runs is not known, as it is not scheduled.
-pub(crate) fn new_pod(graph: &Graph, owner: &Workload, key: &SaKey) -> Pod {
+/// The pod that the owner would make now, or why nobody can say. Where it runs is not known, as it is not scheduled.
+fn new_pod(graph: &Graph, owner: &Workload, key: &SaKey) -> Result<Pod, Text> {
     let template = &owner.template;
-    let spec = match graph.webhook() {
-        Knowledge::Known(it) if called(it) => {
+    let spec = match injection::called_for_template(graph, owner) {
+        Knowledge::Known(Called::Yes) => {
             let sa = graph.service_account(key).known();
             let known = Known {
                 association: graph.association_of(key).is_known(),
                 annotations: sa.map(|it| it.annotations.as_slice()),
             };
             let region = graph.cluster().known().map_or("", |it| &*it.region);
-            Arc::new(admission::admit(template, known, &Defaults::for_region(region)))
+            Arc::new(admission::admit_selected(template, known, &Defaults::for_region(region)))
         }
-        Knowledge::Known(_) | Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => {
-            Arc::clone(template)
+        Knowledge::Known(Called::No(_)) | Knowledge::Absent => Arc::clone(template),
+        Knowledge::Known(Called::Unknown(it)) => {
+            return Err(format!("whether the webhook is called depends on {it}").into());
+        }
+        Knowledge::Denied(_) | Knowledge::NotYet => {
+            return Err("the webhook's configuration is not read".into());
         }
     };
-    Pod {
+    Ok(Pod {
         namespace: owner.namespace.clone(),
         name: format!("{} (new)", owner.name).into(),
         uid: "".into(),
@@ -47,13 +53,11 @@ pub(crate) fn new_pod(graph: &Graph, owner: &Workload, key: &SaKey) -> Pod {
         ready: false,
         deleting: false,
         waiting: None,
+        printed: None,
         mirror: false,
+        labels: owner.template_labels.clone(),
         spec,
-    }
-}
-
-fn called(it: &Webhook) -> bool {
-    it.hooks.iter().any(|it| it.covers_pod_create)
+    })
 }
 
 /// One ServiceAccount in one world, ready to be asked for ends.
@@ -66,6 +70,16 @@ impl<'a> Asked<'a> {
     pub(crate) fn new(cx: Context<'a>, key: &'a SaKey) -> Asked<'a> {
         let identity = judge::identity(cx, key, &Siblings::default());
         Asked { identity, declaration: Declaration::of(cx.graph, key) }
+    }
+
+    /// As `ends`, of a pod that the owner would make now.
+    pub(crate) fn ends_of_new(&self, owner: &Workload) -> Vec<End> {
+        match new_pod(self.identity.cx.graph, owner, self.identity.key) {
+            Ok(it) => self.ends(&it),
+            Err(why) => {
+                owner.template.containers.iter().map(|_| End::Unknown(None, why.clone())).collect()
+            }
+        }
     }
 
     /// One a container that the webhook looks at, in the pod's order.

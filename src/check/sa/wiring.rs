@@ -74,8 +74,8 @@ pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
 pub(super) fn unused(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Some(annotation) = cx.annotation else { return };
     let default = SaKey::new(cx.key.namespace.clone(), "default");
-    // Who runs as `default` was meant to use it (SA-01).
-    if is_used(cx, cx.key) || is_used(cx, &default) || !lists_all(cx) {
+    // Who runs as `default` was meant to use it (SA-01), and so was who names it where it is not (SA-03).
+    if is_used(cx, cx.key) || is_used(cx, &default) || is_sought_elsewhere(cx) || !lists_all(cx) {
         return;
     }
     let finding = acc.push(
@@ -88,6 +88,17 @@ pub(super) fn unused(cx: &IdentityContext<'_>, acc: &mut Acc) {
         }],
     );
     finding.fixes.push(Fix::unannotate(cx.key, annotation));
+}
+
+/// Whether a workload of another namespace names a ServiceAccount of that name which its own namespace lacks.
+fn is_sought_elsewhere(cx: &IdentityContext<'_>) -> bool {
+    let graph = cx.cx.graph;
+    let mut namesakes = graph.identities_named(&cx.key.name);
+    namesakes.any(|it| {
+        it.namespace != cx.key.namespace
+            && !graph.service_account(it).is_known()
+            && graph.templates_of(it).next().is_some()
+    })
 }
 
 /// Whether everything that could use a ServiceAccount of the namespace was listed.
