@@ -24,17 +24,19 @@ pub fn raw(text: &str) {
 
 /// Each line made harmless; most texts are already, name by name, and this is what holds for all of them.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|it| it != '\n' && is_deceptive(it)) {
+    // Tabs steer nothing, and scripts may need theirs.
+    let is_plain = |it: char| matches!(it, '\n' | '\t');
+    if !text.chars().any(|it| !is_plain(it) && is_deceptive(it)) {
         return Cow::Borrowed(text);
     }
     let mut res = String::with_capacity(text.len() + 16);
-    for line in text.split_inclusive('\n') {
-        match line.strip_suffix('\n') {
-            Some(line) => {
-                res.push_str(&visible(line));
-                res.push('\n');
+    for part in text.split_inclusive(is_plain) {
+        match part.strip_suffix(is_plain) {
+            Some(words) => {
+                res.push_str(&visible(words));
+                res.push_str(&part[words.len()..]);
             }
-            None => res.push_str(&visible(line)),
+            None => res.push_str(&visible(part)),
         }
     }
     Cow::Owned(res)
@@ -67,7 +69,7 @@ mod tests {
     fn nothing_steers_a_terminal() {
         let check = |text: &str, wanted: &str| assert_eq!(lines(text), wanted);
         check("a\nb\n", "a\nb\n");
-        check("a\u{1b}[2J\nb\tc", "a\\u{1b}[2J\nb\\tc");
+        check("a\u{1b}[2J\nb\tc", "a\\u{1b}[2J\nb\tc");
         check("\u{9b}1m\u{202e}", "\\u{9b}1m\\u{202e}");
     }
 
