@@ -13,6 +13,7 @@ pub mod signature;
 mod steps;
 pub mod sts;
 pub mod webhook;
+pub mod who;
 mod words;
 
 pub use signature::Signature;

@@ -1,11 +1,11 @@
 //! Roles reversed: who could use each, and who is configured to.
 
 use crate::{
-    fact::{Association, IamRole, Knowledge, Scope},
+    fact::{IamRole, Knowledge, Scope},
     graph::Graph,
     iam,
-    ident::{Arn, Issuer, SaKey, Text, Timestamp},
-    identity::{self, Verdict, sts::World},
+    ident::{Arn, Issuer, SaKey, Timestamp},
+    identity::{self, Verdict, who},
     report::{
         build::{knowledge_word, source_words},
         json,
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 /// Every role that an annotation or association names, and every known one that trusts an EKS identity. Sorted by ARN.
 pub fn roles(graph: &Graph, now: Timestamp) -> Vec<json::Role> {
     let mut arns: BTreeSet<Arn> = graph.named_roles().cloned().collect();
-    arns.extend(graph.roles().filter(|it| trusts_workloads(it)).map(|it| it.arn.clone()));
+    arns.extend(graph.roles().filter(|it| who::trusts_workloads(it)).map(|it| it.arn.clone()));
     arns.iter().map(|it| role(graph, it, now)).collect()
 }
 
@@ -58,14 +58,12 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
     let issuer = graph.issuer();
     let mut subjects: BTreeSet<String> = BTreeSet::new();
     let mut unknown = role.trust.parsed.is_err();
-    // Only a wildcard or a missing condition lets in a name that nobody could have written down.
-    let nobody = SaKey::new("idscope-probe-ns", "idscope-probe-sa");
-    let probe = would_accept(graph, role, &nobody, &issuer, now);
-    let named: BTreeSet<SaKey> = subject_values(role).filter_map(|it| exact(it)).collect();
-    let all = !matches!(probe, Verdict::Deny(_) | Verdict::None) || has_wildcards(role);
+    let probe = who::accepts_strangers(graph, role, &issuer, now);
+    let named: BTreeSet<SaKey> = who::named(role).collect();
+    let all = !matches!(probe, Verdict::Deny(_) | Verdict::None) || who::has_wildcards(role);
     let known = graph.identities().filter(|it| all || named.contains(*it));
     for key in known.chain(&named).collect::<BTreeSet<_>>() {
-        match would_accept(graph, role, key, &issuer, now) {
+        match who::accepts(graph, role, key, &issuer, now) {
             Verdict::Allow => {
                 subjects.insert(key.to_string());
             }
@@ -74,7 +72,7 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
         }
     }
     for it in graph.associated_with(&role.arn) {
-        match would_deliver(graph, role, it, now) {
+        match who::delivers(graph, role, it, now) {
             Verdict::Allow => {
                 subjects.insert(it.service_account.to_string());
             }
@@ -84,17 +82,17 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
     }
     // A provider of another cluster without a condition on the subject is open to everybody there.
     let elsewhere =
-        trusted_issuers(role).into_iter().filter(|it| issuer.as_ref().known() != Some(it));
+        who::trusted_issuers(role).into_iter().filter(|it| issuer.as_ref().known() != Some(it));
     let open_elsewhere = elsewhere
-        .map(|it| would_accept(graph, role, &nobody, &Knowledge::Known(it), now))
+        .map(|it| who::accepts_strangers(graph, role, &Knowledge::Known(it), now))
         .any(|it| it == Verdict::Allow);
     let open_to = match probe {
         Verdict::Allow => "everyone",
         Verdict::Unknown(_) => "unknown",
         Verdict::Deny(_) | Verdict::None if open_elsewhere => "everyone",
         Verdict::Deny(_) | Verdict::None if unknown => "unknown",
-        Verdict::Deny(_) | Verdict::None if has_wildcards(role) => "wildcard",
-        Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !trusts_anybody(role) => {
+        Verdict::Deny(_) | Verdict::None if who::has_wildcards(role) => "wildcard",
+        Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !who::trusts_anybody(role) => {
             "nobody"
         }
         Verdict::Deny(_) | Verdict::None => "listed",
@@ -102,156 +100,13 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
     Reach { subjects: subjects.into_iter().collect(), open_to }
 }
 
-/// Whether STS would let the ServiceAccount in: with the audience that everybody has, or with its own.
-fn would_accept(
-    graph: &Graph,
-    role: &IamRole,
-    key: &SaKey,
-    issuer: &Knowledge<Issuer>,
-    now: Timestamp,
-) -> Verdict {
-    let asks = |audience: &str| {
-        let audience: [Text; 1] = [audience.into()];
-        identity::sts::judge(&identity::sts::Ask {
-            role_arn: role.arn.as_str(),
-            service_account: key,
-            issuer: issuer.clone(),
-            audience: &audience,
-            // Who is let in is the trust policy's business; a missing provider is told elsewhere.
-            provider: Knowledge::Known(audience.to_vec()),
-            role: Knowledge::Known(role),
-            region: None,
-            session_name: None,
-            world: World::Open,
-            now: Some(now),
-        })
-        .verdict
-    };
-    let usual = asks("sts.amazonaws.com");
-    let own = graph.service_account(key).known().and_then(|it| it.annotation(AUDIENCE));
-    match (&usual, own) {
-        (Verdict::Deny(_), Some(own)) => asks(own),
-        (_, Some(_) | None) => usual,
-    }
-}
-
-/// Names another audience than `sts.amazonaws.com`, on a ServiceAccount.
-const AUDIENCE: &str = "eks.amazonaws.com/audience";
-
-/// Whether EKS would give the association's ServiceAccount this role: the associated or, behind it, the target role.
-fn would_deliver(
-    graph: &Graph,
-    role: &IamRole,
-    association: &Association,
-    now: Timestamp,
-) -> Verdict {
-    let mut detail = association.detail.clone();
-    if let Knowledge::Known(it) = &mut detail
-        && it.role_arn == role.arn
-    {
-        // What lies behind it does not concern it.
-        it.target_role_arn = None;
-    }
-    let of = |arn: Option<Arn>| arn.map_or(Knowledge::Absent, |it| graph.role(&it));
-    let known = detail.as_ref().known();
-    identity::eks::judge(&identity::eks::Ask {
-        service_account: &association.service_account,
-        cluster: graph.cluster(),
-        association: detail.as_ref(),
-        role: of(known.map(|it| it.role_arn.clone())),
-        target: of(known.and_then(|it| it.target_role_arn.clone())),
-        world: World::Open,
-        now: Some(now),
-    })
-    .verdict
-}
-
-fn policy(role: &IamRole) -> Option<&iam::Policy> {
-    role.trust.parsed.as_ref().ok()
-}
-
-fn allows(role: &IamRole) -> impl Iterator<Item = &iam::Statement> {
-    policy(role)
-        .into_iter()
-        .flat_map(|it| &it.statements)
-        .filter(|it| it.effect == iam::Effect::Allow)
-}
-
-fn trusts_anybody(role: &IamRole) -> bool {
-    allows(role).next().is_some()
-}
-
-/// Who is listed, by kind of principal; everyone as `*`.
-fn principals(statement: &iam::Statement) -> Vec<(&str, &str)> {
-    match &statement.principal {
-        Some(iam::Principal::Everyone) => vec![("*", "*")],
-        Some(iam::Principal::Listed(groups)) => groups
-            .iter()
-            .flat_map(|(kind, values)| values.iter().map(move |it| (&**kind, &**it)))
-            .collect(),
-        None => Vec::new(),
-    }
-}
-
-/// Issuers of the EKS clusters that some Allow trusts.
-fn trusted_issuers(role: &IamRole) -> BTreeSet<Issuer> {
-    allows(role)
-        .flat_map(principals)
-        .filter(|(kind, _)| *kind == "Federated")
-        .filter_map(|(_, it)| it.split_once(":oidc-provider/"))
-        .filter(|(_, it)| it.starts_with("oidc.eks."))
-        .map(|(_, it)| Issuer::new(it))
-        .collect()
-}
-
-fn is_subject(it: &iam::Condition) -> bool {
-    it.key.to_ascii_lowercase().ends_with(":sub")
-}
-
-/// The values that Allow statements ask of a `…:sub` key.
-fn subject_values(role: &IamRole) -> impl Iterator<Item = &Text> {
-    allows(role).flat_map(|it| &it.conditions).filter(|it| is_subject(it)).flat_map(|it| &it.values)
-}
-
-/// A subject that is written out in full.
-fn exact(subject: &str) -> Option<SaKey> {
-    let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
-    let is_name = |it: &str| !it.is_empty() && !it.contains(['*', '?', '$', ':', '/', ' ']);
-    (is_name(namespace) && is_name(name)).then(|| SaKey::new(namespace, name))
-}
-
-/// Whether some subject is a pattern: a wildcard where the operator has wildcards, a variable, all but some, or any
-/// letter case.
-fn has_wildcards(role: &IamRole) -> bool {
-    allows(role).flat_map(|it| &it.conditions).filter(|it| is_subject(it)).any(|it| {
-        let operator = it.operator.to_ascii_lowercase();
-        let is_like = operator.contains("like");
-        let is_pattern = |it: &Text| it.contains("${") || (is_like && it.contains(['*', '?']));
-        operator.contains("not")
-            || operator.contains("ignorecase")
-            || it.values.iter().any(is_pattern)
-    })
-}
-
-/// Whether some statement is about web identity or EKS Pod Identity.
-fn trusts_workloads(role: &IamRole) -> bool {
-    policy(role).into_iter().flat_map(|it| &it.statements).flat_map(principals).any(|(kind, it)| {
-        match kind {
-            "*" => true,
-            "Federated" => it.contains(":oidc-provider/oidc."),
-            "Service" => it == identity::eks::SERVICE,
-            _ => false,
-        }
-    })
-}
-
 fn trusts(graph: &Graph, role: &IamRole) -> Vec<json::Trust> {
     let issuer = graph.issuer().known();
     let mut res = Vec::new();
     for (index, statement) in
-        policy(role).into_iter().flat_map(|it| it.statements.iter().enumerate())
+        who::policy(role).into_iter().flat_map(|it| it.statements.iter().enumerate())
     {
-        for (kind, value) in principals(statement) {
+        for (kind, value) in who::principals(statement) {
             res.push(json::Trust {
                 statement: index,
                 effect: match statement.effect {
@@ -302,7 +157,7 @@ fn pattern(statement: &iam::Statement, kind: &str) -> Option<String> {
         return (!namespace.is_empty() || !name.is_empty())
             .then(|| format!("{}/{}", any(namespace), any(name)));
     }
-    let subjects = values(&is_subject);
+    let subjects = values(&who::is_subject);
     (!subjects.is_empty()).then(|| subjects.join(", "))
 }
 
