@@ -4,8 +4,10 @@
 //! a command does is `model`'s business.
 
 mod line;
+mod view;
 
-pub use line::{Line, NotACommand, parse_line, suggest};
+pub use line::{Known, Line, NotACommand, OTHERS, parse_line, suggest};
+pub use view::ViewKind;
 
 /// Everything that a key can be bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,6 +17,7 @@ pub enum Command {
     Quit,
     ForceQuit,
     Help,
+    Aliases,
     Prompt,
     Filter,
     Up,
@@ -30,15 +33,39 @@ pub enum Command {
     Pane,
     PaneBack,
     Faults,
-    WorstFirst,
     AllNamespaces,
-    Refresh,
-    UsedBy,
-    Policy,
-    Repairs,
-    Copy,
-    Previous,
+    /// One of the nine namespaces that have a digit of their own, from 1.
+    Favourite(u8),
+    Warp,
+    Wide,
     Header,
+    Crumbs,
+    Refresh,
+    SortName,
+    SortAge,
+    SortStatus,
+    SortNamespace,
+    ColumnLeft,
+    ColumnRight,
+    SortColumn,
+    Describe,
+    Yaml,
+    Policy,
+    UsedBy,
+    Owner,
+    Repairs,
+    Mark,
+    MarkRange,
+    ClearMarks,
+    Copy,
+    CopyNamespace,
+    Save,
+    NextMatch,
+    PreviousMatch,
+    ManagedFields,
+    Previous,
+    HistoryBack,
+    HistoryForward,
 }
 
 /// The headings of the help page.
@@ -46,32 +73,94 @@ pub enum Command {
 pub enum Group {
     Ask,
     Look,
+    Sort,
+    Take,
+    Read,
     Move,
     Leave,
 }
 
 impl Group {
-    pub const ALL: [Group; 4] = [Group::Ask, Group::Look, Group::Move, Group::Leave];
+    pub const ALL: [Group; 7] =
+        [Group::Ask, Group::Look, Group::Sort, Group::Take, Group::Read, Group::Move, Group::Leave];
 
     pub fn title(self) -> &'static str {
         match self {
             Group::Ask => "Ask about the selected row",
             Group::Look => "Find",
+            Group::Sort => "Sort; the same key again turns it round",
+            Group::Take => "Take with you",
+            Group::Read => "On a page of text",
             Group::Move => "Move",
             Group::Leave => "Go",
         }
     }
 }
 
+/// The names of the digit keys in the configuration file.
+const FAVOURITES: [&str; 9] = [
+    "namespace-1",
+    "namespace-2",
+    "namespace-3",
+    "namespace-4",
+    "namespace-5",
+    "namespace-6",
+    "namespace-7",
+    "namespace-8",
+    "namespace-9",
+];
+
 impl Command {
-    pub const ALL: [Command; 29] = [
+    pub const ALL: [Command; 61] = [
         Command::Enter,
         Command::Back,
+        Command::Previous,
+        Command::HistoryBack,
+        Command::HistoryForward,
+        Command::Prompt,
+        Command::Aliases,
+        Command::Help,
         Command::Quit,
         Command::ForceQuit,
-        Command::Help,
-        Command::Prompt,
         Command::Filter,
+        Command::Faults,
+        Command::AllNamespaces,
+        Command::Favourite(1),
+        Command::Favourite(2),
+        Command::Favourite(3),
+        Command::Favourite(4),
+        Command::Favourite(5),
+        Command::Favourite(6),
+        Command::Favourite(7),
+        Command::Favourite(8),
+        Command::Favourite(9),
+        Command::Warp,
+        Command::Wide,
+        Command::Header,
+        Command::Crumbs,
+        Command::Refresh,
+        Command::SortName,
+        Command::SortAge,
+        Command::SortStatus,
+        Command::SortNamespace,
+        Command::ColumnLeft,
+        Command::ColumnRight,
+        Command::SortColumn,
+        Command::Describe,
+        Command::Repairs,
+        Command::UsedBy,
+        Command::Owner,
+        Command::Yaml,
+        Command::Policy,
+        Command::Mark,
+        Command::MarkRange,
+        Command::ClearMarks,
+        Command::Copy,
+        Command::CopyNamespace,
+        Command::Save,
+        Command::NextMatch,
+        Command::PreviousMatch,
+        Command::ManagedFields,
         Command::Up,
         Command::Down,
         Command::PageUp,
@@ -84,16 +173,6 @@ impl Command {
         Command::FoldAll,
         Command::Pane,
         Command::PaneBack,
-        Command::Faults,
-        Command::WorstFirst,
-        Command::AllNamespaces,
-        Command::Refresh,
-        Command::UsedBy,
-        Command::Policy,
-        Command::Repairs,
-        Command::Copy,
-        Command::Previous,
-        Command::Header,
     ];
 
     /// The name in the configuration file.
@@ -113,13 +192,35 @@ impl Command {
 
     pub fn group(self) -> Group {
         match self {
-            Command::UsedBy | Command::Policy | Command::Repairs | Command::Copy => Group::Ask,
+            Command::Describe
+            | Command::Yaml
+            | Command::Policy
+            | Command::UsedBy
+            | Command::Owner
+            | Command::Repairs => Group::Ask,
             Command::Filter
             | Command::Faults
-            | Command::WorstFirst
             | Command::AllNamespaces
-            | Command::Refresh
-            | Command::Header => Group::Look,
+            | Command::Favourite(_)
+            | Command::Warp
+            | Command::Wide
+            | Command::Header
+            | Command::Crumbs
+            | Command::Refresh => Group::Look,
+            Command::SortName
+            | Command::SortAge
+            | Command::SortStatus
+            | Command::SortNamespace
+            | Command::ColumnLeft
+            | Command::ColumnRight
+            | Command::SortColumn => Group::Sort,
+            Command::Mark
+            | Command::MarkRange
+            | Command::ClearMarks
+            | Command::Copy
+            | Command::CopyNamespace
+            | Command::Save => Group::Take,
+            Command::NextMatch | Command::PreviousMatch | Command::ManagedFields => Group::Read,
             Command::Up
             | Command::Down
             | Command::PageUp
@@ -135,7 +236,10 @@ impl Command {
             Command::Enter
             | Command::Back
             | Command::Previous
+            | Command::HistoryBack
+            | Command::HistoryForward
             | Command::Prompt
+            | Command::Aliases
             | Command::Help
             | Command::Quit
             | Command::ForceQuit => Group::Leave,
@@ -156,11 +260,12 @@ impl Command {
             Command::Quit => ("quit", "quit", "as back; on the first screen: leave"),
             Command::ForceQuit => ("force-quit", "leave", "leave at once, from anywhere"),
             Command::Help => ("help", "help", "this page"),
+            Command::Aliases => ("aliases", "aliases", "everything that can be typed after :"),
             Command::Prompt => {
                 ("prompt", "go to", "type where to go: another view, namespace or context")
             }
             Command::Filter => {
-                ("filter", "filter", "keep the rows that match a pattern, folded ones included")
+                ("filter", "filter", "keep the rows that match, folded ones too; on a page: search")
             }
             Command::Up => ("up", "up", "one row up"),
             Command::Down => ("down", "down", "one row down"),
@@ -168,8 +273,12 @@ impl Command {
             Command::PageDown => ("page-down", "page down", "one page down"),
             Command::First => ("first", "first", "to the first row"),
             Command::Last => ("last", "last", "to the last row"),
-            Command::Open => ("open", "unfold", "unfold the row, or step into it"),
-            Command::Close => ("close", "fold", "fold the row, or step out to its parent"),
+            Command::Open => {
+                ("open", "unfold", "unfold the row, or step into it; on a page: right")
+            }
+            Command::Close => {
+                ("close", "fold", "fold the row, or step out to its parent; on a page: left")
+            }
             Command::Toggle => ("toggle", "fold", "fold or unfold the row"),
             Command::FoldAll => {
                 ("fold-all", "fold all", "fold every row, or unfold as at the start")
@@ -177,111 +286,56 @@ impl Command {
             Command::Pane => ("pane", "pane", "to the next pane: list, details"),
             Command::PaneBack => ("pane-back", "pane", "to the pane before"),
             Command::Faults => ("faults", "faults", "only rows with something wrong, or all again"),
-            Command::WorstFirst => {
-                ("worst-first", "worst", "sort by what is worst, or by name again")
-            }
             Command::AllNamespaces => ("all-namespaces", "all", "look in all namespaces"),
-            Command::Refresh => ("refresh", "refresh", "read everything from AWS again now"),
+            Command::Favourite(it) => (
+                FAVOURITES[usize::from(it.clamp(1, 9)) - 1],
+                "namespace",
+                "look in a namespace that was visited or configured; :ns says which",
+            ),
+            Command::Warp => ("warp", "namespace", "look in the row's namespace only"),
+            Command::Wide => ("wide", "wide", "the list over the whole width, with all columns"),
+            Command::Header => ("header", "header", "show or hide the header"),
+            Command::Crumbs => ("crumbs", "crumbs", "show or hide the way back, at the bottom"),
+            Command::Refresh => {
+                ("refresh", "refresh", "read everything from AWS again now; on a page: this object")
+            }
+            Command::SortName => ("sort-name", "by name", "by name"),
+            Command::SortAge => ("sort-age", "by age", "by age, the youngest first"),
+            Command::SortStatus => ("sort-status", "worst", "by how it stands, the worst first"),
+            Command::SortNamespace => ("sort-namespace", "by namespace", "by namespace"),
+            Command::ColumnLeft => ("column-left", "column", "choose the column to the left"),
+            Command::ColumnRight => ("column-right", "column", "choose the column to the right"),
+            Command::SortColumn => ("sort-column", "sort", "by the chosen column"),
+            Command::Describe => ("describe", "describe", "all that is known of it, on a page"),
+            Command::Yaml => (
+                "yaml",
+                "yaml",
+                "the whole object as the cluster or AWS has it, credentials left out",
+            ),
+            Command::Policy => ("policy", "trust", "the trust policy as IAM has it, as JSON"),
             Command::UsedBy => {
                 ("used-by", "used by", "who uses it: pods of an account, accounts of a role")
             }
-            Command::Policy => ("policy", "policy", "the trust policy as IAM has it, as JSON"),
+            Command::Owner => ("owner", "owner", "to the ServiceAccount that it belongs to"),
             Command::Repairs => {
                 ("repairs", "repair", "the commands that would repair it; nothing is written")
             }
-            Command::Copy => ("copy", "copy", "copy its name, or what stands in the open page"),
-            Command::Previous => ("previous", "last view", "to the view before this one"),
-            Command::Header => ("header", "header", "show or hide the header"),
-        }
-    }
-}
-
-/// The lists that can be gone to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ViewKind {
-    Identities,
-    Pods,
-    Roles,
-    Associations,
-    Providers,
-    Findings,
-    Namespaces,
-    Contexts,
-    Sources,
-}
-
-impl ViewKind {
-    pub const ALL: [ViewKind; 9] = [
-        ViewKind::Identities,
-        ViewKind::Pods,
-        ViewKind::Roles,
-        ViewKind::Associations,
-        ViewKind::Providers,
-        ViewKind::Findings,
-        ViewKind::Namespaces,
-        ViewKind::Contexts,
-        ViewKind::Sources,
-    ];
-
-    /// In the pane's title and the crumbs.
-    pub fn title(self) -> &'static str {
-        match self {
-            ViewKind::Identities => "identities",
-            ViewKind::Pods => "pods",
-            ViewKind::Roles => "roles",
-            ViewKind::Associations => "associations",
-            ViewKind::Providers => "providers",
-            ViewKind::Findings => "findings",
-            ViewKind::Namespaces => "namespaces",
-            ViewKind::Contexts => "contexts",
-            ViewKind::Sources => "sources",
-        }
-    }
-
-    /// What may be typed after `:`; the first is what the help page shows.
-    pub fn aliases(self) -> &'static [&'static str] {
-        match self {
-            ViewKind::Identities => {
-                &["sa", "identities", "identity", "id", "serviceaccount", "serviceaccounts"]
+            Command::Mark => ("mark", "mark", "mark the row, or no longer"),
+            Command::MarkRange => ("mark-range", "mark", "mark from the last mark to here"),
+            Command::ClearMarks => ("clear-marks", "unmark", "mark nothing"),
+            Command::Copy => ("copy", "copy", "copy the names of what is marked, or the open page"),
+            Command::CopyNamespace => ("copy-namespace", "copy ns", "copy the row's namespace"),
+            Command::Save => ("save", "save", "save the list as CSV, or the open page, to a file"),
+            Command::NextMatch => ("next-match", "next", "the next place that / found"),
+            Command::PreviousMatch => {
+                ("previous-match", "previous", "the place before that / found")
             }
-            ViewKind::Pods => &["pods", "pod", "po"],
-            ViewKind::Roles => &["roles", "role", "iam"],
-            ViewKind::Associations => {
-                &["assoc", "associations", "association", "podidentity", "pia"]
+            Command::ManagedFields => {
+                ("managed-fields", "managed fields", "of YAML: managedFields too, or no longer")
             }
-            ViewKind::Providers => &["oidc", "providers", "provider", "idp"],
-            ViewKind::Findings => &["findings", "finding", "faults", "f"],
-            ViewKind::Namespaces => &["ns", "namespaces", "namespace"],
-            ViewKind::Contexts => &["ctx", "contexts", "context"],
-            ViewKind::Sources => &["sources", "source", "src"],
-        }
-    }
-
-    pub fn help(self) -> &'static str {
-        match self {
-            ViewKind::Identities => "ServiceAccounts by namespace, with what they may become",
-            ViewKind::Pods => "pods, with what each really ends with",
-            ViewKind::Roles => "IAM roles, with who may assume them and who is set up to",
-            ViewKind::Associations => "Pod Identity associations",
-            ViewKind::Providers => "IAM OIDC providers",
-            ViewKind::Findings => "everything wrong, by cause",
-            ViewKind::Namespaces => "namespaces",
-            ViewKind::Contexts => "contexts of the kubeconfig",
-            ViewKind::Sources => "what is read from where, how old it is, and what is refused",
-        }
-    }
-
-    /// Whether a namespace narrows it.
-    pub fn has_namespaces(self) -> bool {
-        match self {
-            ViewKind::Identities | ViewKind::Pods | ViewKind::Associations | ViewKind::Findings => {
-                true
-            }
-            ViewKind::Roles
-            | ViewKind::Providers
-            | ViewKind::Namespaces
-            | ViewKind::Contexts
-            | ViewKind::Sources => false,
+            Command::Previous => ("previous", "last view", "to the view before this one, and back"),
+            Command::HistoryBack => ("history-back", "earlier", "one view back in the history"),
+            Command::HistoryForward => ("history-forward", "later", "one view on in the history"),
         }
     }
 }

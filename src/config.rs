@@ -20,6 +20,12 @@ pub struct Config {
     pub poll_seconds: Option<u64>,
     /// The command of `:login`, where the profile's own is not wanted.
     pub login: Option<String>,
+    /// Whether clicks and the wheel are ours (the default) or the terminal's.
+    pub mouse: Option<bool>,
+    /// Namespaces that have the digits from 1 on; those that are visited get what is left.
+    pub namespaces: Vec<String>,
+    /// Where `ctrl-s` writes; the system's place for state where it is not said.
+    pub save_dir: Option<String>,
 }
 
 /// One account that some other credentials read: by profile, or by assuming a role.
@@ -63,7 +69,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_documents() {
-        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\n";
+        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\nmouse: false\nnamespaces: [shop]\nsaveDir: /tmp/x\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.keys["ctrl-z"], "faults");
         assert_eq!(
@@ -73,6 +79,8 @@ mod tests {
         assert_eq!(config.accounts["444455556666"].external_id.as_deref(), Some("x"));
         assert_eq!(config.command.as_deref(), Some(":sa default"));
         assert_eq!((config.ascii, config.poll_seconds), (true, Some(30)));
+        assert_eq!((config.mouse, config.namespaces.len()), (Some(false), 1));
+        assert_eq!(config.save_dir.as_deref(), Some("/tmp/x"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     fact::Change,
-    ident::{Text, Timestamp},
+    ident::{Ref, Text, Timestamp},
 };
 
 pub use crate::keymap::{Key, KeyCode};
@@ -27,6 +27,7 @@ pub enum Event {
     Key(Key),
     /// Bracketed paste, verbatim.
     Paste(String),
+    Mouse(Mouse),
     Resize {
         width: u16,
         height: u16,
@@ -37,6 +38,17 @@ pub enum Event {
     Contexts {
         contexts: Vec<(Text, Text)>,
         current: Option<Text>,
+    },
+    /// The profiles of the AWS configuration; the one that was asked for by name, if any.
+    Profiles {
+        profiles: Vec<Text>,
+        current: Option<Text>,
+    },
+    /// An object as the API server has it, or why it could not be read.
+    Document {
+        generation: Generation,
+        of: Ref,
+        answer: Result<Document, Text>,
     },
     /// The login command of `:login` ended.
     LoggedIn {
@@ -57,6 +69,44 @@ pub enum Event {
     Terminate,
 }
 
+/// An object in full, as YAML, with credentials left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub text: Text,
+    /// The same with `metadata.managedFields`; `None`: it has none.
+    pub with_managed_fields: Option<Text>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    pub kind: MouseKind,
+    pub x: u16,
+    pub y: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MouseKind {
+    /// The left button, pressed.
+    Click,
+    WheelUp,
+    WheelDown,
+}
+
+/// A part of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rect {
+    pub x: u16,
+    pub y: u16,
+    pub width: u16,
+    pub height: u16,
+}
+
+impl Rect {
+    pub fn has(self, x: u16, y: u16) -> bool {
+        (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
+    }
+}
+
 /// Where a frame ended up, since only the layout knows heights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
@@ -64,10 +114,24 @@ pub struct Shown {
     pub list_height: usize,
     /// The list's first visible row.
     pub list_top: usize,
+    /// Where the rows stand, without edges and heads.
+    pub rows: Rect,
+    /// Where the details stand; empty where they have no pane.
+    pub details: Rect,
     /// How far the details could be scrolled.
     pub details_limit: usize,
     /// How far the open page could be scrolled.
     pub page_limit: usize,
+    /// Its first visible line: a match that was gone to is in sight.
+    pub page_top: usize,
+    /// Its first visible column.
+    pub page_left: usize,
+    /// How far it could be moved to the side.
+    pub page_left_limit: usize,
+    /// Places on the open page that match what is searched.
+    pub n_matches: usize,
+    /// Lines of the open page that there was room for.
+    pub page_height: usize,
     /// Whether there was room for the details beside or below the list.
     pub details_shown: bool,
 }

@@ -1,6 +1,7 @@
 //! Which key asks for which command, both ways: the loop looks keys up, the footer and the help page look commands up.
 //!
-//! One map for all places: whether a command makes sense where the person is, `model` knows.
+//! One map for all places. A key may ask for several commands that never make sense in one place (`n` copies a namespace
+//! in a list and goes to the next match on a page); which of them does, `model` knows.
 
 use crate::command::Command;
 use std::fmt;
@@ -37,6 +38,8 @@ pub enum KeyCode {
     End,
     PageUp,
     PageDown,
+    ShiftLeft,
+    ShiftRight,
     F(u8),
 }
 
@@ -54,47 +57,71 @@ impl Default for Keymap {
         let plain = |code| Key { code, ctrl: false, alt: false };
         let char = |it| plain(KeyCode::Char(it));
         let ctrl = |it| Key { code: KeyCode::Char(it), ctrl: true, alt: false };
-        Keymap {
-            bindings: vec![
-                (plain(KeyCode::Enter), Command::Enter),
-                (plain(KeyCode::Esc), Command::Back),
-                (char('q'), Command::Quit),
-                (ctrl('c'), Command::ForceQuit),
-                (char('?'), Command::Help),
-                (char(':'), Command::Prompt),
-                (char('/'), Command::Filter),
-                (char('j'), Command::Down),
-                (plain(KeyCode::Down), Command::Down),
-                (char('k'), Command::Up),
-                (plain(KeyCode::Up), Command::Up),
-                (plain(KeyCode::PageDown), Command::PageDown),
-                (ctrl('f'), Command::PageDown),
-                (plain(KeyCode::PageUp), Command::PageUp),
-                (ctrl('b'), Command::PageUp),
-                (char('g'), Command::First),
-                (plain(KeyCode::Home), Command::First),
-                (char('G'), Command::Last),
-                (plain(KeyCode::End), Command::Last),
-                (char('l'), Command::Open),
-                (plain(KeyCode::Right), Command::Open),
-                (char('h'), Command::Close),
-                (plain(KeyCode::Left), Command::Close),
-                (char(' '), Command::Toggle),
-                (char('x'), Command::FoldAll),
-                (plain(KeyCode::Tab), Command::Pane),
-                (plain(KeyCode::BackTab), Command::PaneBack),
-                (ctrl('z'), Command::Faults),
-                (char('S'), Command::WorstFirst),
-                (char('0'), Command::AllNamespaces),
-                (ctrl('r'), Command::Refresh),
-                (char('u'), Command::UsedBy),
-                (char('y'), Command::Policy),
-                (char('f'), Command::Repairs),
-                (char('c'), Command::Copy),
-                (char('-'), Command::Previous),
-                (ctrl('e'), Command::Header),
-            ],
-        }
+        let mut bindings = vec![
+            (plain(KeyCode::Enter), Command::Enter),
+            (plain(KeyCode::Esc), Command::Back),
+            (char('q'), Command::Quit),
+            (ctrl('c'), Command::ForceQuit),
+            (char('?'), Command::Help),
+            (ctrl('a'), Command::Aliases),
+            (char(':'), Command::Prompt),
+            (char('/'), Command::Filter),
+            (char('j'), Command::Down),
+            (plain(KeyCode::Down), Command::Down),
+            (char('k'), Command::Up),
+            (plain(KeyCode::Up), Command::Up),
+            (plain(KeyCode::PageDown), Command::PageDown),
+            (ctrl('f'), Command::PageDown),
+            (plain(KeyCode::PageUp), Command::PageUp),
+            (ctrl('b'), Command::PageUp),
+            (char('g'), Command::First),
+            (plain(KeyCode::Home), Command::First),
+            (char('G'), Command::Last),
+            (plain(KeyCode::End), Command::Last),
+            (char('l'), Command::Open),
+            (plain(KeyCode::Right), Command::Open),
+            (char('h'), Command::Close),
+            (plain(KeyCode::Left), Command::Close),
+            (char('o'), Command::Toggle),
+            (char('x'), Command::FoldAll),
+            (plain(KeyCode::Tab), Command::Pane),
+            (plain(KeyCode::BackTab), Command::PaneBack),
+            (ctrl('z'), Command::Faults),
+            (char('0'), Command::AllNamespaces),
+            (char('w'), Command::Warp),
+            (ctrl('w'), Command::Wide),
+            (ctrl('e'), Command::Header),
+            (ctrl('g'), Command::Crumbs),
+            (ctrl('r'), Command::Refresh),
+            (char('n'), Command::NextMatch),
+            (char('N'), Command::PreviousMatch),
+            (char('N'), Command::SortName),
+            (char('A'), Command::SortAge),
+            (char('S'), Command::SortStatus),
+            (char('P'), Command::SortNamespace),
+            (plain(KeyCode::ShiftLeft), Command::ColumnLeft),
+            (plain(KeyCode::ShiftRight), Command::ColumnRight),
+            (char('O'), Command::SortColumn),
+            (char('d'), Command::Describe),
+            (char('y'), Command::Yaml),
+            (char('t'), Command::Policy),
+            (char('u'), Command::UsedBy),
+            (char('J'), Command::Owner),
+            (char('f'), Command::Repairs),
+            (char(' '), Command::Mark),
+            (ctrl(' '), Command::MarkRange),
+            (ctrl('\\'), Command::ClearMarks),
+            (char('c'), Command::Copy),
+            (char('n'), Command::CopyNamespace),
+            (ctrl('s'), Command::Save),
+            (char('m'), Command::ManagedFields),
+            (char('-'), Command::Previous),
+            (char('['), Command::HistoryBack),
+            (char(']'), Command::HistoryForward),
+        ];
+        let digits = ('1'..='9').zip(1..);
+        bindings.extend(digits.map(|(it, at)| (char(it), Command::Favourite(at))));
+        Keymap { bindings }
     }
 }
 
@@ -114,8 +141,9 @@ impl Keymap {
         Ok(res)
     }
 
-    pub fn command(&self, key: Key) -> Option<Command> {
-        self.bindings.iter().find(|(it, _)| *it == key).map(|(_, it)| *it)
+    /// What a key asks for; of several the first that makes sense.
+    pub fn commands(&self, key: Key) -> impl Iterator<Item = Command> {
+        self.bindings.iter().filter(move |(it, _)| *it == key).map(|(_, it)| *it)
     }
 
     /// All keys that ask for a command, the one to show first.
@@ -162,6 +190,8 @@ const NAMED: &[(&str, KeyCode)] = &[
     ("end", KeyCode::End),
     ("pgup", KeyCode::PageUp),
     ("pgdn", KeyCode::PageDown),
+    ("shift-left", KeyCode::ShiftLeft),
+    ("shift-right", KeyCode::ShiftRight),
     ("space", KeyCode::Char(' ')),
 ];
 
@@ -179,8 +209,13 @@ pub fn parse_key(text: &str) -> Option<Key> {
         }
     }
     let mut chars = rest.chars();
+    let mut shifted = rest.strip_prefix("shift-").unwrap_or_default().chars();
     let code = match (chars.next(), chars.next()) {
         (Some(it), None) if !it.is_control() => KeyCode::Char(it),
+        // As k9s writes capitals.
+        _ if let (Some(it @ 'a'..='z'), None) = (shifted.next(), shifted.next()) => {
+            KeyCode::Char(it.to_ascii_uppercase())
+        }
         _ => match NAMED.iter().find(|(name, _)| *name == rest) {
             Some((_, code)) => *code,
             None => {
@@ -203,26 +238,33 @@ mod tests {
         for (key, _) in Keymap::default().bindings {
             assert_eq!(parse_key(&key.to_string()), Some(key), "{key}");
         }
-        for it in ["ctrl-", "", "f0", "f13", "meta-x", "ab", "\u{1b}"] {
+        for it in ["ctrl-", "", "f0", "f13", "meta-x", "ab", "shift-", "shift-ab", "\u{1b}"] {
             assert_eq!(parse_key(it), None, "{it:?}");
         }
+        assert_eq!(parse_key("shift-n"), parse_key("N"));
     }
 
     #[test]
-    fn no_key_asks_for_two_things_and_every_command_has_a_key() {
+    fn every_command_has_a_key_and_shared_keys_are_shared_on_purpose() {
         let map = Keymap::default();
-        for (key, command) in &map.bindings {
-            assert_eq!(map.command(*key), Some(*command), "{key}");
-        }
         for it in Command::ALL {
             assert!(map.hint(it).is_some(), "{it:?}");
         }
+        let shared: Vec<String> = map
+            .bindings
+            .iter()
+            .map(|(key, _)| *key)
+            .filter(|key| 1 < map.commands(*key).count())
+            .map(|it| it.to_string())
+            .collect();
+        assert_eq!(shared, ["n", "N", "N", "n"]);
     }
 
     #[test]
     fn the_configuration_rebinds() {
         let map = Keymap::with([("ctrl-z", "copy"), ("F", "faults")]).unwrap();
-        assert_eq!(map.command(parse_key("ctrl-z").unwrap()), Some(Command::Copy));
+        let asked: Vec<_> = map.commands(parse_key("ctrl-z").unwrap()).collect();
+        assert_eq!(asked, [Command::Copy]);
         assert_eq!(map.hint(Command::Faults).as_deref(), Some("F"));
         assert_eq!(
             Keymap::with([("ctrl-z", "delete")]).err(),

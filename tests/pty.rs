@@ -28,7 +28,7 @@ struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Terminal {
@@ -59,7 +59,7 @@ impl Terminal {
         });
         let keyboard = pair.master.take_writer().unwrap();
         let screen = vt100::Parser::new(36, 120, 0);
-        Terminal { master: pair.master, keyboard, child, output, screen, _home: home }
+        Terminal { master: pair.master, keyboard, child, output, screen, home }
     }
 
     fn idscope(arguments: &[&str]) -> Terminal {
@@ -123,6 +123,7 @@ impl Terminal {
         assert!(!screen.alternate_screen(), "the alternate screen was not left");
         assert!(!screen.bracketed_paste(), "bracketed paste is still on");
         assert!(!screen.hide_cursor(), "the cursor is still hidden");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         (status, screen.contents())
     }
 }
@@ -146,6 +147,98 @@ fn starts_follows_the_size_and_leaves() {
     it.types(":q\r");
     let (status, left) = it.ends();
     assert_eq!(status.exit_code(), 0, "{left}");
+}
+
+#[test]
+fn a_storm_of_sizes_ends_in_the_last_one() {
+    let mut it = Terminal::demo();
+    for n in 0..200u16 {
+        it.resizes(10 + n * 7 % 200, 3 + n * 5 % 60);
+    }
+    it.resizes(100, 30).sees("ctrl-z faults").types("q");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+#[test]
+fn the_mouse_is_heard_until_it_is_let_go() {
+    let mut it = Terminal::demo();
+    it.waits("the mouse", |it| it.mouse_protocol_mode() != vt100::MouseProtocolMode::None);
+    // A press on the third row of the list, as the terminal reports it.
+    it.types("\u{1b}[<0;10;7M\u{1b}[<0;10;7m").sees("╭ sa bi/foreign");
+    it.types(":mouse\r").sees("the mouse is the terminal's");
+    it.waits("no mouse", |it| it.mouse_protocol_mode() == vt100::MouseProtocolMode::None);
+    it.types("q");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+#[test]
+fn whole_objects_are_read_from_the_cluster() {
+    let mut it = Terminal::demo();
+    it.types(":pods payments /mailer\r").sees("pods(payments)[1]").types("y");
+    it.sees("yaml of pod payments/mailer-0").sees("kind: Pod").sees("serviceAccountName: mailer");
+    it.types("/arn\r").sees("</arn> 1 of").types("\u{1b}");
+    it.waits("no search", |it| !it.contents().contains("</arn>"));
+    it.types("\u{1b}").sees("pods(payments)[1]").types("qq");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+#[test]
+fn what_is_seen_is_saved_to_a_file() {
+    let mut it = Terminal::demo();
+    it.types(":sa payments\r").sees("identities(payments)[4]").types("\u{13}").sees("· saved ");
+    let home = it.home.path().to_owned();
+    let dir = home.join(".local/state/idscope/saved");
+    let saved: Vec<_> = std::fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()).collect();
+    let text = std::fs::read_to_string(&saved[0]).unwrap();
+    assert!(text.contains("api,irsa,payments-api"), "{text}");
+    it.types("q");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+#[test]
+fn stops_as_a_job_of_the_shell_and_goes_on() {
+    let program = env!("CARGO_BIN_EXE_idscope");
+    let mut it = Terminal::start("/bin/sh".into(), &["-i"], &[("PS1", "ready> ")]);
+    it.sees("ready> ").types(&format!("'{program}' '--demo={WORLD}'\r")).sees("payments-api");
+    it.types(":suspend\r");
+    it.waits("the shell", |it| !it.alternate_screen() && it.contents().contains("topped"));
+    it.types("fg\r").waits("the dashboard", |it| it.alternate_screen());
+    it.sees("payments-api").types(":sa shop\r").sees("identities(shop)").types(":q\r");
+    it.waits("the shell", |it| {
+        !it.alternate_screen() && it.contents().trim_end().ends_with("ready>")
+    });
+    it.types("exit\r");
+    let _ = it.ends();
+}
+
+#[test]
+fn without_a_shell_it_says_that_it_cannot_stop() {
+    let mut it = Terminal::demo();
+    it.types(":suspend\r").sees("not stopped: there is no shell").types("q");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+#[test]
+fn goes_on_after_somebody_stopped_it() {
+    let mut it = Terminal::demo();
+    it.signals("-STOP").signals("-CONT").types(":sa shop\r").sees("identities(shop)").types("q");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+#[test]
+fn the_login_command_has_the_terminal_to_itself() {
+    let home = TempDir::new().unwrap();
+    let config = "login: \"sh -c 'echo who are you; read it; echo hello $it'\"\n";
+    std::fs::write(home.path().join("config.yaml"), config).unwrap();
+    let kubeconfig = home.path().join("kube");
+    std::fs::write(&kubeconfig, "apiVersion: v1\nkind: Config\n").unwrap();
+    let arguments = ["--no-cache", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let env = [("IDSCOPE_CONFIG_DIR", home.path().to_str().unwrap())];
+    let mut it = Terminal::start(env!("CARGO_BIN_EXE_idscope").into(), &arguments, &env);
+    it.sees("no cluster").types(":login\r").sees("who are you");
+    assert!(!it.screen.screen().alternate_screen() && !it.screen.screen().bracketed_paste());
+    it.types("kim\r").sees("logged in; reading again").types("\u{3}");
+    assert_eq!(it.ends().0.exit_code(), 0);
 }
 
 #[test]
@@ -194,6 +287,7 @@ struct Nothing;
 
 impl Feed for Nothing {
     fn fetch(&self, _wanted: Vec<Ref>) {}
+    fn document(&self, _of: Ref) {}
     fn refresh(&self) {}
 }
 
@@ -225,7 +319,8 @@ fn be_the_child(what: &str) {
         feed
     };
     let theme = Theme::new(Color::Painted, false);
-    let launch = Launch { settings, options: Options::default(), theme, start: Box::new(start) };
+    let options = Options::default();
+    let launch = Launch { settings, options, theme, start: Box::new(start), save_dir: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(run(launch)).unwrap();
 }

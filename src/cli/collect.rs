@@ -73,9 +73,12 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
                 }
                 Event::Key(_)
                 | Event::Paste(_)
+                | Event::Mouse(_)
                 | Event::Resize { .. }
                 | Event::Tick(_)
                 | Event::Contexts { .. }
+                | Event::Profiles { .. }
+                | Event::Document { .. }
                 | Event::LoggedIn { .. }
                 | Event::Copied(_)
                 | Event::Saved(_)

@@ -6,7 +6,7 @@ use crate::{
         error::UsageError,
         settings,
     },
-    command::parse_line,
+    command::{Line, parse_line},
     config::Config,
     keymap::Keymap,
     lab::Lab,
@@ -16,7 +16,7 @@ use crate::{
     source::{AccountRole, Settings},
     ui::{Color, Theme},
 };
-use std::{io::IsTerminal, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 /// The configuration; an absent file is an empty one.
 pub fn config() -> Result<Config, UsageError> {
@@ -56,7 +56,7 @@ pub fn configure(settings: &mut Settings, config: &Config) {
 /// Runs until the person leaves; the exit status.
 pub async fn run(
     global: &Global,
-    settings: Settings,
+    mut settings: Settings,
     config: &Config,
     lab: Option<Lab>,
 ) -> Result<u8, UsageError> {
@@ -80,13 +80,51 @@ pub async fn run(
         })?),
         None => None,
     };
-    let options = Options { keymap, login: config.login.as_deref().map(Into::into), start, focus };
+    let start = start.and_then(|it| without_context(it, &mut settings));
+    let options = Options {
+        keymap,
+        login: config.login.as_deref().map(Into::into),
+        start,
+        focus,
+        namespaces: config.namespaces.iter().map(|it| it.as_str().into()).collect(),
+        without_mouse: config.mouse == Some(false),
+    };
     let theme = Theme::new(color(global, config), global.ascii || config.ascii);
-    let left = runtime::run(Launch::new(settings, options, theme)).await;
+    let save_dir = config
+        .save_dir
+        .as_deref()
+        .map(PathBuf::from)
+        .or_else(|| settings::state_dir().map(|it| it.join("saved")));
+    let left = runtime::run(Launch::new(settings, options, theme, save_dir)).await;
     drop(lab);
     match left {
         Ok(status) => Ok(status.code()),
         Err(err) => Err(UsageError::new(format!("failed to {err}"))),
+    }
+}
+
+/// A context or profile that the first line names is where the session begins, not where it goes to.
+fn without_context(line: Line, settings: &mut Settings) -> Option<Line> {
+    match line {
+        Line::Show { view, namespace, filter, context } => {
+            settings.context = context.or(settings.context.take());
+            Some(Line::Show { view, namespace, filter, context: None })
+        }
+        Line::Context(name) => {
+            settings.context = Some(name);
+            None
+        }
+        Line::Profile(name) => {
+            settings.profile = Some(name);
+            None
+        }
+        it @ (Line::Login
+        | Line::Explain(_)
+        | Line::Suspend
+        | Line::Mouse
+        | Line::Help
+        | Line::Quit
+        | Line::Nothing) => Some(it),
     }
 }
 

@@ -84,7 +84,7 @@ pub fn cache_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("dev", "idscope", "idscope").map(|it| it.cache_dir().to_owned())
 }
 
-/// Where the journal and the locks live; `None` where the system has no such place.
+/// Where the journal, the locks and what was saved live; `None` where the system has no such place.
 pub fn state_dir() -> Option<PathBuf> {
     let dirs = directories::ProjectDirs::from("dev", "idscope", "idscope")?;
     // Systems without a place for state have one for data.

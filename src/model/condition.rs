@@ -126,8 +126,16 @@ impl Model {
         if !screen.ask.filter.is_empty() {
             return Condition::NoMatch;
         }
-        if screen.view() == ViewKind::Contexts {
-            return Condition::Empty;
+        match screen.view() {
+            ViewKind::Contexts | ViewKind::Profiles | ViewKind::Aliases => return Condition::Empty,
+            ViewKind::Identities
+            | ViewKind::Pods
+            | ViewKind::Roles
+            | ViewKind::Associations
+            | ViewKind::Providers
+            | ViewKind::Findings
+            | ViewKind::Namespaces
+            | ViewKind::Sources => {}
         }
         if let Link::Down { error, .. } = self.link() {
             return Condition::NoCluster(error);
@@ -251,6 +259,22 @@ impl Model {
         res
     }
 
+    /// Why AWS is not read at all; `None` where it is, or was.
+    pub fn why_no_aws(&self) -> Option<&Text> {
+        self.graph.sources().find_map(|(scope, state)| match state {
+            SourceState::Off { reason } if !label(scope).1 => Some(reason),
+            SourceState::Off { .. }
+            | SourceState::Pending { .. }
+            | SourceState::Live { .. }
+            | SourceState::Cached { .. }
+            | SourceState::Stale { .. }
+            | SourceState::Denied { .. }
+            | SourceState::Failed { .. }
+            | SourceState::Truncated { .. }
+            | SourceState::Expired { .. } => None,
+        })
+    }
+
     /// The login command that some source asks for.
     pub fn login(&self) -> Option<Text> {
         let mut asked = None;
@@ -319,7 +343,7 @@ fn feeds(view: ViewKind, scope: &Scope) -> bool {
         ViewKind::Providers => matches!(scope, Scope::Providers { .. }),
         ViewKind::Findings => matches!(scope, Scope::ServiceAccounts { .. } | Scope::Pods { .. }),
         ViewKind::Namespaces => matches!(scope, Scope::Namespaces),
-        ViewKind::Contexts | ViewKind::Sources => false,
+        ViewKind::Contexts | ViewKind::Profiles | ViewKind::Sources | ViewKind::Aliases => false,
     }
 }
 

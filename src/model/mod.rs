@@ -1,21 +1,27 @@
 //! The state of a session and the only function that changes it: `Model::update(Event) -> Vec<Request>`.
 //!
-//! Split by concern: `world` takes in facts and judges, `navigate` moves about, `search` owns the prompts, `pages` what
-//! lies over the list. Nothing here measures text or knows of colours; that is `view`.
+//! Split by concern: `world` takes in facts and judges, `keys` says what makes sense where, `navigate` moves about, `go`
+//! leads elsewhere, `take` marks, copies and saves, `search` owns the prompts, `pages` and `yaml` what lies over the
+//! list. Nothing here measures text or knows of colours; that is `view`.
 
 mod condition;
 mod explain;
 mod go;
+mod keys;
+mod mouse;
 mod navigate;
 mod pages;
 mod screen;
 mod search;
+mod take;
 mod world;
+mod yaml;
 
 pub use condition::{Condition, Link, SourceGroup, Trouble};
 pub use explain::{Explained, Fit};
 pub use pages::what_to_ask_for;
-pub use screen::{Flash, Mode, Page, PageKind, Prompt, PromptKind, Screen};
+pub use screen::{Flash, Mode, Page, PageKind, Prompt, PromptKind, Screen, Search};
+pub use yaml::{Content, Yaml};
 
 use crate::{
     check::Ledger,
@@ -42,6 +48,10 @@ pub struct Options {
     pub start: Option<Line>,
     /// The node to stand on as soon as it is there.
     pub focus: Option<Ref>,
+    /// Namespaces that have the digits from 1 on.
+    pub namespaces: Vec<Text>,
+    /// Clicks and the wheel are the terminal's from the start.
+    pub without_mouse: bool,
 }
 
 /// What `update` wants done. The answers come back as events.
@@ -51,10 +61,20 @@ pub enum Request {
     Fetch(Vec<Ref>),
     /// Poll everything now.
     Refresh,
+    /// Read one object in full.
+    Document(Ref),
     /// Put this on the clipboard.
     Copy(Text),
+    /// Write what is seen, list or page, to a file.
+    SaveSeen,
     /// Start the sources anew, on this context.
     Connect { context: Text, generation: Generation },
+    /// Start the sources anew, reading AWS with this profile.
+    UseProfile { profile: Text, generation: Generation },
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Stop as a job of the shell.
+    Suspend,
     /// Run this command with the screen out of its way.
     Login(Text),
     /// End the session.
@@ -69,9 +89,17 @@ pub struct Model {
     generation: Generation,
     contexts: Vec<(Text, Text)>,
     context: Option<Text>,
+    profiles: Vec<Text>,
+    profile: Option<Text>,
     /// The last one is seen; the others are what `esc` goes back to.
     screens: Vec<Screen>,
-    previous: Option<Vec<Screen>>,
+    /// Where one was before, and where one came back from: `[` and `]`.
+    past: Vec<Vec<Screen>>,
+    future: Vec<Vec<Screen>>,
+    /// Lines that were typed after `:`, the last one last.
+    lines: Vec<String>,
+    /// Namespaces that have a digit: those of the configuration, then those that were visited.
+    favourites: Vec<Text>,
     mode: Mode,
     /// Over whatever the mode shows.
     prompt: Option<Prompt>,
@@ -81,6 +109,9 @@ pub struct Model {
     size: (u16, u16),
     now: Timestamp,
     header_hidden: bool,
+    crumbs_hidden: bool,
+    is_wide: bool,
+    has_mouse: bool,
     /// The context picker was opened by itself; once is enough.
     picker_offered: bool,
     fetched: Vec<Ref>,
@@ -97,8 +128,13 @@ impl Model {
             generation: Generation::default(),
             contexts: Vec::new(),
             context: None,
+            profiles: Vec::new(),
+            profile: None,
             screens: vec![Screen::new(ViewKind::Identities)],
-            previous: None,
+            past: Vec::new(),
+            future: Vec::new(),
+            lines: Vec::new(),
+            favourites: options.namespaces.iter().take(9).cloned().collect(),
             mode: Mode::List,
             prompt: None,
             flash: None,
@@ -107,6 +143,9 @@ impl Model {
             size: (80, 24),
             now: Timestamp::UNIX_EPOCH,
             header_hidden: false,
+            crumbs_hidden: false,
+            is_wide: false,
+            has_mouse: !options.without_mouse,
             picker_offered: false,
             fetched: Vec::new(),
             options,
@@ -130,11 +169,16 @@ impl Model {
                 self.notify(notice);
                 Vec::new()
             }
+            Event::Document { generation, of, answer } if generation == self.generation => {
+                self.read(&of, answer);
+                Vec::new()
+            }
             // Of a context that was left.
-            Event::Facts { .. } | Event::Notice { .. } => Vec::new(),
+            Event::Facts { .. } | Event::Notice { .. } | Event::Document { .. } => Vec::new(),
             Event::Work { units } => self.work(units),
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(&text),
+            Event::Mouse(it) => self.mouse(it),
             Event::Resize { width, height } => {
                 self.size = (width, height);
                 Vec::new()
@@ -150,6 +194,13 @@ impl Model {
             Event::Contexts { contexts, current } => {
                 self.contexts = contexts;
                 self.context = current.or(self.context.take());
+                self.screen_mut().stale = true;
+                self.renew_rows();
+                Vec::new()
+            }
+            Event::Profiles { profiles, current } => {
+                self.profiles = profiles;
+                self.profile = current.or(self.profile.take());
                 self.screen_mut().stale = true;
                 self.renew_rows();
                 Vec::new()
@@ -193,7 +244,7 @@ impl Model {
         self.screen_mut().top = shown.list_top;
         self.details_scroll = self.details_scroll.min(shown.details_limit);
         match &mut self.mode {
-            Mode::Page(page) => page.scroll = page.scroll.min(shown.page_limit),
+            Mode::Page(page) => page.drawn(shown),
             // The pane that had the focus is gone.
             Mode::Details if !shown.details_shown => self.mode = Mode::List,
             Mode::List | Mode::Details => {}
@@ -233,6 +284,8 @@ impl Model {
             ledger: &self.ledger,
             board: &self.board,
             contexts: &self.contexts,
+            profiles: &self.profiles,
+            now: self.now,
         }
     }
 
@@ -264,6 +317,20 @@ impl Model {
         self.header_hidden
     }
 
+    pub fn are_crumbs_hidden(&self) -> bool {
+        self.crumbs_hidden
+    }
+
+    /// The list has the whole width.
+    pub fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// Namespaces that have a digit, from 1 on.
+    pub fn favourites(&self) -> &[Text] {
+        &self.favourites
+    }
+
     pub fn keymap(&self) -> &Keymap {
         &self.options.keymap
     }
@@ -271,6 +338,11 @@ impl Model {
     /// The kubeconfig context, once known.
     pub fn context(&self) -> Option<&Text> {
         self.context.as_ref()
+    }
+
+    /// The AWS profile that was asked for by name, if any was.
+    pub fn profile(&self) -> Option<&Text> {
+        self.profile.as_ref()
     }
 
     /// Units that wait to be judged.

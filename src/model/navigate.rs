@@ -1,73 +1,18 @@
-//! Keys to commands, and moving about within a list: selecting, folding, switching panes, one step back.
+//! Moving about within a list: selecting, folding, switching panes, one step back.
 
 use crate::{
     command::{Command, ViewKind},
-    event::{Key, Level},
+    event::Level,
     ident::Ref,
-    model::{Mode, Model, PageKind, PromptKind, Request},
-    tree::{Filter, Fold, RowId, Within},
+    model::{Mode, Model, PageKind, PromptKind, Request, Screen},
+    tree::{Filter, Fold, RowId, SortBy, Within},
 };
 
 /// The last rows stay in sight when a page is turned.
 const OVERLAP: usize = 1;
 
 impl Model {
-    pub(in crate::model) fn key(&mut self, key: Key) -> Vec<Request> {
-        let command = self.options.keymap.command(key);
-        if command == Some(Command::ForceQuit) {
-            return vec![Request::Leave];
-        }
-        if self.prompt.is_some() {
-            return self.prompt_key(key);
-        }
-        let Some(command) = command.filter(|it| self.can(*it)) else { return Vec::new() };
-        match &self.mode {
-            Mode::Page(_) => self.page_command(command),
-            Mode::Details => self.details_command(command),
-            Mode::List => self.list_command(command),
-        }
-    }
-
-    /// Whether a command would do something here and now; hints and help show no other.
-    pub fn can(&self, command: Command) -> bool {
-        let in_list = matches!(self.mode, Mode::List);
-        let on_page = matches!(self.mode, Mode::Page(_));
-        let row = self.screen().current();
-        match command {
-            Command::Back | Command::Quit | Command::ForceQuit | Command::Prompt => true,
-            Command::Up
-            | Command::Down
-            | Command::PageUp
-            | Command::PageDown
-            | Command::First
-            | Command::Last => true,
-            Command::Help => {
-                !matches!(&self.mode, Mode::Page(it) if matches!(it.kind, PageKind::Help))
-            }
-            Command::Filter | Command::Header | Command::Refresh => !on_page,
-            Command::WorstFirst => !on_page && is_judged(self.screen().view()),
-            Command::Faults => !on_page && is_judged(self.screen().view()),
-            Command::AllNamespaces => {
-                !on_page && matches!(self.screen().ask.within, Within::Namespace(_))
-            }
-            Command::Pane | Command::PaneBack => !on_page && self.shown.details_shown,
-            Command::Open | Command::Close | Command::Toggle | Command::FoldAll => {
-                in_list && self.screen().rows.iter().any(|it| it.fold != Fold::Leaf)
-            }
-            Command::Previous => !on_page && self.previous.is_some(),
-            Command::Enter => match &self.mode {
-                Mode::List => row.is_some(),
-                Mode::Details => row.is_some(),
-                Mode::Page(page) => self.page_can_enter(page),
-            },
-            Command::UsedBy => !on_page && self.users_screen().is_some(),
-            Command::Policy => self.policy_of_current().is_some(),
-            Command::Repairs => self.repairs_of_current().is_some(),
-            Command::Copy => self.copied_text().is_some(),
-        }
-    }
-
-    fn list_command(&mut self, command: Command) -> Vec<Request> {
+    pub(in crate::model) fn list_command(&mut self, command: Command) -> Vec<Request> {
         let page = self.shown.list_height.saturating_sub(OVERLAP).max(1);
         let (at, n_rows) = (self.screen().at, self.screen().rows.len());
         match command {
@@ -87,7 +32,7 @@ impl Model {
         Vec::new()
     }
 
-    fn details_command(&mut self, command: Command) -> Vec<Request> {
+    pub(in crate::model) fn details_command(&mut self, command: Command) -> Vec<Request> {
         let limit = self.shown.details_limit;
         let page = self.shown.list_height.saturating_sub(OVERLAP).max(1);
         let at = self.details_scroll;
@@ -122,11 +67,9 @@ impl Model {
             }
             Command::ForceQuit => return vec![Request::Leave],
             Command::Help => self.open_page(PageKind::Help),
+            Command::Aliases => return self.go_to_view(ViewKind::Aliases),
             Command::Prompt => self.open_prompt(PromptKind::Line, String::new()),
-            Command::Filter => {
-                let before = self.screen().ask.filter.text().to_owned();
-                self.open_prompt(PromptKind::Filter { before: before.clone() }, before);
-            }
+            Command::Filter => self.open_filter(),
             Command::Pane | Command::PaneBack => {
                 let to_details = matches!(self.mode, Mode::List);
                 self.mode = if to_details { Mode::Details } else { Mode::List };
@@ -136,28 +79,56 @@ impl Model {
                 self.screen_mut().ask.faults_only = on;
                 self.force_rows();
             }
-            Command::WorstFirst => {
-                let on = !self.screen().ask.worst_first;
-                self.screen_mut().ask.worst_first = on;
-                self.force_rows();
-                self.select(0);
+            Command::AllNamespaces => self.narrow(Within::Everything),
+            Command::Favourite(it) => {
+                if let Some(it) = self.favourites.get(usize::from(it.saturating_sub(1))) {
+                    self.narrow(Within::Namespace(it.clone()));
+                }
             }
-            Command::AllNamespaces => {
-                self.screen_mut().ask.within = Within::Everything;
-                self.force_rows();
+            Command::Warp => {
+                if let Some(it) = self.namespace_of_current() {
+                    self.narrow(Within::Namespace(it));
+                }
             }
+            Command::Wide => self.is_wide = !self.is_wide,
+            Command::Header => self.header_hidden = !self.header_hidden,
+            Command::Crumbs => self.crumbs_hidden = !self.crumbs_hidden,
             Command::Refresh => {
                 self.say(Level::Info, "reading again");
-                return vec![Request::Refresh];
+                return match &self.mode {
+                    Mode::Page(_) => self.reread_yaml(),
+                    Mode::List | Mode::Details => vec![Request::Refresh],
+                };
+            }
+            Command::SortName => self.sort(SortBy::Name),
+            Command::SortAge => self.sort(SortBy::Age),
+            Command::SortStatus => self.sort(SortBy::Status),
+            Command::SortNamespace => self.sort(SortBy::Namespace),
+            Command::ColumnLeft => self.choose_column(false),
+            Command::ColumnRight => self.choose_column(true),
+            Command::SortColumn => self.sort_column(),
+            Command::Describe => {
+                if let Some(it) = self.screen().current() {
+                    let id = it.id.clone();
+                    self.open_page(PageKind::Details(id));
+                }
+            }
+            Command::Yaml => {
+                return self.yaml_of_current().map_or(Vec::new(), |it| self.open_yaml(it));
+            }
+            Command::Policy => {
+                if let Some(it) = self.policy_of_current() {
+                    self.open_page(PageKind::Policy(it));
+                }
             }
             Command::UsedBy => {
                 if let Some(it) = self.users_screen() {
                     self.push(it);
                 }
             }
-            Command::Policy => {
-                if let Some(it) = self.policy_of_current() {
-                    self.open_page(PageKind::Policy(it));
+            Command::Owner => {
+                if let Some(it) = self.owner_of_current() {
+                    self.go_to_identity(it);
                 }
             }
             Command::Repairs => {
@@ -165,14 +136,17 @@ impl Model {
                     self.open_page(PageKind::Repairs(it));
                 }
             }
+            Command::Mark => self.mark(),
+            Command::MarkRange => self.mark_range(),
+            Command::ClearMarks => self.clear_marks(),
             Command::Copy => return self.copied_text().map(Request::Copy).into_iter().collect(),
-            Command::Previous => {
-                if let Some(it) = self.previous.take() {
-                    self.previous = Some(std::mem::replace(&mut self.screens, it));
-                    self.arrived();
-                }
+            Command::CopyNamespace => {
+                return self.copied_namespaces().map(Request::Copy).into_iter().collect();
             }
-            Command::Header => self.header_hidden = !self.header_hidden,
+            Command::Save => return vec![Request::SaveSeen],
+            Command::Previous => self.swap_with_last_view(),
+            Command::HistoryBack => self.go_back_in_history(),
+            Command::HistoryForward => self.go_on_in_history(),
             // Of the list or of a page alone.
             Command::Up
             | Command::Down
@@ -184,12 +158,42 @@ impl Model {
             | Command::Close
             | Command::Toggle
             | Command::FoldAll
-            | Command::Enter => {}
+            | Command::Enter
+            | Command::NextMatch
+            | Command::PreviousMatch
+            | Command::ManagedFields => {}
         }
         Vec::new()
     }
 
-    fn select(&mut self, at: usize) {
+    /// Looks at another part of the same view; where namespaces mean nothing, at the accounts there.
+    fn narrow(&mut self, within: Within) {
+        if let Within::Namespace(it) = &within {
+            self.visited(it.clone());
+        }
+        let screen = self.screen();
+        let is_plain = matches!(screen.ask.within, Within::Everything | Within::Namespace(_));
+        if is_plain && screen.view().has_namespaces() {
+            self.screen_mut().ask.within = within;
+            self.details_scroll = 0;
+            self.force_rows();
+        } else {
+            let has = screen.view().has_namespaces();
+            let view = if has { screen.view() } else { ViewKind::Identities };
+            self.visit(Screen::within(view, within));
+        }
+    }
+
+    fn open_filter(&mut self) {
+        if let Mode::Page(page) = &self.mode {
+            let text = page.search.as_ref().map_or(String::new(), |it| it.filter.text().to_owned());
+            return self.open_prompt(PromptKind::Search, text);
+        }
+        let before = self.screen().ask.filter.text().to_owned();
+        self.open_prompt(PromptKind::Filter { before: before.clone() }, before);
+    }
+
+    pub(in crate::model) fn select(&mut self, at: usize) {
         self.screen_mut().select(at);
         self.details_scroll = 0;
     }
@@ -256,7 +260,10 @@ impl Model {
         let Some(row) = self.screen().current() else { return Vec::new() };
         let id = row.id.clone();
         let wants_details = match &id {
-            RowId::Node(Ref::Namespace(_)) | RowId::Context(_) => false,
+            RowId::Node(Ref::Namespace(_))
+            | RowId::Context(_)
+            | RowId::Profile(_)
+            | RowId::Alias(_) => false,
             RowId::Node(_)
             | RowId::Container { .. }
             | RowId::Cause(_)
@@ -275,9 +282,13 @@ impl Model {
         matches!(self.mode, Mode::List) && screen.ask.filter.is_empty() && self.screens.len() == 1
     }
 
-    /// One step back: the page, the pane, the filter, the screen.
+    /// One step back: what is searched on a page, the page, the pane, the filter, the screen.
     pub(in crate::model) fn back(&mut self) {
-        if !matches!(self.mode, Mode::List) {
+        if let Mode::Page(page) = &mut self.mode
+            && page.search.is_some()
+        {
+            page.search = None;
+        } else if !matches!(self.mode, Mode::List) {
             self.mode = Mode::List;
         } else if !self.screen().ask.filter.text().is_empty() {
             self.screen_mut().ask.filter = Filter::default();
@@ -287,19 +298,5 @@ impl Model {
             self.details_scroll = 0;
             self.force_rows();
         }
-    }
-}
-
-/// Whether its rows stand in some way.
-fn is_judged(view: ViewKind) -> bool {
-    match view {
-        ViewKind::Identities
-        | ViewKind::Pods
-        | ViewKind::Roles
-        | ViewKind::Associations
-        | ViewKind::Providers
-        | ViewKind::Findings
-        | ViewKind::Namespaces => true,
-        ViewKind::Contexts | ViewKind::Sources => false,
     }
 }

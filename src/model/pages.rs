@@ -1,20 +1,22 @@
-//! What lies over the list: help, details in full, a policy, repairs, an explained error; and what `c` takes from each.
+//! What lies over the list: help, details in full, a policy, repairs, an explained error.
 
 use crate::{
     check::Finding,
     command::Command,
-    fact::{Denied, Knowledge, OidcProvider, SourceState},
-    ident::{Arn, Ref, Text},
-    model::{Condition, Mode, Model, Page, PageKind, Request},
-    plan::Names,
+    fact::{Denied, Knowledge, OidcProvider},
+    ident::{Arn, Ref},
+    model::{Mode, Model, Page, PageKind, Request},
     tree::{Cause, RowId, rank, users_of},
 };
-use std::fmt::Write;
+
+/// Columns that a page moves to the side at once.
+const STEP: usize = 8;
 
 impl Model {
     pub(in crate::model) fn page_command(&mut self, command: Command) -> Vec<Request> {
         let limit = self.shown.page_limit;
-        let height = usize::from(self.size.1).saturating_sub(6).max(1);
+        let height = self.shown.page_height.saturating_sub(1).max(1);
+        let n_matches = self.shown.n_matches;
         let Mode::Page(page) = &mut self.mode else { return Vec::new() };
         if let PageKind::Explain(it) = &mut page.kind {
             match command {
@@ -30,6 +32,22 @@ impl Model {
             Command::PageDown => (page.scroll + height).min(limit),
             Command::First => 0,
             Command::Last => limit,
+            Command::Open => {
+                page.left += STEP;
+                return Vec::new();
+            }
+            Command::Close => {
+                page.left = page.left.saturating_sub(STEP);
+                return Vec::new();
+            }
+            Command::NextMatch | Command::PreviousMatch => {
+                page.step_match(n_matches, command == Command::NextMatch);
+                return Vec::new();
+            }
+            Command::ManagedFields => {
+                self.toggle_managed_fields();
+                return Vec::new();
+            }
             Command::Enter => return self.enter_from_page(),
             _ => return self.common_command(command),
         };
@@ -38,7 +56,9 @@ impl Model {
 
     pub(in crate::model) fn page_can_enter(&self, page: &Page) -> bool {
         match &page.kind {
-            PageKind::Help | PageKind::Policy(_) | PageKind::Repairs(_) => false,
+            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Repairs(_) => {
+                false
+            }
             PageKind::Explain(it) => it.selected().is_some(),
             PageKind::Details(id) => match id {
                 RowId::Node(it) => match it {
@@ -59,7 +79,9 @@ impl Model {
                 RowId::Cause(_)
                 | RowId::Container { .. }
                 | RowId::Context(_)
-                | RowId::Source(_) => false,
+                | RowId::Profile(_)
+                | RowId::Source(_)
+                | RowId::Alias(_) => false,
             },
         }
     }
@@ -77,18 +99,21 @@ impl Model {
                 let id = id.clone();
                 self.drill(id)
             }
-            PageKind::Help | PageKind::Policy(_) | PageKind::Repairs(_) => Vec::new(),
+            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Repairs(_) => {
+                Vec::new()
+            }
         }
     }
 
     /// The row that pages and questions are about.
-    fn about(&self) -> Option<RowId> {
+    pub(in crate::model) fn about(&self) -> Option<RowId> {
         match &self.mode {
             Mode::Page(Page { kind: PageKind::Details(id) | PageKind::Repairs(id), .. }) => {
                 Some(id.clone())
             }
             Mode::Page(Page {
-                kind: PageKind::Help | PageKind::Policy(_) | PageKind::Explain(_),
+                kind:
+                    PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Explain(_),
                 ..
             }) => None,
             Mode::List | Mode::Details => self.screen().current().map(|it| it.id.clone()),
@@ -148,7 +173,9 @@ impl Model {
                 all.into_iter().filter(here).collect()
             }
             RowId::Node(at) => self.findings_at(at),
-            RowId::Context(_) | RowId::Source(_) => Vec::new(),
+            RowId::Context(_) | RowId::Profile(_) | RowId::Source(_) | RowId::Alias(_) => {
+                Vec::new()
+            }
         };
         let printed = match id.node() {
             Some(Ref::ServiceAccount(key)) => {
@@ -212,48 +239,6 @@ impl Model {
         places.iter().flat_map(|it| self.ledger.findings_at(it)).filter(of).collect()
     }
 
-    /// What `c` would copy; `None` where there is nothing to name.
-    pub(in crate::model) fn copied_text(&self) -> Option<Text> {
-        let page = match &self.mode {
-            Mode::Page(page) => page,
-            Mode::List | Mode::Details => return self.copied_row(),
-        };
-        match &page.kind {
-            PageKind::Help => None,
-            PageKind::Details(id) => Some(name_of(id)?.into()),
-            PageKind::Policy(arn) => Some(self.policy_text(arn)?.into()),
-            PageKind::Repairs(id) => {
-                let mut res = String::new();
-                let names = Names::of(&self.graph);
-                for fix in self.findings_of(id).iter().flat_map(|it| &it.fixes) {
-                    for it in fix.commands(&names) {
-                        let _ = writeln!(res, "{it}");
-                    }
-                }
-                (!res.is_empty()).then(|| res.into())
-            }
-            PageKind::Explain(it) => (!it.text.trim().is_empty()).then(|| it.text.as_str().into()),
-        }
-    }
-
-    fn copied_row(&self) -> Option<Text> {
-        match self.screen().current() {
-            Some(row) => match &row.id {
-                RowId::Source(scope) => match self.graph.source(scope) {
-                    Some(SourceState::Denied { denied, .. }) => {
-                        Some(what_to_ask_for(denied).into())
-                    }
-                    Some(_) | None => Some(scope.name().into()),
-                },
-                id => name_of(id).map(Text::from),
-            },
-            None => match self.condition() {
-                Condition::Denied(it) => Some(what_to_ask_for(&it).into()),
-                _ => None,
-            },
-        }
-    }
-
     /// A provider that IAM has; `None` also while it was not read.
     pub fn provider(&self, arn: &Arn) -> Option<&OidcProvider> {
         let all = self.graph.providers(&arn.account()?).known()?;
@@ -268,32 +253,6 @@ impl Model {
         let indented = parsed.and_then(|it| serde_json::to_string_pretty(&it).ok());
         Some(indented.unwrap_or_else(|| raw.to_string()))
     }
-}
-
-/// The name that other tools take.
-fn name_of(id: &RowId) -> Option<String> {
-    let text = match id {
-        RowId::Context(it) => it.to_string(),
-        RowId::Source(it) => it.name(),
-        RowId::Container { container, .. } => container.to_string(),
-        RowId::Cause(it) => it.code.to_owned(),
-        RowId::Node(it) | RowId::Under(_, it) => match it {
-            Ref::ServiceAccount(key) => key.name.to_string(),
-            Ref::Namespace(it)
-            | Ref::Node(it)
-            | Ref::Webhook(it)
-            | Ref::Association(it)
-            | Ref::Addon(it)
-            | Ref::Nodegroup(it) => it.to_string(),
-            Ref::Pod { name, .. }
-            | Ref::Workload { name, .. }
-            | Ref::ConfigMap { name, .. }
-            | Ref::Secret { name, .. } => name.to_string(),
-            Ref::Role(it) | Ref::Provider(it) => it.to_string(),
-            Ref::Cluster => return None,
-        },
-    };
-    Some(text)
 }
 
 /// What whoever grants permissions needs: the policy statement, or the rule of a ClusterRole.

@@ -2,11 +2,12 @@
 
 use crate::{
     command::ViewKind,
-    event::Level,
+    event::{Level, Shown},
     ident::{Arn, Ref, Text, Timestamp},
-    model::Explained,
-    tree::{Ask, Row, RowId, Within, World, rows},
+    model::{Explained, Yaml},
+    tree::{Ask, Filter, Row, RowId, SortBy, Within, World, rows},
 };
+use std::collections::BTreeSet;
 
 /// One list with everything that the person did to it.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ pub struct Screen {
     pub expected: Option<RowId>,
     /// Opened by itself, to be closed by itself.
     pub offered: bool,
+    /// What the person marked, seen or not.
+    pub marks: BTreeSet<RowId>,
+    /// Where the last mark was set: the other end of a range.
+    pub last_mark: Option<RowId>,
+    /// The column that `shift-o` sorts by, among `SortBy::of`; `None` until one was chosen.
+    pub column: Option<SortBy>,
 }
 
 impl Screen {
@@ -45,6 +52,9 @@ impl Screen {
             stale: true,
             expected: None,
             offered: false,
+            marks: BTreeSet::new(),
+            last_mark: None,
+            column: None,
         }
     }
 
@@ -69,13 +79,18 @@ impl Screen {
         }
         let Some(id) = &self.selected else {
             self.at = 0;
+            self.top = 0;
             return;
         };
         if self.rows.get(self.at).is_some_and(|it| it.id == *id) {
             return;
         }
         match find(&self.rows, id) {
-            Some(at) => self.at = at,
+            Some(at) => {
+                // It stays where it is on the screen as well: what came or went above is out of sight.
+                self.top = (self.top + at).saturating_sub(self.at);
+                self.at = at;
+            }
             // It is gone: whatever stands in its place now.
             None => self.select(self.at),
         }
@@ -89,6 +104,14 @@ impl Screen {
         } else {
             row.depth == 0
         }
+    }
+
+    /// Without its rows, which are made again when one comes back.
+    #[must_use]
+    pub fn stowed(mut self) -> Screen {
+        self.rows = Vec::new();
+        self.stale = true;
+        self
     }
 
     /// Selects the row at this index, or the nearest there is.
@@ -113,6 +136,54 @@ pub enum Mode {
 pub struct Page {
     pub kind: PageKind,
     pub scroll: usize,
+    /// Columns that are out of sight on the left.
+    pub left: usize,
+    pub search: Option<Box<Search>>,
+}
+
+/// What is looked for on a page.
+#[derive(Debug)]
+pub struct Search {
+    pub filter: Filter,
+    /// Which of the matches was gone to.
+    pub at: usize,
+    /// That match has to be brought into sight by the next frame.
+    pub seeks: bool,
+}
+
+impl Page {
+    pub fn new(kind: PageKind) -> Page {
+        Page { kind, scroll: 0, left: 0, search: None }
+    }
+
+    /// Whether lines may be wider than the page.
+    pub fn is_text(&self) -> bool {
+        match self.kind {
+            PageKind::Policy(_) | PageKind::Yaml(_) => true,
+            PageKind::Help | PageKind::Details(_) | PageKind::Repairs(_) | PageKind::Explain(_) => {
+                false
+            }
+        }
+    }
+
+    pub(in crate::model) fn drawn(&mut self, shown: Shown) {
+        self.scroll = shown.page_top.min(shown.page_limit);
+        self.left = shown.page_left.min(shown.page_left_limit);
+        if let Some(it) = &mut self.search {
+            it.seeks = false;
+            it.at = it.at.min(shown.n_matches.saturating_sub(1));
+        }
+    }
+
+    /// To the next match or the one before, round and round.
+    pub(in crate::model) fn step_match(&mut self, n_matches: usize, forward: bool) {
+        if let Some(it) = &mut self.search
+            && 0 < n_matches
+        {
+            it.at = if forward { it.at + 1 } else { it.at + n_matches - 1 } % n_matches;
+            it.seeks = true;
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -122,6 +193,8 @@ pub enum PageKind {
     Details(RowId),
     /// The trust policy of a role.
     Policy(Arn),
+    /// The whole object.
+    Yaml(Yaml),
     /// The commands that would repair what is wrong at a row.
     Repairs(RowId),
     Explain(Explained),
@@ -133,6 +206,8 @@ pub struct Prompt {
     pub text: String,
     /// A byte index into the text, on a character boundary.
     pub cursor: usize,
+    /// Which of the lines that were typed before is shown, from the last; `None`: one of its own.
+    pub recalled: Option<usize>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -141,6 +216,8 @@ pub enum PromptKind {
     Line,
     /// After `/`; with the filter that `esc` puts back.
     Filter { before: String },
+    /// After `/` on a page.
+    Search,
 }
 
 /// A message of a few seconds.

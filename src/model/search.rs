@@ -1,14 +1,16 @@
 //! The prompts: `/` filters as one types, `:` goes somewhere. A prompt owns all keys, and so takes `(` and `?`.
 
 use crate::{
-    command::{parse_line, suggest},
+    command::{Known, parse_line, suggest},
     event::{Key, KeyCode, Level},
-    model::{Model, Prompt, PromptKind, Request},
+    model::{Mode, Model, Prompt, PromptKind, Request, Search},
     tree::Filter,
 };
 
 /// Nobody types more; somebody pastes more.
 const MAX_LEN: usize = 512;
+/// Lines that `up` brings back.
+const MAX_LINES: usize = 50;
 
 impl Prompt {
     fn insert(&mut self, text: &str) {
@@ -43,7 +45,7 @@ impl Prompt {
 
 impl Model {
     pub(in crate::model) fn open_prompt(&mut self, kind: PromptKind, text: String) {
-        self.prompt = Some(Prompt { kind, cursor: text.len(), text });
+        self.prompt = Some(Prompt { kind, cursor: text.len(), text, recalled: None });
     }
 
     pub(in crate::model) fn prompt_key(&mut self, key: Key) -> Vec<Request> {
@@ -70,6 +72,12 @@ impl Model {
             (KeyCode::Char('u'), true) => prompt.remove(0, prompt.cursor),
             (KeyCode::Char('w'), true) => prompt.remove(prompt.start_of_word(), prompt.cursor),
             (KeyCode::Char(it), false) => prompt.insert(it.encode_utf8(&mut [0; 4])),
+            (KeyCode::Up, _) if prompt.kind == PromptKind::Line => {
+                recall(prompt, &self.lines, true)
+            }
+            (KeyCode::Down, _) if prompt.kind == PromptKind::Line => {
+                recall(prompt, &self.lines, false);
+            }
             (
                 KeyCode::Char(_)
                 | KeyCode::BackTab
@@ -77,6 +85,8 @@ impl Model {
                 | KeyCode::Down
                 | KeyCode::PageUp
                 | KeyCode::PageDown
+                | KeyCode::ShiftLeft
+                | KeyCode::ShiftRight
                 | KeyCode::F(_),
                 _,
             ) => {}
@@ -101,19 +111,29 @@ impl Model {
     /// What `tab` would add to the line; `None` in other prompts.
     pub fn suggestion(&self) -> Option<String> {
         let prompt = self.prompt.as_ref().filter(|it| it.kind == PromptKind::Line)?;
-        let mut namespaces: Vec<&str> = self.board.namespaces().map(|it| &**it).collect();
-        namespaces.sort_unstable();
-        let contexts = self.contexts.iter().map(|(it, _)| &**it);
-        suggest(&prompt.text, namespaces.into_iter(), contexts)
-            .filter(|_| prompt.cursor == prompt.text.len())
+        let known = Known {
+            namespaces: self.board.namespaces().map(|it| &**it).collect(),
+            contexts: self.contexts.iter().map(|(it, _)| &**it).collect(),
+            profiles: self.profiles.iter().map(|it| &**it).collect(),
+        };
+        suggest(&prompt.text, &known).filter(|_| prompt.cursor == prompt.text.len())
     }
 
     fn prompt_changed(&mut self) {
         let Some(prompt) = &self.prompt else { return };
-        if let PromptKind::Filter { .. } = prompt.kind {
-            let text = prompt.text.clone();
-            self.set_filter(&text);
+        let text = prompt.text.clone();
+        match prompt.kind {
+            PromptKind::Filter { .. } => self.set_filter(&text),
+            PromptKind::Search => self.set_search(&text),
+            PromptKind::Line => {}
         }
+    }
+
+    fn set_search(&mut self, text: &str) {
+        let Mode::Page(page) = &mut self.mode else { return };
+        let filter = Filter::parse(text);
+        let search = Search { filter, at: 0, seeks: true };
+        page.search = (!search.filter.is_empty()).then(|| Box::new(search));
     }
 
     fn set_filter(&mut self, text: &str) {
@@ -127,6 +147,7 @@ impl Model {
     fn leave_prompt(&mut self) -> Vec<Request> {
         match self.prompt.take().map(|it| it.kind) {
             Some(PromptKind::Filter { before }) => self.set_filter(&before),
+            Some(PromptKind::Search) => self.set_search(""),
             Some(PromptKind::Line) | None => {}
         }
         Vec::new()
@@ -137,12 +158,15 @@ impl Model {
         let Some(prompt) = self.prompt.take() else { return Vec::new() };
         match prompt.kind {
             // It was applied with every key.
-            PromptKind::Filter { .. } => Vec::new(),
+            PromptKind::Filter { .. } | PromptKind::Search => Vec::new(),
             // The beginning of a word is enough where the rest was shown.
             PromptKind::Line => match parse_line(&prompt.text).or_else(|error| {
                 parse_line(&format!("{}{suggestion}", prompt.text)).map_err(|_| error)
             }) {
-                Ok(line) => self.go(line),
+                Ok(line) => {
+                    self.remember(prompt.text);
+                    self.go(line)
+                }
                 Err(it) => {
                     self.say(Level::Error, &it.to_string());
                     Vec::new()
@@ -150,4 +174,29 @@ impl Model {
             },
         }
     }
+
+    fn remember(&mut self, line: String) {
+        if !line.trim().is_empty() && self.lines.last() != Some(&line) {
+            self.lines.push(line);
+            let n_more = self.lines.len().saturating_sub(MAX_LINES);
+            self.lines.drain(..n_more);
+        }
+    }
+}
+
+/// The line typed before, or after, the one that is shown.
+fn recall(prompt: &mut Prompt, lines: &[String], older: bool) {
+    let next = match (prompt.recalled, older) {
+        (None, true) => Some(0),
+        (Some(it), true) => Some((it + 1).min(lines.len().saturating_sub(1))),
+        (Some(0) | None, false) => None,
+        (Some(it), false) => Some(it - 1),
+    };
+    let line = next.and_then(|it| lines.iter().rev().nth(it));
+    if next.is_some() && line.is_none() {
+        return;
+    }
+    prompt.recalled = next;
+    prompt.text = line.cloned().unwrap_or_default();
+    prompt.cursor = prompt.text.len();
 }

@@ -6,7 +6,7 @@ use crate::{
     event::Generation,
     fact::Change,
     graph::Graph,
-    ident::{Ref, SaKey, Text},
+    ident::{Arn, Ref, SaKey, Text},
     model::{Link, Mode, Model, Request, Screen},
     tree::Board,
 };
@@ -15,7 +15,7 @@ use std::collections::{HashSet, VecDeque};
 /// Above this many rows a list is made anew once a second and on the person's own doing, not on every fact.
 const LARGE: usize = 5_000;
 
-/// Units to judge and accounts to sum up, each once.
+/// Units to judge, accounts to sum up and roles to look through, each once.
 #[derive(Default)]
 pub struct Queue {
     /// What rows are made of goes first.
@@ -24,11 +24,13 @@ pub struct Queue {
     units: HashSet<Ref>,
     sums: VecDeque<SaKey>,
     waiting_sums: HashSet<SaKey>,
+    roles: VecDeque<Arn>,
+    waiting_roles: HashSet<Arn>,
 }
 
 impl Queue {
     pub fn len(&self) -> usize {
-        self.units.len() + self.sums.len()
+        self.units.len() + self.sums.len() + self.roles.len()
     }
 
     fn push(&mut self, unit: Ref) {
@@ -42,6 +44,21 @@ impl Queue {
         if self.waiting_sums.insert(key.clone()) {
             self.sums.push_back(key);
         }
+    }
+
+    fn push_role(&mut self, arn: Arn) {
+        if self.waiting_roles.insert(arn.clone()) {
+            self.roles.push_back(arn);
+        }
+    }
+
+    fn take_roles(&mut self, n: usize) -> Vec<Arn> {
+        let n = n.min(self.roles.len());
+        let res: Vec<_> = self.roles.drain(..n).collect();
+        for it in &res {
+            self.waiting_roles.remove(it);
+        }
+        res
     }
 
     fn take_units(&mut self, n: usize) -> Vec<Ref> {
@@ -81,9 +98,20 @@ impl Model {
     /// Judges up to `units` of what waits. Sums are cheaper than judgements and make rows appear, so they share.
     pub(in crate::model) fn work(&mut self, units: usize) -> Vec<Request> {
         let sums = self.queue.take_sums(units.div_ceil(2));
-        self.board.renew(&self.graph, &self.ledger, sums);
+        self.board.renew(&self.graph, &self.ledger, sums, self.now);
+        // A role with a wildcard is asked about everybody, which takes as long as many units.
+        if self.queue.units.is_empty() {
+            let roles = self.queue.take_roles(units.div_ceil(8));
+            if !roles.is_empty() {
+                self.board.renew_roles(&self.graph, roles, self.now);
+                self.screen_mut().stale = true;
+            }
+        }
         let units = self.queue.take_units(units);
         if !units.is_empty() {
+            for it in self.board.stale_roles(&self.graph, &units) {
+                self.queue.push_role(it);
+            }
             // The account of a pod that is gone is known only before the ledger forgets the pod.
             let before = self.board.concerned(&self.graph, &units);
             let judged = self.ledger.refresh(&self.graph, &units, self.now);
@@ -120,14 +148,29 @@ impl Model {
             ledger: &self.ledger,
             board: &self.board,
             contexts: &self.contexts,
+            profiles: &self.profiles,
+            now: self.now,
         };
         if let Some(it) = self.screens.last_mut() {
             it.renew(world);
         }
     }
 
-    /// Forgets the world and asks for another one.
+    /// Forgets the world and asks for that of another context.
     pub(in crate::model) fn connect(&mut self, context: Text) -> Vec<Request> {
+        let generation = self.forget_world();
+        self.context = Some(context.clone());
+        vec![Request::Connect { context, generation }]
+    }
+
+    /// Forgets the world and asks for it again, as another profile sees it.
+    pub(in crate::model) fn use_profile(&mut self, profile: Text) -> Vec<Request> {
+        let generation = self.forget_world();
+        self.profile = Some(profile.clone());
+        vec![Request::UseProfile { profile, generation }]
+    }
+
+    fn forget_world(&mut self) -> Generation {
         self.generation = Generation(self.generation.0 + 1);
         self.graph = Graph::default();
         self.ledger = Ledger::default();
@@ -135,12 +178,12 @@ impl Model {
         self.queue = Queue::default();
         self.fetched = Vec::new();
         self.picker_offered = false;
-        self.context = Some(context.clone());
         self.screens = vec![Screen::new(ViewKind::Identities)];
-        self.previous = None;
+        self.past.clear();
+        self.future.clear();
         self.mode = Mode::List;
         self.details_scroll = 0;
-        vec![Request::Connect { context, generation: self.generation }]
+        self.generation
     }
 
     /// Without a cluster the only thing to do is to choose another; with one again, the offer is withdrawn.

@@ -3,26 +3,32 @@
 //! Decides nothing: events go into `model`, what it requests is done here, and what came of it is an event again.
 
 mod clipboard;
+mod files;
 mod input;
+mod launch;
 mod log;
 mod login;
 mod pace;
+mod signals;
 mod terminal;
 
+pub use launch::{ExitStatus, Feed, Launch, RuntimeError, StartFeed};
 pub use log::{LogError, log_to};
 
 use crate::{
-    event::{Event, Generation, Notice},
-    ident::{Ref, Text, Timestamp},
-    model::{Model, Options, Request},
-    source::{Session, Settings, kube},
+    event::{Event, Generation, Level, Notice},
+    ident::{Text, Timestamp},
+    model::{Model, Request},
+    source::{Settings, aws, kube},
     ui::{self, Theme},
     view::{self, View},
 };
 use input::Input;
 use pace::Pace;
+use signals::{Signal, Signals};
 use std::{
     io::{self, IsTerminal},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -34,74 +40,6 @@ use tokio::{sync::mpsc, time};
 
 /// Events that may wait; sources slow down beyond it, keys have a channel of their own.
 const CHANNEL: usize = 4_096;
-
-/// What runs behind the screen, seen from here. Dropping it ends it.
-pub trait Feed: Send {
-    fn fetch(&self, wanted: Vec<Ref>);
-    fn refresh(&self);
-}
-
-impl Feed for Session {
-    fn fetch(&self, wanted: Vec<Ref>) {
-        Session::fetch(self, wanted);
-    }
-
-    fn refresh(&self) {
-        Session::refresh(self);
-    }
-}
-
-/// Starts the sources of one context; called again for every other one.
-pub type StartFeed = Box<dyn FnMut(Settings, Generation, mpsc::Sender<Event>) -> Box<dyn Feed>>;
-
-/// Everything that a dashboard is started with.
-pub struct Launch {
-    pub settings: Settings,
-    pub options: Options,
-    pub theme: Theme,
-    pub start: StartFeed,
-}
-
-impl Launch {
-    /// On the real sources.
-    pub fn new(settings: Settings, options: Options, theme: Theme) -> Launch {
-        let start: StartFeed = Box::new(|settings, generation, events| {
-            Box::new(Session::start(settings, generation, events))
-        });
-        Launch { settings, options, theme, start }
-    }
-}
-
-/// How a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// The person left.
-    Left,
-    /// A signal of this number asked to leave; shells expect 128 and it.
-    Signalled(u8),
-}
-
-impl ExitStatus {
-    pub fn code(self) -> u8 {
-        match self {
-            ExitStatus::Left => 0,
-            ExitStatus::Signalled(number) => 128 + number,
-        }
-    }
-}
-
-/// What keeps the dashboard from starting, or ends it early. None is worth a retry.
-#[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    #[error(
-        "start the dashboard: standard input and output are no terminal; `idscope check` prints instead"
-    )]
-    NoTerminal,
-    #[error("use the terminal")]
-    Terminal(#[source] io::Error),
-    #[error("listen for signals")]
-    Signals(#[source] io::Error),
-}
 
 /// Runs the dashboard until the person or a signal ends it. The terminal is as before afterwards, whatever happens.
 pub async fn run(launch: Launch) -> Result<ExitStatus, RuntimeError> {
@@ -115,19 +53,22 @@ pub async fn run(launch: Launch) -> Result<ExitStatus, RuntimeError> {
     // A task that panicked must not write over the screen: it becomes a message on it.
     let _hook = terminal::Hook::install(move |text| {
         let generation = Generation(of.load(Ordering::Relaxed));
-        let level = crate::event::Level::Error;
+        let level = Level::Error;
         let notice = Notice { level, text: format!("a background task failed: {text}").into() };
         let _ = flaws.try_send(Event::Notice { generation, notice });
     });
-    let screen = Screen::enter().map_err(RuntimeError::Terminal)?;
+    let screen = Screen::enter(!launch.options.without_mouse).map_err(RuntimeError::Terminal)?;
+    let signals = Signals::listen().map_err(RuntimeError::Signals)?;
     let (events_to, events) = mpsc::channel(CHANNEL);
     let mut res = Loop {
         model: Model::new(launch.options),
         settings: launch.settings,
         theme: launch.theme,
         start: launch.start,
+        save_dir: launch.save_dir,
         feed: None,
         screen,
+        signals,
         input: Input::start(keys_to.clone()),
         keys_to,
         keys,
@@ -146,8 +87,10 @@ struct Loop {
     settings: Settings,
     theme: Theme,
     start: StartFeed,
+    save_dir: Option<PathBuf>,
     feed: Option<Box<dyn Feed>>,
     screen: Screen,
+    signals: Signals,
     input: Input,
     keys_to: mpsc::Sender<Event>,
     keys: mpsc::Receiver<Event>,
@@ -167,7 +110,6 @@ enum Go {
 
 impl Loop {
     async fn run(&mut self) -> Result<ExitStatus, RuntimeError> {
-        let mut signals = Signals::listen().map_err(RuntimeError::Signals)?;
         let mut clock = time::interval(Duration::from_secs(1));
         clock.set_missed_tick_behavior(time::MissedTickBehavior::Skip);
         let (width, height) = self.screen.size().map_err(RuntimeError::Terminal)?;
@@ -180,6 +122,7 @@ impl Loop {
             // The source says the same as its state, and that is shown.
             Err(error) => tracing::warn!("failed to {error}"),
         }
+        self.tell_profiles().await;
         self.connect(Generation::default());
         loop {
             // First what waits, all of it, then one frame.
@@ -192,18 +135,16 @@ impl Loop {
             if 0 < self.model.n_waiting() {
                 // Sources and signals get their turn between two slices.
                 tokio::task::yield_now().await;
-                if let Some(number) = signals.pending() {
-                    self.signalled = Some(number);
+                if let Some(it) = self.signals.pending()
+                    && let Some(Event::Terminate) = self.signalled(it)
+                {
                     break;
                 }
                 continue;
             }
             let next = tokio::select! {
                 biased;
-                number = signals.next() => {
-                    self.signalled = Some(number);
-                    Some(Event::Terminate)
-                }
+                it = self.signals.next() => self.signalled(it),
                 it = self.keys.recv() => it,
                 _ = clock.tick() => Some(Event::Tick(now())),
                 it = self.events.recv() => it,
@@ -216,6 +157,20 @@ impl Loop {
             }
         }
         Ok(self.signalled.map_or(ExitStatus::Left, ExitStatus::Signalled))
+    }
+
+    fn signalled(&mut self, signal: Signal) -> Option<Event> {
+        match signal {
+            Signal::Leave(number) => {
+                self.signalled = Some(number);
+                Some(Event::Terminate)
+            }
+            // Somebody stopped it from outside, and the shell has had the terminal since.
+            Signal::Continued => {
+                self.come_back();
+                None
+            }
+        }
     }
 
     /// Takes in everything that waits, keys first, and judges a slice of what it concerns.
@@ -275,10 +230,30 @@ impl Loop {
                 let result = result.map_err(|it| Text::from(it.to_string()));
                 let _ = self.keys_to.try_send(Event::Copied(result));
             }
+            Request::Document(of) => {
+                if let Some(it) = &self.feed {
+                    it.document(of);
+                }
+            }
+            Request::SaveSeen => {
+                let saved = view::saved(&self.model);
+                let result = files::save(self.save_dir.as_deref(), &saved, self.model.now());
+                let _ = self.keys_to.try_send(Event::Saved(result));
+            }
             Request::Connect { context, generation } => {
+                // What the flags say of the cluster holds for the context that they were given with.
+                if self.model.context().is_some() {
+                    (self.settings.cluster, self.settings.region) = (None, None);
+                }
                 self.settings.context = Some(context.to_string());
                 self.connect(generation);
             }
+            Request::UseProfile { profile, generation } => {
+                self.settings.profile = Some(profile.to_string());
+                self.connect(generation);
+            }
+            Request::Mouse(on) => self.screen.listen_to_mouse(on),
+            Request::Suspend => self.suspend().await,
             Request::Login(command) => {
                 let event = self.login(&command).await;
                 let _ = self.keys_to.try_send(event);
@@ -298,12 +273,45 @@ impl Loop {
         self.input.stop().await;
         self.screen.leave();
         let (ok, output) = login::run(command, &self.settings.env).await;
+        self.come_back();
+        self.input = Input::start(self.keys_to.clone());
+        self.tell_profiles().await;
+        Event::LoggedIn { ok, output: output.into() }
+    }
+
+    /// Stops as a job of the shell, until that lets it go on.
+    async fn suspend(&mut self) {
+        self.input.stop().await;
+        self.screen.leave();
+        let stopped = self.signals.stop().await;
+        self.come_back();
+        self.input = Input::start(self.keys_to.clone());
+        if let Err(why) = stopped {
+            let notice = Notice { level: Level::Error, text: why };
+            let generation = Generation(self.generation.load(Ordering::Relaxed));
+            let _ = self.keys_to.try_send(Event::Notice { generation, notice });
+        }
+    }
+
+    fn come_back(&mut self) {
         if let Err(error) = self.screen.come_back() {
             tracing::error!(%error, "failed to come back to the screen");
         }
         self.drawn = View::default();
-        self.input = Input::start(self.keys_to.clone());
-        Event::LoggedIn { ok, output: output.into() }
+        // It may have another size by now.
+        if let Ok((width, height)) = self.screen.size() {
+            let _ = self.keys_to.try_send(Event::Resize { width, height });
+        }
+    }
+
+    async fn tell_profiles(&mut self) {
+        match aws::profiles(&self.settings).await {
+            Ok((profiles, current)) => {
+                let _ = self.keys_to.try_send(Event::Profiles { profiles, current });
+            }
+            // The source says the same as its state, and that is shown.
+            Err(error) => tracing::warn!("{error}"),
+        }
     }
 
     /// Draws if anything is to be seen that was not there before.
@@ -325,37 +333,4 @@ impl Loop {
 #[expect(clippy::disallowed_methods, reason = "the one place where the dashboard asks the clock")]
 fn now() -> Timestamp {
     Timestamp::now()
-}
-
-/// SIGTERM, SIGHUP and a SIGINT from elsewhere: ctrl-c is a key here.
-struct Signals {
-    hangup: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// The number of the next one.
-    async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.hangup.recv() => 1,
-            _ = self.interrupt.recv() => 2,
-            _ = self.terminate.recv() => 15,
-        }
-    }
-
-    /// One that has come already.
-    fn pending(&mut self) -> Option<u8> {
-        use futures::FutureExt;
-        self.next().now_or_never()
-    }
 }

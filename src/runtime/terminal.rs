@@ -4,9 +4,10 @@ use crossterm::{
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute, queue,
+    style::Print,
     terminal::{
-        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-        SetTitle, disable_raw_mode, enable_raw_mode,
+        BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+        LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
     },
 };
 use ratatui::{Terminal, backend::CrosstermBackend, buffer::Buffer};
@@ -23,17 +24,22 @@ use std::{
 /// Whether the terminal is in our hands; what gives it back may run twice, from a panic and from `Drop`.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Clicks and the wheel, in the form that knows large screens. Not motion: nobody asks for it, and it floods.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 /// The screen in our hands. Dropping it gives it back.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     dirty: bool,
+    mouse: bool,
 }
 
 impl Screen {
-    pub fn enter() -> io::Result<Screen> {
-        take()?;
+    pub fn enter(mouse: bool) -> io::Result<Screen> {
+        take(mouse)?;
         match Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Screen { terminal, dirty: true }),
+            Ok(terminal) => Ok(Screen { terminal, dirty: true, mouse }),
             Err(error) => {
                 give_back();
                 Err(error)
@@ -61,9 +67,18 @@ impl Screen {
     }
 
     pub fn come_back(&mut self) -> io::Result<()> {
-        take()?;
+        take(self.mouse)?;
+        execute!(io::stdout(), Clear(ClearType::All))?;
+        // One that remembers nothing draws everything; `Terminal::clear` would ask where the cursor is and wait.
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         self.dirty = true;
-        self.terminal.clear()
+        Ok(())
+    }
+
+    /// Takes the mouse, or leaves it to the terminal, which then selects text.
+    pub fn listen_to_mouse(&mut self, on: bool) {
+        self.mouse = on;
+        let _ = execute!(io::stdout(), Print(if on { MOUSE_ON } else { MOUSE_OFF }));
     }
 
     pub fn draw(
@@ -91,7 +106,7 @@ impl Drop for Screen {
     }
 }
 
-fn take() -> io::Result<()> {
+fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     let res = execute!(
@@ -99,7 +114,8 @@ fn take() -> io::Result<()> {
         EnterAlternateScreen,
         EnableBracketedPaste,
         Hide,
-        SetTitle("idscope")
+        SetTitle("idscope"),
+        Print(if mouse { MOUSE_ON } else { "" })
     );
     if res.is_err() {
         give_back();
@@ -113,7 +129,14 @@ fn give_back() {
         return;
     }
     let mut out = io::stdout();
-    let _ = queue!(out, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = queue!(
+        out,
+        EndSynchronizedUpdate,
+        Print(MOUSE_OFF),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
     let _ = out.flush();
     let _ = disable_raw_mode();
 }

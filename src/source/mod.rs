@@ -72,6 +72,7 @@ pub struct AccountRole {
 #[derive(Debug)]
 pub struct Session {
     wanted: mpsc::UnboundedSender<Vec<Ref>>,
+    documents: mpsc::UnboundedSender<Ref>,
     asked: watch::Sender<u64>,
     aws_commands: mpsc::Sender<aws::Command>,
     /// Aborts what it holds when it is dropped, and so does `aws`.
@@ -94,6 +95,7 @@ impl Session {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (sides, kube_side) = watch::channel(None);
         let (wanted, wanted_here) = mpsc::unbounded_channel();
+        let (documents, documents_here) = mpsc::unbounded_channel();
         let (asked, asked_here) = watch::channel(0);
         let (aws_commands, commands) = mpsc::channel(AWS_COMMANDS);
         let aws = aws::start(settings.clone(), generation, events.clone(), kube_side, commands);
@@ -102,11 +104,12 @@ impl Session {
             sides,
             cluster: aws.cluster.clone(),
             wanted: wanted_here,
+            documents: documents_here,
             asked: asked_here,
         };
         let mut kube = JoinSet::new();
         kube.spawn(kube::run(settings, generation, wires));
-        Session { wanted, asked, aws_commands, _kube: kube, _aws: aws }
+        Session { wanted, documents, asked, aws_commands, _kube: kube, _aws: aws }
     }
 
     /// Asks for objects that no list has brought; de-duplicated and rate-limited here.
@@ -133,6 +136,12 @@ impl Session {
         if !aws.is_empty() {
             let _ = self.aws_commands.try_send(aws::Command::Fetch(aws));
         }
+    }
+
+    /// Asks for one object of the cluster in full; answered by `Event::Document`.
+    pub fn document(&self, of: Ref) {
+        // The other end is there as long as the session follows; then nobody waits for an answer.
+        let _ = self.documents.send(of);
     }
 
     /// Polls everything now: AWS at once, and on the cluster what nothing watches or what waits to be tried again.

@@ -5,9 +5,13 @@
 use crate::{
     check::{Finding, Ledger, PodCounts},
     graph::Graph,
-    ident::{Ref, SaKey, Text},
+    ident::{Arn, Ref, SaKey, Text, Timestamp},
     identity::Mechanism,
-    tree::standing::{Standing, Tally, rank},
+    tree::{
+        Reach,
+        reach::Reaches,
+        standing::{Standing, Tally, rank},
+    },
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,6 +22,7 @@ pub struct Board {
     total: Tally,
     node_role: u32,
     affects: HashMap<Cause, Affects>,
+    reaches: Reaches,
 }
 
 /// One ServiceAccount, as its row says it.
@@ -104,6 +109,20 @@ impl Board {
         self.affects.get(cause).copied().unwrap_or_default()
     }
 
+    /// Whom a role lets in; `None` while nobody has looked, or the role was not read.
+    pub fn reach(&self, role: &Arn) -> Option<&Reach> {
+        self.reaches.get(role)
+    }
+
+    /// The roles to look at again because of these units.
+    pub fn stale_roles(&mut self, graph: &Graph, units: &[Ref]) -> Vec<Arn> {
+        self.reaches.stale(graph, units)
+    }
+
+    pub fn renew_roles(&mut self, graph: &Graph, roles: Vec<Arn>, now: Timestamp) {
+        self.reaches.renew(graph, roles, now);
+    }
+
     /// The ServiceAccounts that a cause affects, sorted.
     pub fn affected(&self, cause: &Cause) -> Vec<&SaKey> {
         let it = self.identities.iter().filter(|(_, it)| it.causes.contains(cause));
@@ -151,17 +170,25 @@ impl Board {
     }
 
     /// Sums these up again, and forgets those that nothing names any more.
-    pub fn renew(&mut self, graph: &Graph, ledger: &Ledger, keys: Vec<SaKey>) {
+    pub fn renew(&mut self, graph: &Graph, ledger: &Ledger, keys: Vec<SaKey>, now: Timestamp) {
         for key in keys {
-            self.forget(&key);
-            if let Some(summary) = summarise(graph, ledger, &key) {
-                self.remember(key, summary);
+            let was_there = self.forget(&key);
+            match summarise(graph, ledger, &key) {
+                Some(summary) => {
+                    if !was_there {
+                        self.reaches.admit(graph, &key, now);
+                    }
+                    self.remember(key, summary);
+                }
+                None if was_there => self.reaches.dismiss(graph, &key),
+                None => {}
             }
         }
     }
 
-    fn forget(&mut self, key: &SaKey) {
-        let Some(old) = self.identities.remove(key) else { return };
+    /// Whether there was something to forget.
+    fn forget(&mut self, key: &SaKey) -> bool {
+        let Some(old) = self.identities.remove(key) else { return false };
         self.total.take(old.standing);
         self.node_role -= old.counts.node_role;
         if let Some(it) = self.namespaces.get_mut(&key.namespace) {
@@ -179,6 +206,7 @@ impl Board {
                 }
             }
         }
+        true
     }
 
     fn remember(&mut self, key: SaKey, new: Summary) {

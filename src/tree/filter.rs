@@ -1,5 +1,7 @@
-//! The pattern behind `/`: k9s's case-insensitive regular expression over a row's cells, `!` inverse, `-f` fuzzy.
+//! The pattern behind `/`: k9s's case-insensitive regular expression over a row's cells, `!` inverse, `-f` fuzzy,
+//! `-l app=web` or a bare `app=web` for labels.
 
+use crate::{ident::Text, tree::labels::Labels};
 use fuzzy_matcher::{FuzzyMatcher, skim::SkimMatcherV2};
 use regex::{Regex, RegexBuilder};
 use std::{fmt, sync::Arc};
@@ -16,10 +18,12 @@ pub struct Filter {
 enum How {
     #[default]
     Everything,
+    Nothing,
     Pattern(Regex),
     /// Lower-cased; only for what is too long for a pattern.
     Literal(String),
     Fuzzy(Arc<SkimMatcherV2>, String),
+    Labels(Labels),
 }
 
 impl Filter {
@@ -29,12 +33,20 @@ impl Filter {
             Some(it) => (true, it),
             None => (false, text),
         };
-        let fuzzy = rest.strip_prefix("-f").filter(|it| it.is_empty() || it.starts_with(' '));
-        let how = match fuzzy.map(str::trim) {
-            Some("") => How::Everything,
-            Some(it) => How::Fuzzy(Arc::default(), it.to_owned()),
-            None if rest.is_empty() => How::Everything,
-            None => pattern(rest),
+        let after = |flag: &str| {
+            let it = rest.strip_prefix(flag)?;
+            (it.is_empty() || it.starts_with(' ')).then(|| it.trim())
+        };
+        let how = match (after("-f"), after("-l")) {
+            (Some(""), _) | (_, Some("")) => How::Everything,
+            (Some(it), _) => How::Fuzzy(Arc::default(), it.to_owned()),
+            // Half typed it selects nothing, rather than everything.
+            (_, Some(it)) => Labels::parse(it).map_or(How::Nothing, How::Labels),
+            (None, None) if rest.is_empty() => How::Everything,
+            (None, None) if Labels::is_bare(rest) => {
+                Labels::parse(rest).map_or(How::Nothing, How::Labels)
+            }
+            (None, None) => pattern(rest),
         };
         Filter { text: text.to_owned(), inverse, how }
     }
@@ -52,10 +64,40 @@ impl Filter {
         self.inverse
     }
 
+    /// Whether it looks at labels and not at cells.
+    pub fn is_of_labels(&self) -> bool {
+        matches!(self.how, How::Labels(_) | How::Nothing)
+    }
+
+    /// Whether what has these labels is kept.
+    pub fn keeps_labels(&self, labels: &[(Text, Text)]) -> bool {
+        match &self.how {
+            How::Labels(it) => it.match_all(labels) != self.inverse,
+            How::Everything => true,
+            How::Nothing | How::Pattern(_) | How::Literal(_) | How::Fuzzy(..) => false,
+        }
+    }
+
+    /// Where in a text a match begins, as a byte index; `None` for none, and for what has no place of its own.
+    pub fn find(&self, text: &str) -> Option<usize> {
+        match &self.how {
+            How::Pattern(it) if !self.inverse => it.find(text).map(|it| it.start()),
+            How::Literal(it) if !self.inverse => text.to_lowercase().find(it.as_str()),
+            How::Everything
+            | How::Nothing
+            | How::Pattern(_)
+            | How::Literal(_)
+            | How::Fuzzy(..)
+            | How::Labels(_) => None,
+        }
+    }
+
     /// Whether a row is kept. `cells` are its cells, one a line; the fuzzy form looks at the first alone, its name.
+    /// What has no labels to look at is not what a label filter looks for.
     pub fn keeps(&self, cells: &str) -> bool {
         match &self.how {
             How::Everything => true,
+            How::Nothing | How::Labels(_) => false,
             How::Pattern(it) => it.is_match(cells) != self.inverse,
             How::Literal(it) => cells.to_lowercase().contains(it) != self.inverse,
             How::Fuzzy(matcher, it) => {
@@ -114,6 +156,24 @@ mod tests {
         check("!-f pmapi", "payments/api", false);
         check("-foo", "a-foo", true);
         check("(a{1000}){1000}", "x", false);
+        check("-l app=web", "app=web", false);
+    }
+
+    #[test]
+    fn labels() {
+        let labels = [("app".into(), "web".into())];
+        let check = |text: &str, expected: bool| {
+            let filter = Filter::parse(text);
+            assert!(filter.is_of_labels(), "{text}");
+            assert_eq!(filter.keeps_labels(&labels), expected, "{text}");
+        };
+        check("-l app=web", true);
+        check("app=web", true);
+        check("!app=web", false);
+        check("app!=web", false);
+        check("-l app in (web", false);
+        assert!(!Filter::parse("a=b|c").is_of_labels());
+        assert!(Filter::parse("-l").is_empty());
     }
 
     #[test]

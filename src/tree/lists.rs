@@ -1,20 +1,19 @@
 //! The flat lists, and the two that unfold into what uses a thing.
 
 use crate::{
-    check::Finding,
+    check::row,
+    command::ViewKind,
     fact::{Pod, Scope},
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text},
+    identity::chain::Provider,
     tree::{
-        Ask, Branch, Cause, Row, RowId, Standing, Within, World, flatten,
-        standing::{of_pod, of_ref},
+        Ask, Branch, Row, RowId, Within, World, flatten, reach,
+        sort::{natural, sort, standing_of},
+        standing::{of_pod, worst},
     },
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::{collections::BTreeSet, fmt::Write};
 
 pub fn pods(world: World<'_>, ask: &Ask) -> Vec<Row> {
     let graph = world.graph;
@@ -35,28 +34,57 @@ pub fn pods(world: World<'_>, ask: &Ask) -> Vec<Row> {
     let mut branches: Vec<Branch> = Vec::with_capacity(of.len());
     for pod in of {
         let fits = !ask.faults_only || of_pod(world.ledger, pod).0.is_fault();
-        let kept = fits
-            && (ask.filter.is_empty() || {
-                cells.clear();
-                let sa = &pod.spec.service_account;
-                let node = pod.node.as_deref().unwrap_or_default();
-                let _ = write!(cells, "{}/{}\n{sa}\n{node}", pod.namespace, pod.name);
-                ask.filter.keeps(&cells)
-            });
-        if kept {
-            branches.push(pod_branch(world, ask, pod, true));
+        if fits && keeps_pod(world, ask, pod, &mut cells) {
+            branches.push(pod_branch(ask, pod, true));
         }
     }
-    finish(branches, ask)
+    finish(branches, world, ask)
+}
+
+fn keeps_pod(world: World<'_>, ask: &Ask, pod: &Pod, cells: &mut String) -> bool {
+    if ask.filter.is_empty() {
+        return true;
+    }
+    if ask.filter.is_of_labels() {
+        return ask.filter.keeps_labels(&pod.spec.labels);
+    }
+    cells.clear();
+    let sa = &pod.spec.service_account;
+    let node = pod.node.as_deref().unwrap_or_default();
+    let _ = writeln!(cells, "{}/{}\n{sa}\n{node}", pod.namespace, pod.name);
+    let (standing, signature) = of_pod(world.ledger, pod);
+    let _ = writeln!(cells, "{}", standing.word());
+    if let Some(it) = signature {
+        let _ = writeln!(cells, "{it}");
+    }
+    let at = Ref::Pod { namespace: pod.namespace.clone(), name: pod.name.clone() };
+    if let Some((_, it)) = worst(world.ledger.findings_at(&at)) {
+        let _ = writeln!(cells, "{}\n{}", it.code, row(it.code).map_or("", |it| it.title));
+    }
+    if let Some(it) = world.ledger.containers(&pod.namespace, &pod.name).unwrap_or_default().first()
+    {
+        let role = it.role_arn.as_ref().map_or("", |it| it.as_str());
+        let _ = writeln!(cells, "{} {role}", provider_word(&it.chain.provider));
+    }
+    ask.filter.keeps(cells)
+}
+
+/// What a container ends with, in a word.
+pub fn provider_word(it: &Provider) -> &'static str {
+    match it {
+        Provider::Static => "static keys",
+        Provider::WebIdentity(_) => "irsa",
+        Provider::Container => "pod-id",
+        Provider::NodeRole => "node role",
+        Provider::None => "nothing",
+    }
 }
 
 /// A pod with its containers where they are unfolded.
-pub fn pod_branch(world: World<'_>, ask: &Ask, pod: &Pod, matches: bool) -> Branch {
+pub fn pod_branch(ask: &Ask, pod: &Pod, matches: bool) -> Branch {
     let (namespace, name) = (pod.namespace.clone(), pod.name.clone());
     let id = RowId::Node(Ref::Pod { namespace, name });
-    // Only sorting asks, and it has to ask for every pod.
-    let standing = if ask.worst_first { of_pod(world.ledger, pod).0 } else { Standing::Healthy };
-    let mut res = Branch::leaf(id, standing, matches);
+    let mut res = Branch::leaf(id, matches);
     res.has_children = !pod.spec.containers.is_empty();
     if ask.is_open(&res.id, false) {
         let containers = pod.spec.containers.iter().map(|it| {
@@ -65,7 +93,7 @@ pub fn pod_branch(world: World<'_>, ask: &Ask, pod: &Pod, matches: bool) -> Bran
                 pod: pod.name.clone(),
                 container: it.name.clone(),
             };
-            Branch::leaf(id, Standing::Healthy, matches)
+            Branch::leaf(id, matches)
         });
         res.children = containers.collect();
     }
@@ -118,14 +146,11 @@ pub fn users_of(graph: &Graph, of: &Ref) -> Vec<SaKey> {
     res.into_iter().collect()
 }
 
-/// Every role that was read or is named, the used ones first.
+/// Every role that was read or is named, by name.
 pub fn role_refs(graph: &Graph) -> Vec<Arn> {
     let all: BTreeSet<&Arn> = graph.named_roles().chain(graph.roles().map(|it| &it.arn)).collect();
-    let is_used = |arn: &Arn| {
-        graph.annotated_with(arn).next().is_some() || graph.associated_with(arn).next().is_some()
-    };
     let mut res: Vec<Arn> = all.into_iter().cloned().collect();
-    res.sort_by_cached_key(|it| (!is_used(it), it.name().unwrap_or(it.as_str()).to_owned()));
+    res.sort_by_cached_key(|it| it.name().unwrap_or(it.as_str()).to_owned());
     res
 }
 
@@ -138,14 +163,27 @@ pub fn roles(world: World<'_>, ask: &Ask) -> Vec<Row> {
         Within::Everything | Within::Namespace(_) | Within::Of(_) => role_refs(world.graph),
     };
     let branches = arns.into_iter().map(|arn| {
-        let users = users_of(world.graph, &Ref::Role(arn.clone()));
-        let cells = format!("{arn}");
-        let mut res = branch(world, ask, RowId::Node(Ref::Role(arn)), &cells);
-        res.has_children = !users.is_empty();
-        res.children = users_below(ask, &res, users);
+        let relations = reach::relations(world, &arn);
+        let at = Ref::Role(arn.clone());
+        let mut cells = format!("{arn}\n{}", standing_of(world, &at).word());
+        if !ask.filter.is_empty() {
+            for (key, _) in &relations {
+                let _ = write!(cells, "\n{key}");
+            }
+            if let Some((_, it)) = worst(world.ledger.findings_at(&at)) {
+                let title = row(it.code).map_or("", |it| it.title);
+                let _ = write!(cells, "\n{}\n{title}", it.code);
+            }
+        }
+        let mut res = branch(world, ask, RowId::Node(at), &cells);
+        res.has_children = !relations.is_empty();
+        if ask.is_open(&res.id, false) {
+            let users = relations.into_iter().map(|(it, _)| it).collect();
+            res.children = users_below(ask, &res, users);
+        }
         res
     });
-    finish(branches.collect(), ask)
+    finish(branches.collect(), world, ask)
 }
 
 pub fn associations(world: World<'_>, ask: &Ask) -> Vec<Row> {
@@ -159,7 +197,7 @@ pub fn associations(world: World<'_>, ask: &Ask) -> Vec<Row> {
         let cells = format!("{}\n{role}\n{target}\n{}", it.service_account, it.id);
         branch(world, ask, RowId::Node(Ref::Association(it.id.clone())), &cells)
     });
-    finish(branches.collect(), ask)
+    finish(branches.collect(), world, ask)
 }
 
 pub fn providers(world: World<'_>, ask: &Ask) -> Vec<Row> {
@@ -181,111 +219,70 @@ pub fn providers(world: World<'_>, ask: &Ask) -> Vec<Row> {
         let cells = arn.as_str().to_owned();
         branch(world, ask, RowId::Node(Ref::Provider(arn)), &cells)
     });
-    finish(branches.collect(), ask)
-}
-
-pub fn findings(world: World<'_>, ask: &Ask) -> Vec<Row> {
-    let mut causes: BTreeMap<Cause, Vec<&Finding>> = BTreeMap::new();
-    for it in world.ledger.findings() {
-        causes.entry(Cause::new(world.graph, it)).or_default().push(it);
-    }
-    let mut branches = Vec::new();
-    for (cause, findings) in causes {
-        let affected: Vec<SaKey> = world.board.affected(&cause).into_iter().cloned().collect();
-        let here = match &ask.within {
-            Within::Everything => true,
-            Within::Namespace(name) => {
-                let by_subject = |it: &&Finding| it.subject.namespace.as_ref() == Some(name);
-                findings.iter().any(by_subject) || affected.iter().any(|it| it.namespace == *name)
-            }
-            Within::Of(Ref::ServiceAccount(key)) => affected.contains(key),
-            Within::Of(of) => cause.of == *of,
-        };
-        // INVARIANT: a cause was made from at least one finding.
-        let severity = findings.iter().map(|it| it.severity).min().expect("a cause has findings");
-        let standing = Standing::of_severity(severity).unwrap_or(Standing::Healthy);
-        if !here || (ask.faults_only && !standing.is_fault()) {
-            continue;
-        }
-        let mut cells = format!("{}\n{}\n{}\n", cause.code, cause.of, severity.as_str());
-        for it in &findings {
-            let _ = writeln!(cells, "{}", it.message);
-        }
-        for it in &affected {
-            let _ = writeln!(cells, "{it}");
-        }
-        let affects = world.board.affects(&cause);
-        let rank = (severity, Reverse(affects.identities), Reverse(affects.pods));
-        let mut res = Branch::leaf(RowId::Cause(cause.clone()), standing, ask.filter.keeps(&cells));
-        let children: Vec<Ref> = if affected.is_empty() {
-            findings.iter().map(|it| it.subject.at.clone()).collect()
-        } else {
-            affected.into_iter().map(Ref::ServiceAccount).collect()
-        };
-        res.has_children = true;
-        if ask.is_open(&res.id, false) {
-            let leaf = |it| {
-                Branch::leaf(RowId::Under(Box::new(res.id.clone()), it), standing, res.matches)
-            };
-            res.children = children.into_iter().map(leaf).collect();
-        }
-        branches.push((rank, res));
-    }
-    branches.sort_by_key(|(rank, _)| *rank);
-    let mut res = Vec::new();
-    flatten(branches.into_iter().map(|(_, it)| it).collect(), ask, 0, &mut res);
-    res
+    finish(branches.collect(), world, ask)
 }
 
 pub fn namespaces(world: World<'_>, ask: &Ask) -> Vec<Row> {
     let mut names: BTreeSet<Text> = world.graph.namespaces().map(|it| it.name.clone()).collect();
     names.extend(world.graph.identities().map(|it| it.namespace.clone()));
     let branches = names.into_iter().map(|name| {
-        let standing = world.board.namespace(&name).worst().unwrap_or(Standing::Undeclared);
-        let kept = ask.filter.keeps(&name) && (!ask.faults_only || standing.is_fault());
-        Branch::leaf(RowId::Node(Ref::Namespace(name)), standing, kept)
+        let at = Ref::Namespace(name.clone());
+        let fits = !ask.faults_only || standing_of(world, &at).is_fault();
+        Branch::leaf(RowId::Node(at), fits && ask.filter.keeps(&name))
     });
-    finish(branches.collect(), ask)
+    finish(branches.collect(), world, ask)
 }
 
 pub fn contexts(world: World<'_>, ask: &Ask) -> Vec<Row> {
     let branches = world.contexts.iter().map(|(name, cluster)| {
         let kept = ask.filter.keeps(&format!("{name}\n{cluster}"));
-        Branch::leaf(RowId::Context(name.clone()), Standing::Healthy, kept)
+        Branch::leaf(RowId::Context(name.clone()), kept)
     });
-    finish(branches.collect(), ask)
+    finish(branches.collect(), world, ask)
 }
 
 pub fn sources(world: World<'_>, ask: &Ask) -> Vec<Row> {
     let scopes: BTreeSet<&Scope> = world.graph.sources().map(|(it, _)| it).collect();
     let branches = scopes.into_iter().map(|scope| {
         let kept = ask.filter.keeps(&scope.name());
-        Branch::leaf(RowId::Source(scope.clone()), Standing::Healthy, kept)
+        Branch::leaf(RowId::Source(scope.clone()), kept)
     });
-    finish(branches.collect(), ask)
+    finish(branches.collect(), world, ask)
+}
+
+pub fn profiles(world: World<'_>, ask: &Ask) -> Vec<Row> {
+    let branches = world.profiles.iter();
+    let branches =
+        branches.map(|it| Branch::leaf(RowId::Profile(it.clone()), ask.filter.keeps(it)));
+    finish(branches.collect(), world, ask)
+}
+
+pub fn aliases(world: World<'_>, ask: &Ask) -> Vec<Row> {
+    let branches = ViewKind::ALL.into_iter().map(|it| {
+        let kept = ask.filter.keeps(&format!("{}\n{}", it.aliases().join(" "), it.help()));
+        Branch::leaf(RowId::Alias(it), kept)
+    });
+    finish(branches.collect(), world, ask)
 }
 
 fn branch(world: World<'_>, ask: &Ask, id: RowId, cells: &str) -> Branch {
     // INVARIANT: the callers name nodes.
     let at = id.node().expect("a node's row");
-    let standing = of_ref(world.graph, world.ledger, &at);
-    let kept = ask.filter.keeps(cells) && (!ask.faults_only || standing.is_fault());
-    Branch::leaf(id, standing, kept)
+    let fits = !ask.faults_only || standing_of(world, &at).is_fault();
+    Branch::leaf(id, fits && ask.filter.keeps(cells))
 }
 
 fn users_below(ask: &Ask, of: &Branch, users: Vec<SaKey>) -> Vec<Branch> {
     let row = |it: SaKey| {
         let kept = of.matches || (!ask.filter.is_empty() && ask.filter.keeps(&it.to_string()));
         let id = RowId::Under(Box::new(of.id.clone()), Ref::ServiceAccount(it));
-        Branch::leaf(id, Standing::Healthy, kept)
+        Branch::leaf(id, kept)
     };
     users.into_iter().map(row).collect()
 }
 
-fn finish(mut branches: Vec<Branch>, ask: &Ask) -> Vec<Row> {
-    if ask.worst_first {
-        branches.sort_by_key(|it| it.standing);
-    }
+fn finish(mut branches: Vec<Branch>, world: World<'_>, ask: &Ask) -> Vec<Row> {
+    sort(&mut branches, world, ask.sort, natural(ask.view, &ask.within));
     let mut res = Vec::with_capacity(branches.len());
     flatten(branches, ask, 0, &mut res);
     res

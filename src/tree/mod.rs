@@ -3,14 +3,20 @@
 //! Rows carry names only. What stands in their columns is worked out for the visible ones, in `view`.
 
 mod board;
+mod causes;
 mod filter;
 mod identities;
+mod labels;
 mod lists;
+mod reach;
+mod sort;
 mod standing;
 
 pub use board::{Affects, Board, Cause, Summary};
 pub use filter::Filter;
-pub use lists::{role_refs, users_of};
+pub use lists::{provider_word, role_refs, users_of};
+pub use reach::{Breadth, Reach, Relation, RoleVerdict, relation, relations, role_verdict};
+pub use sort::{Sort, SortBy, standing_of};
 pub use standing::{Standing, Tally, of_pod, of_ref, rank, worst};
 
 use crate::{
@@ -18,7 +24,7 @@ use crate::{
     command::ViewKind,
     fact::Scope,
     graph::Graph,
-    ident::{Ref, Text},
+    ident::{Ref, Text, Timestamp},
 };
 use std::collections::HashMap;
 
@@ -30,6 +36,9 @@ pub struct World<'a> {
     pub board: &'a Board,
     /// `(name, cluster)`.
     pub contexts: &'a [(Text, Text)],
+    /// Of the AWS configuration.
+    pub profiles: &'a [Text],
+    pub now: Timestamp,
 }
 
 /// What a row stands for. A row keeps its name while everything around it changes.
@@ -45,7 +54,10 @@ pub enum RowId {
     /// A node listed under another row because that one affects it or is used by it; it may stand under several.
     Under(Box<RowId>, Ref),
     Context(Text),
+    Profile(Text),
     Source(Scope),
+    /// A view that can be gone to.
+    Alias(ViewKind),
 }
 
 impl RowId {
@@ -57,8 +69,38 @@ impl RowId {
             RowId::Container { namespace, pod, .. } => {
                 Some(Ref::Pod { namespace: namespace.clone(), name: pod.clone() })
             }
-            RowId::Context(_) | RowId::Source(_) => None,
+            RowId::Context(_) | RowId::Profile(_) | RowId::Source(_) | RowId::Alias(_) => None,
         }
+    }
+
+    /// The namespace that it lies in; `None` for what lies in none.
+    pub fn namespace(&self) -> Option<Text> {
+        match self {
+            RowId::Container { namespace, .. } => Some(namespace.clone()),
+            RowId::Node(it) | RowId::Under(_, it) => namespace_of(it),
+            RowId::Cause(it) => namespace_of(&it.of),
+            RowId::Context(_) | RowId::Profile(_) | RowId::Source(_) | RowId::Alias(_) => None,
+        }
+    }
+}
+
+/// Associations have an id alone; who has the graph looks there.
+fn namespace_of(at: &Ref) -> Option<Text> {
+    match at {
+        Ref::Namespace(it) => Some(it.clone()),
+        Ref::ServiceAccount(it) => Some(it.namespace.clone()),
+        Ref::Pod { namespace, .. }
+        | Ref::Workload { namespace, .. }
+        | Ref::ConfigMap { namespace, .. }
+        | Ref::Secret { namespace, .. } => Some(namespace.clone()),
+        Ref::Cluster
+        | Ref::Node(_)
+        | Ref::Webhook(_)
+        | Ref::Association(_)
+        | Ref::Role(_)
+        | Ref::Provider(_)
+        | Ref::Addon(_)
+        | Ref::Nodegroup(_) => None,
     }
 }
 
@@ -104,7 +146,7 @@ pub struct Ask {
     pub within: Within,
     pub filter: Filter,
     pub faults_only: bool,
-    pub worst_first: bool,
+    pub sort: Sort,
     /// What the person folded or unfolded; anything else is as it is at the start.
     pub folds: HashMap<RowId, bool>,
 }
@@ -116,7 +158,7 @@ impl Ask {
             within,
             filter: Filter::default(),
             faults_only: false,
-            worst_first: false,
+            sort: Sort::of(view),
             folds: HashMap::new(),
         }
     }
@@ -138,17 +180,18 @@ pub fn rows(world: World<'_>, ask: &Ask) -> Vec<Row> {
         ViewKind::Roles => lists::roles(world, ask),
         ViewKind::Associations => lists::associations(world, ask),
         ViewKind::Providers => lists::providers(world, ask),
-        ViewKind::Findings => lists::findings(world, ask),
+        ViewKind::Findings => causes::rows(world, ask),
         ViewKind::Namespaces => lists::namespaces(world, ask),
         ViewKind::Contexts => lists::contexts(world, ask),
+        ViewKind::Profiles => lists::profiles(world, ask),
         ViewKind::Sources => lists::sources(world, ask),
+        ViewKind::Aliases => lists::aliases(world, ask),
     }
 }
 
 /// A node with what is under it, before folding decides what is shown.
 struct Branch {
     id: RowId,
-    standing: Standing,
     /// The row itself is wanted.
     matches: bool,
     open_at_start: bool,
@@ -158,15 +201,8 @@ struct Branch {
 }
 
 impl Branch {
-    fn leaf(id: RowId, standing: Standing, matches: bool) -> Branch {
-        Branch {
-            id,
-            standing,
-            matches,
-            open_at_start: false,
-            has_children: false,
-            children: Vec::new(),
-        }
+    fn leaf(id: RowId, matches: bool) -> Branch {
+        Branch { id, matches, open_at_start: false, has_children: false, children: Vec::new() }
     }
 
     fn wanted(&self) -> bool {

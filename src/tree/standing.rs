@@ -156,6 +156,15 @@ pub fn of_pod(ledger: &Ledger, pod: &Pod) -> (Standing, Option<Signature>) {
     };
     let lines = ledger.containers(&pod.namespace, &pod.name).unwrap_or_default();
     let carries = lines.iter().any(|it| it.effective != Carried::None);
+    // Granted is the identity that is asked for, and not another one that it was born with.
+    let is_stale = lines
+        .iter()
+        .any(|it| !matches!(it.effective, Carried::None) && it.effective != it.declared);
+    if is_stale {
+        let account = Ref::ServiceAccount(pod.service_account());
+        let found = worst(ledger.findings_at(&account)).map(|(it, _)| it);
+        return (found.unwrap_or(Standing::WrongId).min(Standing::WrongId), None);
+    }
     let node_role = lines.iter().any(|it| it.chain.provider == Provider::NodeRole);
     match &identity.verdict {
         Verdict::None if node_role => (Standing::NodeRole, None),

@@ -4,7 +4,7 @@ mod theme;
 
 pub use theme::{Color, Theme, ascii};
 
-use crate::view::{Back, Frame, Line, Pane, PaneKind, Rect, View};
+use crate::view::{Back, Frame, Line, Pane, PaneKind, Rect, Tone, View};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect as Area},
@@ -52,7 +52,19 @@ fn draw_pane(pane: &Pane, theme: &Theme, buffer: &mut Buffer) {
             buffer.set_style(Area { x, y, width, height: 1 }, theme.back(line.back));
         }
         put(buffer, inner.x, y, inner.width, line, theme);
+        if line.is_marked {
+            mark(pane, inner, y, theme, buffer);
+        }
     }
+}
+
+/// A marked row: a point in the margin, or over the first column where there is none.
+fn mark(pane: &Pane, inner: Area, y: u16, theme: &Theme, buffer: &mut Buffer) {
+    let x = match pane.frame {
+        Frame::None => inner.x,
+        Frame::Plain | Frame::Focused => inner.x - 1,
+    };
+    buffer[(x, y)].set_symbol(theme.mark()).set_style(theme.tone(Tone::Key));
 }
 
 fn edges(pane: &Pane, area: Area, theme: &Theme, buffer: &mut Buffer) {

@@ -25,19 +25,25 @@ impl Theme {
 
     pub(in crate::ui) fn tone(&self, tone: Tone) -> Style {
         let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
         let (paint, style) = match tone {
             Tone::Plain => (None, plain),
-            Tone::Strong => (None, plain.add_modifier(Modifier::BOLD)),
+            Tone::Strong => (None, bold),
             Tone::Muted => (Some(Paint::DarkGray), plain),
-            Tone::Title => (Some(Paint::Cyan), plain.add_modifier(Modifier::BOLD)),
+            Tone::Title => (Some(Paint::Cyan), bold),
             Tone::Key => (Some(Paint::Cyan), plain),
             Tone::Error => (Some(Paint::Red), plain),
-            Tone::WrongId => (Some(Paint::Red), plain.add_modifier(Modifier::REVERSED)),
+            // White on red is read on dark and light screens alike; reversed red is not.
+            Tone::WrongId => match self.color {
+                Color::Painted => (Some(Paint::White), bold.bg(Paint::Red)),
+                Color::Plain => (None, plain.add_modifier(Modifier::REVERSED)),
+            },
             Tone::Warning => (Some(Paint::Yellow), plain),
             Tone::Accent => (Some(Paint::Magenta), plain),
             Tone::Unknown => (Some(Paint::DarkGray), plain.add_modifier(Modifier::ITALIC)),
             Tone::Info => (Some(Paint::LightBlue), plain),
             Tone::Success => (Some(Paint::Green), plain),
+            Tone::Match => (Some(Paint::Yellow), bold.add_modifier(Modifier::UNDERLINED)),
         };
         match (self.color, paint) {
             (Color::Painted, Some(it)) => style.fg(it),
@@ -69,6 +75,11 @@ impl Theme {
         }
     }
 
+    /// The point of a marked row.
+    pub(in crate::ui) fn mark(&self) -> &'static str {
+        if self.ascii { "*" } else { "•" }
+    }
+
     /// Our own signs in ASCII where that is asked for. One column each, so that nothing moves; names from the cluster
     /// that are not ASCII stay as they are.
     pub(in crate::ui) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -96,6 +107,8 @@ pub fn ascii(it: char) -> char {
         '│' => '|',
         '…' => '~',
         '␣' => '_',
+        '↑' => '^',
+        '↓' => 'v',
         it => it,
     }
 }

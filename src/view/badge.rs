@@ -5,7 +5,7 @@ use crate::{
     iam::Truth,
     identity::Outcome,
     tree::{Standing, Tally},
-    view::{Line, Tone, fit::cut_end},
+    view::{Line, Tone, fit::cut_end, words::family_word},
 };
 
 pub fn glyph(standing: Standing) -> (&'static str, Tone) {
@@ -81,14 +81,20 @@ pub fn of_truth(truth: Truth) -> (&'static str, Tone) {
     }
 }
 
-/// What is wrong: the title of a code where there is room for it, else the code, else how it stands.
+/// What is wrong: the title of a code where there is room for it, else its family's word, else how it stands.
 pub fn tell(standing: Standing, code: &str, room: usize) -> Line {
     if SENTENCE <= room {
         return say(standing, row(code).map_or(code, |it| it.title), room);
     }
     let (glyph, tone) = glyph(standing);
-    let res = Line::of(tone, format!("{glyph} {code}"));
-    if res.width() <= room { res } else { brief(standing, room) }
+    // A word says more than a code to whoever does not know the codes.
+    for it in [family_word(code), standing.word()] {
+        let res = Line::of(tone, format!("{glyph} {it}"));
+        if !it.is_empty() && res.width() <= room {
+            return res;
+        }
+    }
+    brief(standing, room)
 }
 
 /// Less room than this is none for a sentence.
@@ -100,7 +106,9 @@ pub fn say(standing: Standing, text: &str, room: usize) -> Line {
     if room < SENTENCE {
         return brief(standing, room);
     }
-    Line::of(tone, glyph).add(tone, format!(" {}", cut_end(text, room - 2)))
+    // A whole sentence marked as the wrong identity is would drown the others.
+    let text_tone = if tone == Tone::WrongId { Tone::Error } else { tone };
+    Line::of(tone, glyph).add(text_tone, format!(" {}", cut_end(text, room - 2)))
 }
 
 pub fn brief(standing: Standing, room: usize) -> Line {

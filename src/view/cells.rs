@@ -1,23 +1,24 @@
 //! What stands in one column of one row.
 
 mod aws;
+mod cause;
+mod kube;
 
 use crate::{
-    check::{ContainerLine, Finding, Severity, row},
-    fact::{Pod, Scope},
-    ident::{Ref, SaKey, Text, Timestamp},
-    identity::{Carried, Mechanism},
+    check::ContainerLine,
+    command::ViewKind,
+    fact::Scope,
+    ident::{Ref, Text, Timestamp},
     model::Model,
-    tree::{Cause, Fold, Row, RowId, Standing, Within, World, of_pod, of_ref, worst},
+    tree::{Fold, Row, RowId, Standing, Within, World, standing_of, worst},
     view::{
         Line, Tone,
-        badge::{badge, brief, glyph, say, tally, tell},
+        badge::{badge, brief, glyph, tally, tell},
         fit::{age, cut_end, cut_middle},
         header,
-        words::{carried, count, label, mechanism, provider, source_detail, unknown},
+        words::{label, provider, source_detail},
     },
 };
-
 use std::{cell::RefCell, rc::Rc};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,26 +30,34 @@ pub enum Col {
     Pods,
     Account,
     Ends,
+    Owner,
+    Node,
     Age,
-    Trusts,
+    May,
     ConfiguredBy,
     LastUsed,
+    Arn,
+    Id,
     Clients,
     Code,
     Cause,
     Affects,
     Repair,
     Count,
+    /// The digit that leads there.
+    Digit,
     ClusterName,
     State,
     Detail,
+    /// Other words for a view.
+    Words,
     Why,
 }
 
 impl Col {
     /// Right-aligned.
     pub fn is_number(self) -> bool {
-        matches!(self, Col::Pods | Col::Age | Col::Count | Col::LastUsed)
+        matches!(self, Col::Pods | Col::Age | Col::Count | Col::LastUsed | Col::Digit)
     }
 }
 
@@ -77,12 +86,7 @@ impl<'a> Cells<'a> {
         }
         match &row.id {
             RowId::Node(at) => self.node_cell(at, col, room),
-            RowId::Under(parent, at) => match (col, Model::cause_of_row(parent)) {
-                (Col::Code, Some(_)) => Line::new(),
-                (Col::Cause, Some(_)) => Line::of(Tone::Plain, cut_middle(&label(at), room)),
-                (Col::ConfiguredBy | Col::Why, _) => self.node_cell(at, Col::Why, room),
-                (_, _) => Line::new(),
-            },
+            RowId::Under(parent, at) => self.under_cell(parent, at, col, room),
             RowId::Container { namespace, pod, container } => {
                 let lines = self.lines(namespace, pod);
                 let line = lines.iter().find(|it| it.container == *container);
@@ -103,7 +107,9 @@ impl<'a> Cells<'a> {
                 }
                 _ => Line::new(),
             },
+            RowId::Profile(_) => Line::new(),
             RowId::Source(scope) => self.source_cell(scope, col, room),
+            RowId::Alias(view) => alias_cell(*view, col, room),
         }
     }
 
@@ -129,34 +135,13 @@ impl<'a> Cells<'a> {
         };
         let mut res = Line::of(Tone::Muted, format!("{}{mark}", "  ".repeat(row.depth.into())));
         let room = room.saturating_sub(res.width());
-        let in_one_namespace = match &self.model.screen().ask.within {
-            Within::Namespace(_) => true,
-            Within::Of(it) => matches!(it, Ref::ServiceAccount(_) | Ref::Workload { .. }),
-            Within::Everything => false,
-        };
         match &row.id {
             RowId::Node(at) | RowId::Under(_, at) if Model::cause_of_row(&row.id).is_none() => {
-                let text = match at {
-                    Ref::ServiceAccount(key)
-                        if 0 < row.depth && matches!(row.id, RowId::Node(_)) =>
-                    {
-                        key.name.to_string()
-                    }
-                    Ref::ServiceAccount(key) if in_one_namespace => key.name.to_string(),
-                    Ref::Pod { name, .. } if 0 < row.depth => format!("pod {name}"),
-                    Ref::Pod { name, .. } if in_one_namespace => name.to_string(),
-                    Ref::Association(id) => match self.world.graph.association(id) {
-                        Some(it) if in_one_namespace => it.service_account.name.to_string(),
-                        Some(it) => it.service_account.to_string(),
-                        None => id.to_string(),
-                    },
-                    it => label(it),
-                };
                 let tone = match at {
                     Ref::Namespace(_) => Tone::Strong,
                     _ => Tone::Plain,
                 };
-                res.push(tone, cut_middle(&text, room));
+                res.push(tone, cut_middle(&self.node_name(row, at), room));
             }
             RowId::Node(_) => {}
             RowId::Under(_, at) => res.push(glyph(self.standing(at)).1, glyph(self.standing(at)).0),
@@ -175,30 +160,40 @@ impl<'a> Cells<'a> {
                 res.spans.extend(it.spans);
             }
             RowId::Context(name) => {
-                let is_current = self.model.context() == Some(name);
-                res.push(
-                    if is_current { Tone::Strong } else { Tone::Plain },
-                    cut_middle(name, room.saturating_sub(if is_current { 10 } else { 0 })),
-                );
-                if is_current {
-                    res.push(Tone::Info, " · current");
-                }
+                push_choice(&mut res, name, self.model.context() == Some(name), room);
+            }
+            RowId::Profile(name) => {
+                push_choice(&mut res, name, self.model.profile() == Some(name), room);
             }
             RowId::Source(scope) => res.push(Tone::Plain, cut_middle(&scope.name(), room)),
+            RowId::Alias(view) => res.push(Tone::Strong, view.title()),
         }
         res
     }
 
-    pub fn standing(&self, at: &Ref) -> Standing {
+    /// Without the namespace where that goes without saying.
+    fn node_name(&self, row: &Row, at: &Ref) -> String {
+        let in_one_namespace = match &self.model.screen().ask.within {
+            Within::Namespace(_) => true,
+            Within::Of(it) => matches!(it, Ref::ServiceAccount(_) | Ref::Workload { .. }),
+            Within::Everything => false,
+        };
+        let is_below = 0 < row.depth && matches!(row.id, RowId::Node(_));
         match at {
-            Ref::ServiceAccount(key) => {
-                self.world.board.identity(key).map_or(Standing::Waiting, |it| it.standing)
-            }
-            Ref::Namespace(name) => {
-                self.world.board.namespace(name).worst().unwrap_or(Standing::Undeclared)
-            }
-            it => of_ref(self.world.graph, self.world.ledger, it),
+            Ref::ServiceAccount(key) if is_below || in_one_namespace => key.name.to_string(),
+            Ref::Pod { name, .. } if 0 < row.depth => format!("pod {name}"),
+            Ref::Pod { name, .. } if in_one_namespace => name.to_string(),
+            Ref::Association(id) => match self.world.graph.association(id) {
+                Some(it) if in_one_namespace => it.service_account.name.to_string(),
+                Some(it) => it.service_account.to_string(),
+                None => id.to_string(),
+            },
+            it => label(it),
         }
+    }
+
+    pub fn standing(&self, at: &Ref) -> Standing {
+        standing_of(self.world, at)
     }
 
     fn node_cell(&self, at: &Ref, col: Col, room: usize) -> Line {
@@ -209,19 +204,20 @@ impl<'a> Cells<'a> {
                 None if col == Col::Why => Line::of(Tone::Muted, "gone"),
                 None => Line::new(),
             },
-            Ref::Namespace(name) => match col {
-                Col::Why => tally(&self.world.board.namespace(name)),
-                Col::Count => {
-                    Line::of(Tone::Plain, self.world.board.namespace(name).total().to_string())
-                }
-                _ => Line::new(),
-            },
+            Ref::Namespace(name) => self.namespace_cell(name, col),
             Ref::Role(arn) => self.role_cell(arn, at, col, room),
             Ref::Association(id) => self.association_cell(id, at, col, room),
             Ref::Provider(arn) => self.provider_cell(arn, at, col, room),
-            it => {
+            Ref::Cluster
+            | Ref::Workload { .. }
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => {
                 if col == Col::Why {
-                    self.why(it, room)
+                    self.why(at, room)
                 } else {
                     Line::new()
                 }
@@ -229,124 +225,37 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn account_cell(&self, key: &SaKey, col: Col, room: usize) -> Line {
-        let identity = self.world.ledger.identity(key);
-        let summary = self.world.board.identity(key);
-        match (col, identity, summary) {
-            (Col::Via, Some(it), _) => Line::of(Tone::Plain, mechanism(it.mechanism)),
-            (Col::Role, Some(it), _) => self.role(it.role_arn.as_ref(), room),
-            (Col::Pods, _, Some(it)) => match (it.counts.total, it.mechanism) {
-                (0, _) => Line::of(Tone::Muted, "–"),
-                (n, Mechanism::None) => Line::of(Tone::Plain, n.to_string()),
-                (n, _) => Line::of(Tone::Plain, format!("{}/{n}", it.counts.injected)),
-            },
-            (Col::Why, _, Some(it)) => {
-                let code = it.code.filter(|_| it.standing < Standing::Waiting);
-                let because = identity.and_then(|it| unknown(&it.verdict));
-                match (code, because) {
-                    (Some(code), _) => tell(it.standing, code, room),
-                    (_, Some(why)) => say(it.standing, &why, room),
-                    (_, _) => brief(it.standing, room),
-                }
+    /// What belongs to another row: what a cause affects, who has to do with a role.
+    fn under_cell(&self, parent: &RowId, at: &Ref, col: Col, room: usize) -> Line {
+        match (parent, at, col) {
+            (RowId::Cause(_), at, Col::Cause) => {
+                Line::of(Tone::Plain, cut_middle(&label(at), room))
             }
-            (Col::Why, _, None) => brief(Standing::Waiting, room),
+            (RowId::Cause(_), Ref::ServiceAccount(key), Col::Affects) => {
+                let n = self.world.board.identity(key).map_or(0, |it| it.counts.total);
+                Line::of(Tone::Muted, crate::view::words::count(n, "pod"))
+            }
+            (RowId::Node(Ref::Role(role)), Ref::ServiceAccount(key), Col::Why) => {
+                self.relation(role, key, room)
+            }
             (_, _, _) => Line::new(),
         }
     }
 
-    fn pod_cell(&self, pod: &Pod, col: Col, room: usize) -> Line {
-        let lines = || self.lines(&pod.namespace, &pod.name);
+    fn namespace_cell(&self, name: &Text, col: Col) -> Line {
+        let graph = self.world.graph;
         match col {
-            Col::Via => {
-                let lines = lines();
-                let it = lines.iter().find(|it| it.effective != Carried::None);
-                Line::of(Tone::Plain, it.map_or("–", |it| carried(&it.effective)))
+            Col::Why => tally(&self.world.board.namespace(name)),
+            Col::Count => {
+                Line::of(Tone::Plain, self.world.board.namespace(name).total().to_string())
             }
-            Col::Role => {
-                let lines = lines();
-                let it = lines.iter().find_map(|it| it.role_arn.as_ref());
-                self.role(it, room)
-            }
-            Col::Account => Line::of(Tone::Plain, cut_middle(&pod.spec.service_account, room)),
-            Col::Ends => {
-                let lines = lines();
-                match lines.first() {
-                    None => Line::of(Tone::Muted, if pod.completed() { "completed" } else { "–" }),
-                    Some(it) => {
-                        let mut res = Line::of(Tone::Plain, provider(&it.chain.provider));
-                        if let Some(arn) = &it.role_arn {
-                            res.push(Tone::Plain, " ");
-                            let left = room.saturating_sub(res.width());
-                            res.spans.extend(self.role(Some(arn), left).spans);
-                        }
-                        res
-                    }
-                }
-            }
-            Col::Age => self.age(pod.created),
-            Col::Why => {
-                let at = Ref::Pod { namespace: pod.namespace.clone(), name: pod.name.clone() };
-                let (standing, signature) = of_pod(self.world.ledger, pod);
-                let found =
-                    worst(self.world.ledger.findings_at(&at)).and_then(|(_, it)| row(it.code));
-                match (found, signature) {
-                    (Some(it), _) => tell(standing, it.code, room),
-                    (None, Some(it)) => {
-                        let (glyph, tone) = glyph(standing);
-                        Line::of(tone, format!("{glyph} {it}"))
-                    }
-                    (None, None) => brief(standing, room),
-                }
+            Col::Age => self.age(graph.namespace(name).known().and_then(|it| it.created)),
+            Col::Digit => {
+                let at = self.model.favourites().iter().position(|it| it == name);
+                Line::of(Tone::Key, at.map_or(String::new(), |it| (it + 1).to_string()))
             }
             _ => Line::new(),
         }
-    }
-
-    fn cause_cell(&self, cause: &Cause, col: Col, room: usize) -> Line {
-        match col {
-            Col::Code => Line::of(Tone::Plain, cause.code),
-            Col::Cause => {
-                let title = row(cause.code).map_or(cause.code, |it| it.title);
-                let of = match &cause.of {
-                    Ref::Association(id) => self.world.graph.association(id),
-                    _ => None,
-                };
-                let of = of.map_or_else(|| label(&cause.of), |it| it.service_account.to_string());
-                // Both ends of a name carry meaning, a sentence its beginning: the name gives way first.
-                let for_name = (room / 2).max(room.saturating_sub(title.len() + 2));
-                let mut res = Line::of(Tone::Strong, cut_middle(&of, for_name));
-                res.push(Tone::Plain, format!(": {title}"));
-                crate::view::fit::cut_line(res, room)
-            }
-            Col::Affects => {
-                let it = self.world.board.affects(cause);
-                let text = match (it.identities, it.pods) {
-                    (0, _) => "–".into(),
-                    (1, pods) => format!("1 SA {}", count(pods, "pod")),
-                    (n, pods) => format!("{n} SAs {}", count(pods, "pod")),
-                };
-                Line::of(Tone::Plain, cut_end(&text, room))
-            }
-            Col::Repair => {
-                let findings = self.model.findings_of(&RowId::Cause(cause.clone()));
-                match findings.iter().find_map(|it| it.fixes.first()) {
-                    Some(it) => Line::of(Tone::Key, "f ")
-                        .add(Tone::Plain, cut_end(&it.title, room.saturating_sub(2))),
-                    None => Line::of(Tone::Muted, "–"),
-                }
-            }
-            _ => Line::new(),
-        }
-    }
-
-    fn is_hygiene(&self, cause: &Cause) -> bool {
-        let findings = self.model.findings_of(&RowId::Cause(cause.clone()));
-        findings.iter().all(|it| it.severity == Severity::Hygiene)
-    }
-
-    fn cause_standing(&self, cause: &Cause) -> Standing {
-        let findings: Vec<&Finding> = self.model.findings_of(&RowId::Cause(cause.clone()));
-        worst(findings).map_or(Standing::Healthy, |(it, _)| it)
     }
 
     fn source_cell(&self, scope: &Scope, col: Col, room: usize) -> Line {
@@ -361,6 +270,11 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// The worst that is said of a node, as its row says it.
+    pub fn why_of(&self, at: &Ref, room: usize) -> Line {
+        self.node_cell(at, Col::Why, room)
+    }
+
     fn why(&self, at: &Ref, room: usize) -> Line {
         match worst(self.world.ledger.findings_at(at)) {
             Some((standing, it)) => tell(standing, it.code, room),
@@ -368,10 +282,34 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// The code of what is said first.
+    fn code_at(&self, at: &Ref) -> Line {
+        let code = worst(self.world.ledger.findings_at(at)).map(|(_, it)| it.code);
+        Line::of(Tone::Plain, code.unwrap_or_default())
+    }
+
     fn age(&self, at: Option<Timestamp>) -> Line {
         match at {
             Some(at) => Line::of(Tone::Plain, age(self.now.as_second() - at.as_second())),
             None => Line::of(Tone::Muted, "–"),
         }
+    }
+}
+
+/// Something to choose from, of which one is in use.
+fn push_choice(line: &mut Line, name: &str, is_current: bool, room: usize) {
+    let for_name = room.saturating_sub(if is_current { 10 } else { 0 });
+    let tone = if is_current { Tone::Strong } else { Tone::Plain };
+    line.push(tone, cut_middle(name, for_name));
+    if is_current {
+        line.push(Tone::Info, " · current");
+    }
+}
+
+fn alias_cell(view: ViewKind, col: Col, room: usize) -> Line {
+    match col {
+        Col::Words => Line::of(Tone::Key, cut_end(&view.aliases().join(" "), room)),
+        Col::Detail => Line::of(Tone::Plain, cut_end(view.help(), room)),
+        _ => Line::new(),
     }
 }

@@ -7,16 +7,16 @@ mod chain;
 use crate::{
     check::{Applicability, Finding, row},
     fact::SourceState,
-    ident::Ref,
+    ident::{Ref, SaKey},
     model::{Mode, Model, what_to_ask_for},
     tree::{Cause, RowId, Standing, worst},
     view::{
         Frame, Line, Pane, PaneKind, Rect, Tone,
         badge::{badge, glyph},
         cells::Cells,
-        fit::{cut_line, cut_middle, wrap},
+        fit::{cut_line, cut_middle, exactly, wrap},
         header,
-        words::{count, label, source_detail},
+        words::{count, label, shorten, source_detail},
     },
 };
 
@@ -40,35 +40,41 @@ pub fn pane(model: &Model, area: Rect) -> (Pane, usize) {
         frame,
         title: Line::of(Tone::Title, format!(" {} ", cut_middle(&title, title_room))),
         title_right: right,
-        foot: more(lines.len(), scroll, height),
+        foot: more(limit - scroll),
         lines: lines.into_iter().skip(scroll).take(height).collect(),
     };
     (pane, limit)
 }
 
 /// How much of a text is below.
-pub fn more(n_lines: usize, scroll: usize, height: usize) -> Line {
-    match n_lines.saturating_sub(scroll + height) {
+pub fn more(n_below: usize) -> Line {
+    match n_below {
         0 => Line::new(),
         1 => Line::of(Tone::Muted, " 1 more line "),
         n => Line::of(Tone::Muted, format!(" {n} more lines ")),
     }
 }
 
+pub fn title_of(at: &Ref) -> String {
+    match at {
+        Ref::ServiceAccount(it) => format!("sa {it}"),
+        Ref::Role(_) => format!("role {}", label(at)),
+        Ref::Namespace(_) => format!("namespace {}", label(at)),
+        Ref::Pod { .. } => format!("pod {}", label(at)),
+        Ref::Provider(_) => format!("provider {}", label(at)),
+        it => it.to_string(),
+    }
+}
+
 pub fn title(id: &RowId) -> String {
     match id {
-        RowId::Node(at) | RowId::Under(_, at) => match at {
-            Ref::ServiceAccount(it) => format!("sa {it}"),
-            Ref::Role(_) => format!("role {}", label(at)),
-            Ref::Namespace(_) => format!("namespace {}", label(at)),
-            Ref::Pod { .. } => format!("pod {}", label(at)),
-            Ref::Provider(_) => format!("provider {}", label(at)),
-            it => it.to_string(),
-        },
+        RowId::Node(at) | RowId::Under(_, at) => title_of(at),
         RowId::Container { pod, container, .. } => format!("container {container} of {pod}"),
         RowId::Cause(it) => it.code.to_owned(),
         RowId::Context(it) => format!("context {it}"),
+        RowId::Profile(it) => format!("profile {it}"),
         RowId::Source(it) => it.name(),
+        RowId::Alias(it) => it.title().to_owned(),
     }
 }
 
@@ -79,7 +85,9 @@ pub fn standing(model: &Model, id: &RowId) -> Line {
         RowId::Container { .. } | RowId::Cause(_) => {
             worst(model.findings_of(id)).map_or(Standing::Undeclared, |(it, _)| it)
         }
-        RowId::Context(_) | RowId::Source(_) => return Line::new(),
+        RowId::Context(_) | RowId::Profile(_) | RowId::Source(_) | RowId::Alias(_) => {
+            return Line::new();
+        }
     };
     let mut res = Line::of(Tone::Plain, " ");
     res.spans.extend(badge(it).spans);
@@ -96,6 +104,12 @@ pub fn lines(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
         }
         RowId::Cause(it) => out.cause(it),
         RowId::Context(name) => out.context(name),
+        RowId::Profile(name) => out.profile(name),
+        RowId::Alias(view) => {
+            out.text(Tone::Plain, view.help());
+            let words: Vec<String> = view.aliases().iter().map(|it| format!(":{it}")).collect();
+            out.text(Tone::Key, &words.join(" "));
+        }
         RowId::Source(scope) => {
             if let Some(state) = model.world().graph.source(scope) {
                 out.source(state, Model::is_watched(scope));
@@ -176,7 +190,8 @@ impl Out<'_> {
     }
 
     fn namespace(&mut self, name: &str) {
-        let tally = self.model.world().board.namespace(name);
+        let world = self.model.world();
+        let tally = world.board.namespace(name);
         self.text(Tone::Plain, &count(tally.total(), "ServiceAccount"));
         for it in Standing::ALL.into_iter().filter(|it| 0 < tally.count(*it)) {
             let (glyph, tone) = glyph(it);
@@ -185,6 +200,32 @@ impl Out<'_> {
                 Line::of(tone, format!("{glyph} {:>4} ", tally.count(it))).add(Tone::Plain, word),
             );
         }
+        let mut faults: Vec<(Standing, SaKey)> = world
+            .graph
+            .identities_in(name)
+            .filter_map(|it| Some((world.board.identity(it)?.standing, it.clone())))
+            .filter(|(it, _)| *it < Standing::Waiting)
+            .collect();
+        faults.sort();
+        if !faults.is_empty() {
+            self.heading("What to look at");
+        }
+        let cells = Cells::new(self.model);
+        for (_, key) in faults {
+            let mut line = Line::of(Tone::Strong, cut_middle(&key.name, self.room / 3));
+            line = exactly(line, self.room / 3).add(Tone::Plain, "  ");
+            let left = self.room.saturating_sub(line.width());
+            line.spans.extend(cells.why_of(&Ref::ServiceAccount(key), left).spans);
+            self.lines.push(line);
+        }
+    }
+
+    fn profile(&mut self, name: &str) {
+        if self.model.profile().is_some_and(|it| **it == *name) {
+            self.text(Tone::Info, "current");
+        }
+        self.heading("What now");
+        self.text(Tone::Plain, "enter reads AWS with it; everything is read anew");
     }
 
     fn context(&mut self, name: &str) {
@@ -236,7 +277,14 @@ impl Out<'_> {
         if let Some(it) = row(cause.code) {
             self.text(Tone::Strong, it.title);
         }
-        self.pair("at", &cause.of.to_string());
+        let at = match &cause.of {
+            Ref::Association(id) => match self.model.world().graph.association(id) {
+                Some(it) => format!("{} of {}", cause.of, it.service_account),
+                None => cause.of.to_string(),
+            },
+            it => it.to_string(),
+        };
+        self.pair("at", &at);
         let affected = format!(
             "{}, {}",
             count(affects.identities, "ServiceAccount"),
@@ -290,9 +338,16 @@ impl Out<'_> {
             Line::of(Tone::Muted, it.confidence.as_str()),
             self.room,
         ));
-        self.indented(2, Tone::Plain, &it.message);
+        self.indented(2, Tone::Plain, &shorten(&it.message));
         for evidence in &it.evidence {
-            let place = cut_middle(&evidence.place, self.room.saturating_sub(2));
+            // The chain has taken it apart already.
+            let said = |text: &str| {
+                8 < text.len() && self.lines.iter().any(|it| it.text().trim_end().ends_with(text))
+            };
+            if said(&evidence.found) && said(&evidence.needed) {
+                continue;
+            }
+            let place = cut_middle(&shorten(&evidence.place), self.room.saturating_sub(2));
             self.lines.push(Line::of(Tone::Muted, format!("  {place}")));
             let found = if evidence.found.is_empty() { "nothing" } else { &evidence.found };
             let room = self.room;
@@ -313,7 +368,7 @@ impl Out<'_> {
                 Applicability::DisplayOnly => Tone::Muted,
             };
             let mut line = Line::of(Tone::Key, "f ");
-            let text = format!("{}{restart}", fix.title);
+            let text = shorten(&format!("{}{restart}", fix.title));
             let mut parts = wrap(&text, self.room.saturating_sub(2)).into_iter();
             line.push(tone, parts.next().unwrap_or_default());
             self.lines.push(line);

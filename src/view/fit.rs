@@ -112,6 +112,32 @@ pub fn cut_line(mut line: Line, room: usize) -> Line {
     line
 }
 
+/// The line without its first columns; a character that would be cut in half is left out whole.
+pub fn skip_columns(mut line: Line, n: usize) -> Line {
+    let mut left = n;
+    for it in &mut line.spans {
+        let wide = width(&it.text);
+        if left == 0 {
+            break;
+        }
+        if wide <= left {
+            left -= wide;
+            it.text.clear();
+            continue;
+        }
+        let mut used = 0;
+        let start = it.text.char_indices().find(|(_, c)| {
+            let is_there = left <= used;
+            used += c.width().unwrap_or(0);
+            is_there
+        });
+        it.text = start.map_or(String::new(), |(at, _)| it.text[at..].to_owned());
+        left = 0;
+    }
+    line.spans.retain(|it| !it.text.is_empty());
+    line
+}
+
 /// `left` and `right` at the edges; the left gives way.
 pub fn spread(left: Line, right: Line, room: usize) -> Line {
     let right = cut_line(right, room);
@@ -232,7 +258,10 @@ mod tests {
             prop_assert!(width(&cut_middle(&text, room)) <= room);
             let line = Line::of(Tone::Plain, &text).add(Tone::Key, "abc");
             prop_assert!(cut_line(line.clone(), room).width() <= room);
-            prop_assert_eq!(exactly(line, room).width(), room);
+            prop_assert_eq!(exactly(line.clone(), room).width(), room);
+            let whole = line.width();
+            let rest = crate::view::fit::skip_columns(line, room).width();
+            prop_assert!(rest <= whole.saturating_sub(room) && whole.saturating_sub(room) <= rest + 1);
             for it in wrap(&text, room.max(2)) {
                 prop_assert!(width(&it) <= room.max(2), "{:?}", it);
             }

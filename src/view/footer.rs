@@ -17,13 +17,16 @@ use crate::{
 pub const ALWAYS: [Command; 3] = [Command::Filter, Command::Prompt, Command::Help];
 
 /// In the order in which they give way, the last first.
-const HINTS: [Command; 9] = [
+const HINTS: [Command; 12] = [
     Command::Enter,
     Command::Repairs,
     Command::UsedBy,
+    Command::Yaml,
     Command::Policy,
-    Command::Faults,
+    Command::NextMatch,
+    Command::ManagedFields,
     Command::Copy,
+    Command::Faults,
     Command::Pane,
     Command::AllNamespaces,
     Command::Back,
@@ -35,7 +38,7 @@ pub fn footer(model: &Model, area: Rect) -> (Pane, Option<(u16, u16)>) {
     if let Some(prompt) = model.prompt() {
         let mark = match prompt.kind {
             PromptKind::Line => ":",
-            PromptKind::Filter { .. } => "/",
+            PromptKind::Filter { .. } | PromptKind::Search => "/",
         };
         let mut line = Line::of(Tone::Key, mark);
         // The cursor stays in sight however much was typed.
@@ -67,7 +70,7 @@ pub fn footer(model: &Model, area: Rect) -> (Pane, Option<(u16, u16)>) {
 /// ` <identities> <payments/api>`: the way back.
 fn crumbs(model: &Model, room: usize) -> Line {
     let mut res = Line::of(Tone::Plain, " ");
-    if room < 60 {
+    if room < 60 || model.are_crumbs_hidden() {
         return res;
     }
     for it in model.screens() {
@@ -82,7 +85,8 @@ fn crumbs(model: &Model, room: usize) -> Line {
         let text = match &page.kind {
             PageKind::Help => "help",
             PageKind::Details(_) => "details",
-            PageKind::Policy(_) => "policy",
+            PageKind::Policy(_) => "trust policy",
+            PageKind::Yaml(_) => "yaml",
             PageKind::Repairs(_) => "repairs",
             PageKind::Explain(_) => "explain",
         };
@@ -127,6 +131,7 @@ pub fn push_hint(model: &Model, line: &mut Line, command: Command) {
     let title = match (command, model.mode()) {
         (Command::Enter, Mode::List | Mode::Details) => model.enter_title(),
         (Command::Enter, Mode::Page(_)) => "go to",
+        (Command::Filter, Mode::Page(_)) => "search",
         (_, _) => command.title(),
     };
     line.push(Tone::Muted, format!(" {title}  "));

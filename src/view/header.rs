@@ -100,7 +100,11 @@ fn sources(model: &Model, room: usize) -> Line {
     let shown = |it: &&SourceGroup| ALWAYS.contains(&it.label) || is_odd(&it.state);
     for it in groups.iter().filter(shown) {
         let (text, tone) = state(model.now(), &it.state, it.is_watched);
-        let n = number(model, it.label).map(|it| format!(" {}", thousands(it)));
+        // As wide as it will get, so that nothing beside it moves while it grows older.
+        let text = format!("{text:<4}");
+        let is_off = matches!(it.state, SourceState::Off { .. });
+        let n = number(model, it.label).filter(|_| !is_off);
+        let n = n.map(|it| format!(" {}", thousands(it)));
         let part = format!("{}{}", it.label, n.unwrap_or_default());
         if room < res.width() + part.len() + text.len() + 3 {
             res.push(Tone::Muted, " …");
@@ -237,7 +241,10 @@ fn trouble(model: &Model, it: &Trouble) -> (Tone, String) {
             (Tone::Error, format!("✖ credentials of {profile} have expired · :login renews them"))
         }
         Trouble::NoAws { reason } => {
-            (Tone::Unknown, format!("? AWS is not read: {reason} · verdicts are unknown"))
+            let text = format!(
+                "? AWS is not read: {reason} · verdicts are unknown · :profiles chooses a profile"
+            );
+            (Tone::Unknown, text)
         }
         Trouble::Denied { denied, more } => {
             let whom = match model.world().graph.caller() {

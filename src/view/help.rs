@@ -1,7 +1,7 @@
 //! The help page, written by the keymap and the commands themselves, so that it cannot be wrong.
 
 use crate::{
-    command::{Command, Group, ViewKind},
+    command::{Command, Group, OTHERS, ViewKind},
     keymap::Keymap,
     view::{Line, Tone, fit::width},
 };
@@ -13,7 +13,14 @@ pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
     for group in Group::ALL {
         push_heading(&mut res, group.title());
         for it in Command::ALL.into_iter().filter(|it| it.group() == group) {
-            let keys: Vec<String> = keymap.keys(it).map(|it| it.to_string()).collect();
+            // The nine digits say one thing.
+            let shown = match it {
+                Command::Favourite(1) => (1..=9).map(Command::Favourite).collect(),
+                Command::Favourite(_) => continue,
+                it => vec![it],
+            };
+            let keys = shown.iter().flat_map(|it| keymap.keys(*it)).map(|it| it.to_string());
+            let keys: Vec<String> = keys.collect();
             if !keys.is_empty() {
                 push_entry(&mut res, &keys.join(" "), it.help(), room);
             }
@@ -21,23 +28,21 @@ pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
     }
     push_heading(&mut res, "Views, after :");
     for it in ViewKind::ALL {
-        let scope = if it.has_namespaces() { " [NAMESPACE] [/FILTER]" } else { "" };
-        let scope = if it == ViewKind::Contexts { " [NAME]" } else { scope };
+        let scope = match it {
+            it if it.has_namespaces() => " · [NAMESPACE] [LABEL=VALUE] [@CONTEXT] [/FILTER]",
+            ViewKind::Contexts | ViewKind::Profiles | ViewKind::Namespaces => " · [NAME]",
+            _ => "",
+        };
         push_entry(
             &mut res,
             &format!(":{}", it.aliases()[0]),
-            &format!("{}{}", it.help(), hint(scope)),
+            &format!("{}{scope}", it.help()),
             room,
         );
     }
-    push_entry(&mut res, ":login", "run the login command, with the screen out of its way", room);
-    push_entry(
-        &mut res,
-        ":explain TEXT",
-        "which error a text is, and whose it may be; or paste it anywhere",
-        room,
-    );
-    push_entry(&mut res, ":q", "leave", room);
+    for (word, help) in OTHERS {
+        push_entry(&mut res, &format!(":{word}"), help, room);
+    }
     push_heading(&mut res, "Filters, after /");
     push_entry(
         &mut res,
@@ -47,11 +52,13 @@ pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
     );
     push_entry(&mut res, "/!kube", "what does not match", room);
     push_entry(&mut res, "/-f pmapi", "fuzzy, on the name", room);
+    push_entry(
+        &mut res,
+        "/app=web",
+        "by label, also -l 'app in (web,api)'; of a pod only app, k8s-app, app.kubernetes.io and EKS labels are read",
+        room,
+    );
     res
-}
-
-fn hint(scope: &str) -> String {
-    if scope.is_empty() { String::new() } else { format!(" ·{scope}") }
 }
 
 fn push_heading(res: &mut Vec<Line>, text: &str) {

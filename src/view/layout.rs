@@ -1,6 +1,6 @@
 //! Which pane gets which part of the terminal. Numbers only.
 
-use crate::{model::Model, view::Rect};
+use crate::{command::ViewKind, model::Model, view::Rect};
 
 /// Smaller than this nothing can be said.
 const LEAST: (u16, u16) = (20, 5);
@@ -19,11 +19,40 @@ pub struct Layout {
 /// `None` when the terminal is too small.
 pub fn layout(model: &Model) -> Option<Layout> {
     let has_banner = !model.troubles().is_empty();
-    arrange(model.size(), model.is_header_hidden(), has_banner)
+    let need = match model.screen().view() {
+        _ if model.is_wide() => Need::All,
+        ViewKind::Findings | ViewKind::Roles => Need::Wide,
+        ViewKind::Identities
+        | ViewKind::Pods
+        | ViewKind::Associations
+        | ViewKind::Providers
+        | ViewKind::Namespaces
+        | ViewKind::Contexts
+        | ViewKind::Profiles
+        | ViewKind::Sources
+        | ViewKind::Aliases => Need::Narrow,
+    };
+    arrange(model.size(), need, model.is_header_hidden(), has_banner)
+}
+
+/// What the list asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Half a screen will do.
+    Narrow,
+    /// Its rows are sentences: the whole width while that is no more than one line's worth.
+    Wide,
+    /// The whole page.
+    All,
 }
 
 /// Details beside the list from 100 columns on, below it from 60 on where there are lines to spare, else on a page.
-fn arrange((width, height): (u16, u16), header_hidden: bool, has_banner: bool) -> Option<Layout> {
+fn arrange(
+    (width, height): (u16, u16),
+    need: Need,
+    header_hidden: bool,
+    has_banner: bool,
+) -> Option<Layout> {
     if width < LEAST.0 || height < LEAST.1 {
         return None;
     }
@@ -37,14 +66,16 @@ fn arrange((width, height): (u16, u16), header_hidden: bool, has_banner: bool) -
     let n_banner = u16::from(has_banner && 10 <= height);
     let top = n_header + n_banner;
     let page = row(top, height - top - 1);
+    let is_wide = need == Need::Wide && width < 200;
     let (list, details) = match (width, page.height) {
-        (100.., 10..) => {
+        (_, _) if need == Need::All => (page, None),
+        (100.., 10..) if !is_wide || page.height < 24 => {
             // The list needs more: it has the columns.
-            let list = Rect { width: width * 54 / 100, ..page };
+            let list = Rect { width: width * 56 / 100, ..page };
             let details = Rect { x: list.width, width: width - list.width, ..page };
             (list, Some(details))
         }
-        (60..100, 24..) => {
+        (60.., 24..) => {
             let list = Rect { height: page.height * 55 / 100, ..page };
             let below = Rect { y: page.y + list.height, height: page.height - list.height, ..page };
             (list, Some(below))
@@ -76,13 +107,13 @@ pub fn window(top: usize, selected: usize, n_rows: usize, height: usize) -> usiz
 
 #[cfg(test)]
 mod tests {
-    use crate::view::layout::{arrange, window};
+    use crate::view::layout::{Need, arrange, window};
     use proptest::prelude::*;
 
     #[test]
     fn where_the_details_go() {
-        let check = |size: (u16, u16), expected: &str| {
-            let got = match arrange(size, false, false) {
+        let check_need = |size: (u16, u16), need: Need, expected: &str| {
+            let got = match arrange(size, need, false, false) {
                 None => "too small",
                 Some(it) => match it.details {
                     None => "on a page",
@@ -92,6 +123,11 @@ mod tests {
             };
             assert_eq!(got, expected, "{size:?}");
         };
+        let check = |size, expected| check_need(size, Need::Narrow, expected);
+        check_need((120, 36), Need::Wide, "below");
+        check_need((200, 50), Need::Wide, "beside");
+        check_need((120, 24), Need::Wide, "beside");
+        check_need((120, 36), Need::All, "on a page");
         check((120, 36), "beside");
         check((100, 24), "beside");
         check((99, 36), "below");
@@ -105,8 +141,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn panes_lie_inside_and_side_by_side(width in 0u16..300, height in 0u16..120, hidden: bool, banner: bool) {
-            let Some(it) = arrange((width, height), hidden, banner) else {
+        fn panes_lie_inside_and_side_by_side(width in 0u16..300, height in 0u16..120, need in 0usize..3, hidden: bool, banner: bool) {
+            let need = [Need::Narrow, Need::Wide, Need::All][need];
+            let Some(it) = arrange((width, height), need, hidden, banner) else {
                 prop_assert!(width < 20 || height < 5);
                 return Ok(());
             };

@@ -2,38 +2,29 @@
 
 use crate::{
     command::ViewKind,
-    model::{Mode, Model},
-    tree::{Ask, Row, Within},
+    model::{Mode, Model, Screen},
+    tree::{Ask, Row, Sort, Within},
     view::{
         Back, Frame, Line, Pane, PaneKind, Rect, Span, Tone,
-        cells::{Cells, Col},
+        cells::Cells,
+        columns::{Spec, columns},
         fit::{cut_line, exactly, thousands},
         layout::window,
         pages,
     },
 };
 
-/// One column: what it needs before it is shown, and how wide it is.
-struct Spec {
-    col: Col,
-    title: &'static str,
-    /// Room that the list must have for this column to be there.
-    from: usize,
-    size: Size,
-}
-
-#[derive(Clone, Copy)]
-enum Size {
-    Fixed(usize),
-    /// A share of what the fixed ones leave.
-    Share(usize),
-}
-
-const GAP: usize = 1;
+pub const GAP: usize = 1;
 
 /// Rows that an area has room for: all but its edges and the column heads.
 pub fn height(area: Rect) -> usize {
     usize::from(area.inner(frame_of(area)).height).saturating_sub(1)
+}
+
+/// Where the rows stand, for clicks.
+pub fn rows_area(area: Rect) -> Rect {
+    let inner = area.inner(frame_of(area));
+    Rect { y: inner.y + inner.height.min(1), height: inner.height.saturating_sub(1), ..inner }
 }
 
 fn frame_of(area: Rect) -> Frame {
@@ -58,11 +49,12 @@ pub fn list(model: &Model, area: Rect) -> (Pane, usize) {
         lines.extend(pages::condition(model, room, n_rows + 1));
     } else {
         let columns = columns(screen.view(), room);
-        lines.push(heads(&columns));
+        lines.push(heads(screen, &columns));
         let cells = Cells::new(model);
         let visible = screen.rows.iter().enumerate().skip(top).take(n_rows);
         for (at, row) in visible {
             let mut line = row_line(&cells, row, &columns);
+            line.is_marked = screen.marks.contains(&row.id);
             if model.is_behind(screen.view()) {
                 dim(&mut line);
             }
@@ -105,13 +97,20 @@ fn to_right(line: Line, room: usize) -> Line {
     res
 }
 
-fn heads(columns: &[(Spec, usize)]) -> Line {
+/// The names of the columns, with an arrow at the one that sorts and the chosen one in another tone.
+fn heads(screen: &Screen, columns: &[(Spec, usize)]) -> Line {
+    let sort = screen.ask.sort;
     let mut line = Line::new();
     for (at, (spec, room)) in columns.iter().enumerate() {
         if at != 0 {
             line.push(Tone::Plain, " ".repeat(GAP));
         }
-        let head = Line::of(Tone::Muted, spec.title);
+        let is_chosen = spec.sort.is_some() && spec.sort == screen.column;
+        let tone = if is_chosen { Tone::Key } else { Tone::Muted };
+        let mut head = Line::of(tone, spec.title);
+        if spec.sort == Some(sort.by) && head.width() < *room {
+            head.push(tone, if sort.is_inverted { "↑" } else { "↓" });
+        }
         let cell = if spec.col.is_number() { to_right(head, *room) } else { exactly(head, *room) };
         line.spans.extend(cell.spans);
     }
@@ -142,8 +141,13 @@ fn title(model: &Model, ask: &Ask) -> Line {
     if ask.faults_only {
         res.push(Tone::Error, " faults");
     }
-    if ask.worst_first {
-        res.push(Tone::Key, " worst first");
+    if ask.sort != Sort::of(ask.view) {
+        let way = if ask.sort.is_inverted { ", turned round" } else { "" };
+        res.push(Tone::Key, format!(" by {}{way}", ask.sort.by.word()));
+    }
+    let n_marks = model.screen().marks.len();
+    if 0 < n_marks {
+        res.push(Tone::Strong, format!(" {n_marks} marked"));
     }
     res.push(Tone::Plain, " ");
     res
@@ -173,102 +177,4 @@ fn position(at: usize, n_rows: usize, height: usize, area: Rect) -> Line {
     }
     let text = format!(" {} of {} ", thousands(at + 1), thousands(n_rows));
     Line::of(Tone::Muted, text)
-}
-
-fn columns(view: ViewKind, room: usize) -> Vec<(Spec, usize)> {
-    let specs: Vec<Spec> = specs(view, room).into_iter().filter(|it| it.from <= room).collect();
-    let gaps = GAP * specs.len().saturating_sub(1);
-    let mut left = room.saturating_sub(gaps);
-    let mut shares = 0;
-    for it in &specs {
-        match it.size {
-            Size::Fixed(n) => left = left.saturating_sub(n),
-            Size::Share(n) => shares += n,
-        }
-    }
-    let shared = left;
-    let n_specs = specs.len();
-    let mut res: Vec<(Spec, usize)> = Vec::with_capacity(n_specs);
-    for spec in specs {
-        let width = match spec.size {
-            Size::Fixed(n) => n,
-            Size::Share(n) => {
-                let it = shared * n / shares.max(1);
-                left = left.saturating_sub(it);
-                it
-            }
-        };
-        res.push((spec, width));
-    }
-    // What rounding left goes to the name.
-    if let Some((_, width)) = res.iter_mut().find(|(it, _)| matches!(it.size, Size::Share(_))) {
-        *width += left;
-    }
-    res
-}
-
-fn specs(view: ViewKind, room: usize) -> Vec<Spec> {
-    let spec = |col, title, from, size| Spec { col, title, from, size };
-    // The reason is a sentence where there is room for one, else a code, else a badge.
-    let why = match room {
-        ..70 => Size::Fixed(10),
-        70..84 => Size::Fixed(16),
-        84.. => Size::Share(4),
-    };
-    match view {
-        ViewKind::Identities => vec![
-            spec(Col::Name, "NAME", 0, Size::Share(5)),
-            spec(Col::Via, "VIA", 48, Size::Fixed(6)),
-            spec(Col::Role, "ROLE", 38, Size::Share(3)),
-            spec(Col::Pods, "PODS", 54, Size::Fixed(7)),
-            spec(Col::Why, "WHY", 0, why),
-        ],
-        ViewKind::Pods => vec![
-            spec(Col::Name, "NAME", 0, Size::Share(5)),
-            spec(Col::Account, "ACCOUNT", 76, Size::Share(2)),
-            spec(Col::Ends, "ENDS WITH", 40, Size::Share(3)),
-            spec(Col::Age, "AGE", 56, Size::Fixed(4)),
-            spec(Col::Why, "WHY", 0, why),
-        ],
-        ViewKind::Roles => vec![
-            spec(Col::Name, "ROLE", 0, Size::Share(4)),
-            spec(Col::Trusts, "TRUSTS", 50, Size::Share(3)),
-            spec(Col::ConfiguredBy, "CONFIGURED BY", 36, Size::Share(3)),
-            spec(Col::LastUsed, "LAST USED*", 76, Size::Fixed(10)),
-            spec(Col::Why, "VERDICT", 0, why),
-        ],
-        ViewKind::Associations => vec![
-            spec(Col::Name, "SERVICE ACCOUNT", 0, Size::Share(4)),
-            spec(Col::Role, "ROLE", 38, Size::Share(3)),
-            spec(Col::Target, "TARGET", 76, Size::Share(3)),
-            spec(Col::Age, "AGE", 56, Size::Fixed(4)),
-            spec(Col::Why, "WHY", 0, why),
-        ],
-        ViewKind::Providers => vec![
-            spec(Col::Name, "ISSUER", 0, Size::Share(5)),
-            spec(Col::Clients, "AUDIENCES", 50, Size::Share(2)),
-            spec(Col::Why, "WHY", 0, why),
-        ],
-        ViewKind::Findings => vec![
-            spec(Col::Name, "SEVERITY", 0, Size::Fixed(if room < 50 { 4 } else { 12 })),
-            spec(Col::Code, "CODE", 84, Size::Fixed(14)),
-            spec(Col::Cause, "CAUSE", 0, Size::Share(4)),
-            spec(Col::Affects, "AFFECTS", 50, Size::Fixed(15)),
-            spec(Col::Repair, "REPAIR", 110, Size::Share(2)),
-        ],
-        ViewKind::Namespaces => vec![
-            spec(Col::Name, "NAME", 0, Size::Share(3)),
-            spec(Col::Count, "ACCOUNTS", 36, Size::Fixed(8)),
-            spec(Col::Why, "WHY", 0, Size::Share(2)),
-        ],
-        ViewKind::Contexts => vec![
-            spec(Col::Name, "CONTEXT", 0, Size::Share(3)),
-            spec(Col::ClusterName, "CLUSTER", 40, Size::Share(3)),
-        ],
-        ViewKind::Sources => vec![
-            spec(Col::Name, "SOURCE", 0, Size::Share(3)),
-            spec(Col::State, "STATE", 0, Size::Share(2)),
-            spec(Col::Detail, "DETAIL", 50, Size::Share(4)),
-        ],
-    }
 }

@@ -4,6 +4,7 @@
 
 mod badge;
 mod cells;
+mod columns;
 mod details;
 mod fit;
 mod footer;
@@ -13,10 +14,13 @@ mod layout;
 mod list;
 mod pages;
 mod policy;
+mod save;
 mod words;
 
+pub use crate::event::Rect;
 pub use badge::{badge, glyph};
 pub use fit::{clean, width};
+pub use save::{Saved, saved};
 
 use crate::{
     event::Shown,
@@ -34,14 +38,6 @@ pub struct View {
     pub cursor: Option<(u16, u16)>,
     /// What came of the sizes, for `Event::Drawn`.
     pub shown: Shown,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rect {
-    pub x: u16,
-    pub y: u16,
-    pub width: u16,
-    pub height: u16,
 }
 
 /// A box of lines.
@@ -84,6 +80,8 @@ pub enum Frame {
 pub struct Line {
     pub spans: Vec<Span>,
     pub back: Back,
+    /// The person marked it.
+    pub is_marked: bool,
 }
 
 /// What a whole line stands on.
@@ -119,10 +117,12 @@ pub enum Tone {
     Unknown,
     Info,
     Success,
+    /// What is searched.
+    Match,
 }
 
 impl Tone {
-    pub const ALL: [Tone; 12] = [
+    pub const ALL: [Tone; 13] = [
         Tone::Plain,
         Tone::Strong,
         Tone::Muted,
@@ -135,6 +135,7 @@ impl Tone {
         Tone::Unknown,
         Tone::Info,
         Tone::Success,
+        Tone::Match,
     ];
 }
 
@@ -164,6 +165,10 @@ impl Line {
     pub fn width(&self) -> usize {
         self.spans.iter().map(|it| width(&it.text)).sum()
     }
+
+    pub fn text(&self) -> String {
+        self.spans.iter().map(|it| &*it.text).collect()
+    }
 }
 
 /// The frame that shows the model as it is.
@@ -180,9 +185,9 @@ pub fn build(model: &Model) -> View {
     view.panes.extend(header::header(model, &layout));
     view.panes.extend(header::banner(model, &layout));
     if let Mode::Page(page) = model.mode() {
-        let (it, limit) = pages::page(model, page, layout.page);
+        let (it, shown) = pages::page(model, page, layout.page);
         view.panes.push(it);
-        view.shown.page_limit = limit;
+        view.shown = shown;
         view.shown.list_top = model.screen().top;
         view.shown.list_height = list::height(layout.list);
         view.shown.details_shown = layout.details.is_some();
@@ -200,9 +205,11 @@ fn body(model: &Model, layout: &Layout, view: &mut View) {
     view.panes.push(pane);
     view.shown.list_top = top;
     view.shown.list_height = list::height(layout.list);
+    view.shown.rows = list::rows_area(layout.list);
     if let Some(area) = layout.details {
         let (pane, limit) = details::pane(model, area);
         view.panes.push(pane);
+        view.shown.details = area;
         view.shown.details_limit = limit;
         view.shown.details_shown = true;
     }

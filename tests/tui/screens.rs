@@ -152,7 +152,7 @@ fn expired_credentials() {
 fn findings_by_cause() {
     check("findings", |hand| {
         world(hand);
-        hand.goes("findings").keys("space");
+        hand.goes("findings").keys("o");
     });
 }
 
@@ -160,7 +160,7 @@ fn findings_by_cause() {
 fn roles_reversed() {
     check("roles", |hand| {
         world(hand);
-        hand.goes("roles").keys("space");
+        hand.goes("roles").keys("o");
     });
 }
 
@@ -168,7 +168,7 @@ fn roles_reversed() {
 fn pods_and_their_containers() {
     check_at("pods", (120, 36), |hand| {
         world(hand);
-        hand.goes("pods payments").keys("space down");
+        hand.goes("pods payments").keys("o down");
     });
 }
 
@@ -192,7 +192,7 @@ fn help() {
 fn policy() {
     check_at("policy", (80, 24), |hand| {
         world(hand);
-        hand.goes("roles /payments-api").keys("y");
+        hand.goes("roles /payments-api").keys("t");
     });
 }
 

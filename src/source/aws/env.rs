@@ -8,6 +8,7 @@
 //! `credentials`); from the profile `region`, `services`, `endpoint_url`, `use_fips_endpoint`,
 //! `use_dualstack_endpoint`, `ca_bundle` and all that names credentials.
 
+use crate::ident::Text;
 use aws_config::profile::{Profile, ProfileSet};
 use aws_runtime::env_config::{
     EnvConfigValue,
@@ -106,6 +107,13 @@ impl Profiles {
 
     pub(crate) fn selected(&self) -> &str {
         self.sections.selected_profile()
+    }
+
+    /// All of them, sorted.
+    pub(crate) fn names(&self) -> Vec<Text> {
+        let mut res: Vec<Text> = self.sections.profiles().map(Text::from).collect();
+        res.sort();
+        res
     }
 
     pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {

@@ -87,6 +87,17 @@ pub fn start(
     Running { cluster, task }
 }
 
+/// The profiles of the AWS configuration, sorted, and the one that a session would be told to use.
+///
+/// # Errors
+/// A file that is no profile file, as a sentence.
+pub async fn profiles(settings: &Settings) -> Result<(Vec<Text>, Option<Text>), String> {
+    let env = env::Env::new(&settings.env);
+    let profiles = env::Profiles::load(&env, settings.profile.as_deref()).await?;
+    let current = profiles.is_explicit.then(|| Text::from(profiles.selected()));
+    Ok((profiles.names(), current))
+}
+
 /// What proves that the API server of `kube` is the cluster that AWS describes, strongest first; `None`: nothing does.
 ///
 /// A published issuer that differs is no proof whatever else agrees (TOOL-CTX-01); a different host alone is no fault.

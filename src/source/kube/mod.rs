@@ -4,6 +4,7 @@
 //! read one by one and a notice says so. Nothing ends a session but its owner.
 
 mod config;
+mod document;
 mod follow;
 mod keeper;
 pub(crate) mod link;
@@ -50,6 +51,8 @@ pub(crate) struct Wires {
     pub(crate) sides: watch::Sender<Option<KubeSide>>,
     pub(crate) cluster: watch::Receiver<Option<Arc<Cluster>>>,
     pub(crate) wanted: mpsc::UnboundedReceiver<Vec<Ref>>,
+    /// Objects to be read in full.
+    pub(crate) documents: mpsc::UnboundedReceiver<Ref>,
     /// Counts the refreshes asked for.
     pub(crate) asked: watch::Receiver<u64>,
 }
@@ -93,6 +96,9 @@ async fn run_open(settings: Settings, generation: Generation, wires: Wires) -> R
         tasks.spawn(cover(shared, kind, settings.namespaces.clone(), readable));
     }
     tasks.spawn(server::describe(shared.clone(), wires.sides, wires.cluster));
+    if settings.follow {
+        tasks.spawn(document::answer(shared.clone(), wires.documents));
+    }
     tasks.spawn(single::answer(shared, wires.wanted, settings.read_secrets));
     while let Some(done) = tasks.join_next().await {
         match done {

@@ -1,8 +1,9 @@
 //! Where everything goes that this source finds out: batches of changes, states and notices, stamped with their run.
 
 use crate::{
-    event::{Event, Generation, Level, Notice},
+    event::{Document, Event, Generation, Level, Notice},
     fact::{Change, Scope, SourceState},
+    ident::{Ref, Text},
     source::kube::{Contexts, link::one_line},
 };
 use tokio::sync::mpsc;
@@ -41,6 +42,14 @@ impl Out {
 
     pub(crate) async fn contexts(&self, (contexts, current): Contexts) -> Result<(), Closed> {
         self.send(Event::Contexts { contexts, current }).await
+    }
+
+    pub(crate) async fn document(
+        &self,
+        of: Ref,
+        answer: Result<Document, Text>,
+    ) -> Result<(), Closed> {
+        self.send(Event::Document { generation: self.generation, of, answer }).await
     }
 
     async fn send(&self, event: Event) -> Result<(), Closed> {

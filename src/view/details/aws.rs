@@ -3,7 +3,15 @@
 use crate::{
     fact::{Denied, Knowledge},
     ident::{Arn, Ref, Timestamp},
-    view::{Tone, details::Out, fit::age, policy},
+    tree::relations,
+    view::{
+        Line, Tone,
+        badge::glyph,
+        details::Out,
+        fit::{age, cut_middle, exactly, width},
+        policy,
+        words::{count, relation_words},
+    },
 };
 
 impl Out<'_> {
@@ -15,7 +23,8 @@ impl Out<'_> {
         self.text(Tone::Strong, arn.as_str());
         match self.model.world().graph.role(arn) {
             Knowledge::Known(it) => {
-                self.heading("Trusts");
+                self.reach(arn);
+                self.heading("Its policy names");
                 for it in policy::trusts(&it.trust) {
                     self.indented(1, Tone::Plain, &it);
                 }
@@ -35,7 +44,33 @@ impl Out<'_> {
             Knowledge::Denied(it) => self.denied(&it),
             Knowledge::NotYet => self.text(Tone::Info, "being read"),
         }
-        self.users(&Ref::Role(arn.clone()));
+        if !self.model.world().graph.role(arn).is_known() {
+            self.users(&Ref::Role(arn.clone()));
+        }
+    }
+
+    /// Who may, as evaluated, against who is set up to.
+    fn reach(&mut self, arn: &Arn) {
+        let world = self.model.world();
+        let them = relations(world, arn);
+        let n = u32::try_from(them.len()).unwrap_or(u32::MAX);
+        if world.board.reach(arn).is_some_and(|it| it.is_open_to_all()) {
+            self.text(Tone::Error, "any ServiceAccount of this cluster may assume it");
+        }
+        self.heading(&format!("Who may, and who is set up ({})", count(n, "ServiceAccount")));
+        if them.is_empty() {
+            self.text(Tone::Muted, "nobody here");
+        }
+        let widest = them.iter().map(|(it, _)| width(&it.to_string())).max().unwrap_or(0);
+        let room = widest.min(self.room.saturating_sub(20));
+        for (key, relation) in them {
+            let (standing, text) = relation_words(relation);
+            let (glyph, tone) = glyph(standing);
+            let name = exactly(Line::of(Tone::Plain, cut_middle(&key.to_string(), room)), room);
+            let mut line = Line::of(tone, format!("{glyph} "));
+            line.spans.extend(name.spans);
+            self.lines.push(line.add(Tone::Muted, format!("  {text}")));
+        }
     }
 
     pub(in crate::view) fn association(&mut self, id: &str) {
