@@ -1,6 +1,7 @@
 //! The dashboard as a person uses it: events go in, frames and requests come out. No terminal, no clock, no network.
 
 mod conventions;
+mod demo;
 mod hand;
 mod screens;
 mod story;
