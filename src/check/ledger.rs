@@ -112,9 +112,13 @@ impl Ledger {
                 identities.insert(it);
             }
         }
-        for key in &identities {
-            for pod in self.judge_identity(cx, key) {
-                self.weigh_pod(graph, &pod.0, &pod.1);
+        let mut waiting: Vec<SaKey> = identities.iter().cloned().collect();
+        while let Some(key) = waiting.pop() {
+            for pod in self.judge_identity(cx, &key) {
+                // What its pods come to depends on what it asks for, and its own rules on what they come to. A second
+                // weighing finds nothing new, so this ends.
+                let changed = self.weigh_pod(graph, &pod.0, &pod.1);
+                waiting.extend(changed.filter(|it| !waiting.contains(it)));
                 pods.insert(pod);
             }
         }
