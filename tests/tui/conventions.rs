@@ -440,7 +440,7 @@ fn roles_say_who_may_against_who_is_set_up() {
         let row = row(name);
         assert!(parts.iter().all(|it| row.contains(it)), "{row}");
     };
-    check("payments-api", &["␣payments/api", "✖ refuses api"]);
+    check("payments-api", &["nobody (names ␣payments/a", "✖ refuses api"]);
     check("reports", &["14 SAs (any in cluster)", "bi/reports", "◆ too wide: 13 more"]);
     check("shop-cart", &["2 (payments/ledger, …)", "✔ exact"]);
     check("shop-web", &["shop/web", "✔ exact"]);

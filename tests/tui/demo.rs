@@ -2,8 +2,9 @@
 
 use crate::hand::{Hand, now};
 use idscope::{
-    check::Severity,
-    ident::SaKey,
+    check::{Ledger, Severity},
+    graph::Graph,
+    ident::{Ref, SaKey},
     lab::{World, changes},
     view::PaneKind,
 };
@@ -130,4 +131,26 @@ fn the_first_screen_tells_where_it_burns() {
     hand.keys("ctrl-z");
     let list = hand.pane(PaneKind::List);
     assert!(!list.contains("✔"), "{list}");
+}
+
+/// The dashboard judges in slices, accounts first; `check` judges everything at once.
+#[test]
+fn slices_come_to_the_same_as_the_whole() {
+    let hand = demo();
+    let world = hand.model.world();
+    let mut graph = Graph::default();
+    let mut units: BTreeSet<Ref> = BTreeSet::new();
+    let parsed = World::parse("default.yaml", DEMO, now()).unwrap();
+    for it in changes(&parsed) {
+        units.extend(graph.apply(it));
+    }
+    let mut whole = Ledger::default();
+    whole.refresh(&graph, &units.into_iter().collect::<Vec<_>>(), now());
+    let said = |ledger: &Ledger| -> BTreeSet<String> {
+        ledger
+            .findings()
+            .map(|it| format!("{} {}: {}", it.code, it.subject.name, it.message))
+            .collect()
+    };
+    assert_eq!(said(world.ledger), said(&whole));
 }
