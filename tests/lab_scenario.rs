@@ -72,8 +72,16 @@ fn wrong_files_say_where_and_what_was_expected() {
     );
     check(
         &format!("{lab}kind: Fault\napi: kube:pods:watch\nanswer: explode\n"),
-        "11:9: expected `answer` to be one of `throttle`, `deny`, `hang`, `drop`, `gone`, `garbage`, found \
-         `explode`",
+        "11:9: expected `answer` to be one of `throttle`, `deny`, `hang`, `drop`, `gone`, `garbage`, `expired`, \
+         `stale`, found `explode`",
+    );
+    check(
+        &format!("{lab}kind: Fault\napi: kube:pods:get\nanswer: stale\n"),
+        "11:9: expected a call of IAM or EKS with `stale`, found `stale`",
+    );
+    check(
+        &format!("{lab}kind: Fault\napi: iam:GetRole\nanswer: drop\nwhen: later\n"),
+        "12:7: expected `when` to be `before` or `after`, found `later`",
     );
     check(
         &format!("{lab}kind: Fault\napi: iam:GetRole\nanswer: throttle\ntimes: often\n"),

@@ -2,7 +2,10 @@
 
 use idscope::{
     ident::Timestamp,
-    lab::{Lab, World},
+    lab::{
+        Lab, World,
+        scenario::{self, Fault, When},
+    },
 };
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -563,4 +566,173 @@ async fn tables_and_discovery_are_what_kubectl_reads() {
     let issuer = ask("/.well-known/openid-configuration", "").await.unwrap().json();
     assert_eq!(issuer["issuer"], format!("https://{ISSUER}"));
     assert_eq!(ask("/apis/none/v1/things", "").await.unwrap().status, 404);
+}
+
+fn fault(api: &str, answer: scenario::Answer, when: When) -> Fault {
+    Fault { api: api.into(), answer, resource: None, after_events: None, times: Some(1), when }
+}
+
+const TRUST: &str = "Action=UpdateAssumeRolePolicy&Version=2010-05-08&RoleName=app&PolicyDocument=%7B%22Version%22%3A\
+                     %222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22\
+                     Service%22%3A%22ec2.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D";
+const GET_ROLE: &str = "Action=GetRole&Version=2010-05-08&RoleName=app";
+
+/// The trust policy that IAM serves now: whether it is the one of `TRUST`.
+async fn is_written(lab: &Lab) -> bool {
+    query(lab, GET_ROLE).await.body.contains("ec2.amazonaws.com")
+}
+
+#[tokio::test]
+async fn an_answer_can_be_lost_before_and_after_the_write() {
+    for (when, written) in [(When::Before, false), (When::After, true)] {
+        let lab = start("").await;
+        lab.break_with(fault("iam:UpdateAssumeRolePolicy", scenario::Answer::Drop, when));
+        let headers = format!("{KEY}Content-Type: application/x-www-form-urlencoded\r\n");
+        let ask =
+            Ask { url: lab.aws_url(), method: "POST", path: "/", headers: &headers, body: TRUST };
+        assert!(send(ask).await.is_none());
+        assert_eq!(is_written(&lab).await, written, "{when:?}");
+
+        lab.break_with(fault("kube:serviceaccounts:patch", scenario::Answer::Garbage, when));
+        let path = "/api/v1/namespaces/shop/serviceaccounts/web";
+        let patch = json!({"metadata": {"annotations": {"a": "b"}}});
+        assert_eq!(kube(&lab, "PATCH", path, &patch).await.status, 200);
+        let stored = get(&lab, path).await.json();
+        assert_eq!(stored["metadata"]["annotations"]["a"] == "b", written, "{when:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_may_not_have_heard_of_the_last_write() {
+    let lab = start("").await;
+    lab.break_with(fault("iam:GetRole", scenario::Answer::Stale, When::Before));
+    assert!(!is_written(&lab).await);
+    assert_eq!(query(&lab, TRUST).await.status, 200);
+    assert!(!is_written(&lab).await, "stale once");
+    assert!(is_written(&lab).await);
+}
+
+#[tokio::test]
+async fn credentials_come_to_an_end() {
+    let lab = start("").await;
+    for (api, code) in [("iam:GetRole", "<Code>ExpiredToken</Code>")] {
+        lab.break_with(fault(api, scenario::Answer::Expired, When::Before));
+        let answer = query(&lab, GET_ROLE).await;
+        assert_eq!((answer.status, answer.body.contains(code)), (403, true), "{}", answer.body);
+    }
+    lab.break_with(fault("eks:DescribeCluster", scenario::Answer::Expired, When::Before));
+    let answer = eks(&lab, "GET", "/clusters/prod", &Value::Null).await;
+    assert!(answer.head.contains("ExpiredTokenException"), "{}", answer.head);
+    lab.break_with(fault("kube:pods:list", scenario::Answer::Expired, When::Before));
+    assert_eq!(get(&lab, PODS).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_call_waits_where_it_is_told_to_and_everything_is_noted() {
+    let lab = start("").await;
+    let mut pause = lab.pause("iam:UpdateAssumeRolePolicy", 0, When::Before);
+    let writing = query(&lab, TRUST);
+    let meanwhile = async {
+        pause.reached().await;
+        assert!(!is_written(&lab).await);
+        pause.release();
+    };
+    let (answer, ()) = tokio::join!(writing, meanwhile);
+    assert_eq!((answer.status, is_written(&lab).await), (200, true));
+    let wanted = "arn:aws:iam::111122223333:role/app";
+    let seen: Vec<_> = lab.mutations().into_iter().map(|it| (it.api, it.resource)).collect();
+    assert_eq!(seen, [("iam:UpdateAssumeRolePolicy".to_owned(), wanted.to_owned())]);
+    // A dry run changes nothing, and neither does a question.
+    let path = "/api/v1/namespaces/shop/serviceaccounts/web";
+    kube(&lab, "PATCH", &format!("{path}?dryRun=All"), &json!({"metadata": {}})).await;
+    kube(&lab, "DELETE", path, &json!({"dryRun": ["All"]})).await;
+    token(&lab, "web", "x").await;
+    assert_eq!(lab.mutations().len(), 1);
+    assert_eq!(get(&lab, path).await.status, 200);
+}
+
+#[tokio::test]
+async fn older_templates_are_kept() {
+    let lab = start("").await;
+    let deployment = "/apis/apps/v1/namespaces/shop/deployments/web";
+    let sets = "/apis/apps/v1/namespaces/shop/replicasets";
+    let number = "deployment.kubernetes.io/revision";
+    let before = get(&lab, deployment).await.json();
+    assert_eq!(before["metadata"]["annotations"][number], "1");
+    let image =
+        |image: &str| json!({"spec": {"template": {"metadata": {"annotations": {"i": image}}}}});
+    let known = async |wanted: &[(&str, &str)]| {
+        let mut all: Vec<_> = get(&lab, sets).await.json()["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| {
+                let note = &it["spec"]["template"]["metadata"]["annotations"]["i"];
+                let number = &it["metadata"]["annotations"][number];
+                (number.as_str().unwrap().to_owned(), note.as_str().unwrap_or("-").to_owned())
+            })
+            .collect();
+        all.sort();
+        let all: Vec<_> = all.iter().map(|(a, b)| (&**a, &**b)).collect();
+        assert_eq!(all, wanted);
+    };
+    kube(&lab, "PATCH", deployment, &image("b")).await;
+    known(&[("1", "-"), ("2", "b")]).await;
+    kube(&lab, "PATCH", deployment, &image("c")).await;
+    known(&[("1", "-"), ("2", "b"), ("3", "c")]).await;
+    // Back to an older template: its ReplicaSet is used again and is the newest now.
+    kube(&lab, "PATCH", deployment, &image("b")).await;
+    known(&[("1", "-"), ("3", "c"), ("4", "b")]).await;
+    assert_eq!(get(&lab, deployment).await.json()["metadata"]["annotations"][number], "4");
+    kube(&lab, "PATCH", deployment, &json!({"spec": {"revisionHistoryLimit": 0}})).await;
+    kube(&lab, "PATCH", deployment, &image("d")).await;
+    known(&[("5", "d")]).await;
+    assert_eq!(get(&lab, PODS).await.names().len(), 2);
+
+    let revisions = "/apis/apps/v1/namespaces/kube-system/controllerrevisions";
+    let count = async || get(&lab, revisions).await.json()["items"].as_array().unwrap().len();
+    assert_eq!(count().await, 1);
+    let agent = "/apis/apps/v1/namespaces/kube-system/daemonsets/eks-pod-identity-agent";
+    assert_eq!(kube(&lab, "PATCH", agent, &image("b")).await.status, 200);
+    assert_eq!(count().await, 2);
+}
+
+#[tokio::test]
+async fn the_callers_own_permissions_are_those_of_the_scenario() {
+    let lab = start(&lab("Caller", "deny: [\"iam:TagRole\", \"iam:PassRole *role/app\"]")).await;
+    let arn = lab.change(|world| world.caller.arn.to_string());
+    // The session of a role goes by its role.
+    let role = arn.replace(":sts:", ":iam:").replace("assumed-role/", "role/");
+    let is_session = arn.contains("assumed-role");
+    let source = role.rsplit_once('/').filter(|_| is_session).map_or(&*role, |it| it.0);
+    let ask = async |action: &str| {
+        let form = format!(
+            "Action=SimulatePrincipalPolicy&Version=2010-05-08&PolicySourceArn={source}&ActionNames.member.1={action}"
+        );
+        let body = query(&lab, &form).await.body;
+        let decision = body.split_once("<EvalDecision>").unwrap_or_else(|| panic!("{body}")).1;
+        decision.split_once('<').unwrap().0.to_owned()
+    };
+    assert_eq!(ask("iam:TagRole").await, "implicitDeny");
+    assert_eq!(ask("iam:UpdateAssumeRolePolicy").await, "allowed");
+    // A role that may not be handed on is not associated.
+    let path = "/clusters/prod/pod-identity-associations";
+    let body = json!({"namespace": "shop", "serviceAccount": "web",
+        "roleArn": "arn:aws:iam::111122223333:role/app"});
+    let refused = eks(&lab, "POST", path, &body).await;
+    assert!(refused.body.contains("iam:PassRole"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn tokens_are_bound_to_pods_that_exist() {
+    let lab = start("").await;
+    let path = "/api/v1/namespaces/shop/serviceaccounts/web/token";
+    let ask = async |pod: &str, uid: Value| {
+        let bound = json!({"kind": "Pod", "apiVersion": "v1", "name": pod, "uid": uid});
+        let body = json!({"spec": {"audiences": ["x"], "boundObjectRef": bound}});
+        kube(&lab, "POST", path, &body).await.status
+    };
+    assert_eq!(ask("web-1", Value::Null).await, 201);
+    assert_eq!(ask("web-1", json!("other")).await, 409);
+    assert_eq!(ask("gone", Value::Null).await, 404);
 }

@@ -6,6 +6,7 @@ use crate::lab::{
     admission, ids,
     pods::{key, make_pod, missing_account, new_replica_set},
     resource::Resource,
+    revisions,
     state::{State, now},
     status,
     store::Stored,
@@ -65,7 +66,7 @@ pub fn after_change(state: &mut State, resource: &Resource, before: &Value, afte
         return;
     }
     if before["spec"]["template"] != after["spec"]["template"] && kind != "ReplicaSet" {
-        roll(state, after);
+        roll(state, before, after);
     } else if before["spec"]["replicas"] != after["spec"]["replicas"] {
         scale(state, after);
     }
@@ -161,7 +162,7 @@ fn replica_sets(state: &State, deployment: &Value) -> Vec<Value> {
 }
 
 /// Every pod of the owner is made anew from its template. Nothing is removed while nothing new can be made.
-fn roll(state: &mut State, owner: &Value) {
+fn roll(state: &mut State, before: &Value, owner: &Value) {
     if missing_account(state, owner).is_some() {
         return refresh(state, owner);
     }
@@ -170,19 +171,16 @@ fn roll(state: &mut State, owner: &Value) {
     for set in &sets {
         old.extend(pods(state, set));
     }
-    let mut maker = owner.clone();
-    if owner["kind"] == "Deployment" && (!sets.is_empty() || old.is_empty()) {
-        for mut set in sets {
-            set["spec"]["replicas"] = 0.into();
-            set["status"] = status::status(&set, "ReplicaSet", 0, 0, None);
-            state.store.put("replicasets.apps", set);
-        }
-        maker = new_replica_set(state, owner);
-    }
     let n_old = old.len();
     for pod in &old {
         state.store.remove("pods", &pod.key.0, &pod.key.1);
     }
+    let maker = if owner["kind"] == "Deployment" {
+        revisions::next_replica_set(state, before, owner)
+    } else {
+        revisions::keep(state, owner);
+        owner.clone()
+    };
     let wanted = wanted(state, &maker, n_old);
     for i in 0..wanted {
         let before = old.get(i);
@@ -218,7 +216,7 @@ fn scale(state: &mut State, owner: &Value) {
                 set["spec"]["replicas"] = owner["spec"]["replicas"].clone();
                 state.store.put("replicasets.apps", set).value()
             }
-            None => new_replica_set(state, owner),
+            None => new_replica_set(state, owner, revisions::of(owner).max(1)),
         };
     }
     let mut now = pods(state, &maker);

@@ -2,7 +2,14 @@
 
 use crate::{
     ident::{AccountId, Text},
-    lab::{aws, controllers, ids, kube, scenario::World, server::Server, state::Shared},
+    lab::{
+        aws,
+        calls::{Pause, Seen},
+        controllers, ids, kube,
+        scenario::{Fault, When, World},
+        server::Server,
+        state::Shared,
+    },
 };
 use std::{
     collections::BTreeSet,
@@ -31,6 +38,7 @@ pub struct Lab {
     region: Text,
     /// Readable accounts, the one of the plain credentials first.
     accounts: Vec<AccountId>,
+    shared: Arc<Shared>,
     /// Ends with the lab.
     _churn: JoinSet<()>,
 }
@@ -68,7 +76,33 @@ impl Lab {
                 }
             });
         }
-        Ok(Lab { kube, aws, files, region, accounts, _churn: churn })
+        Ok(Lab { kube, aws, files, region, accounts, shared, _churn: churn })
+    }
+
+    /// What was asked so far, oldest first; of very many the newest.
+    pub fn calls(&self) -> Vec<Seen> {
+        self.shared.lock().calls.seen().cloned().collect()
+    }
+
+    /// The calls that would change something.
+    pub fn mutations(&self) -> Vec<Seen> {
+        self.calls().into_iter().filter(|it| it.mutates).collect()
+    }
+
+    /// Lets one call of `api` (`iam:GetRole`, `kube:pods:list`, a glob) wait, after `skip` others.
+    pub fn pause(&self, api: &str, skip: usize, when: When) -> Pause {
+        self.shared.lock().calls.pause(api, skip, when)
+    }
+
+    /// Something goes wrong from now on.
+    pub fn break_with(&self, fault: Fault) {
+        self.shared.lock().faults.add(fault);
+    }
+
+    /// Somebody else changes the AWS side. Kubernetes objects are not in the world any more: they are changed by their
+    /// API.
+    pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.shared.lock().world)
     }
 
     /// `http://127.0.0.1:PORT` of the API server.

@@ -4,6 +4,7 @@
 
 mod admission;
 mod aws;
+mod calls;
 mod changes;
 mod changes_eks;
 mod changes_kube;
@@ -17,12 +18,14 @@ mod kube;
 mod pods;
 mod policies;
 mod resource;
+mod revisions;
 mod server;
 mod state;
 mod status;
 mod store;
 pub mod scenario;
 
+pub use calls::{Pause, Seen};
 pub use changes::changes;
 pub use endpoint::{Lab, LabError};
 pub use scenario::{ScenarioError, World};

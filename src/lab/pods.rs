@@ -3,6 +3,7 @@
 use crate::lab::{
     admission::{self, Admission},
     ids,
+    revisions::REVISION,
     state::{State, now},
     status,
 };
@@ -28,7 +29,7 @@ pub fn admit(state: &State, pod: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-pub fn new_replica_set(state: &mut State, deployment: &Value) -> Value {
+pub fn new_replica_set(state: &mut State, deployment: &Value, revision: i64) -> Value {
     let (namespace, name) = key(deployment);
     let number = state.next().to_string();
     let hash = ids::suffix(&[&namespace, &name, &number], 9);
@@ -44,6 +45,7 @@ pub fn new_replica_set(state: &mut State, deployment: &Value) -> Value {
             "name": set_name, "namespace": namespace, "labels": labels, "generation": 1,
             "uid": ids::uid(&["ReplicaSet", &namespace, &set_name, &number]),
             "creationTimestamp": admission::seconds(now()),
+            "annotations": {REVISION: revision.to_string()},
             "ownerReferences": [reference(deployment)]
         },
         "spec": {"replicas": deployment["spec"]["replicas"].as_i64().unwrap_or(1),
@@ -52,7 +54,7 @@ pub fn new_replica_set(state: &mut State, deployment: &Value) -> Value {
     state.store.put("replicasets.apps", set).value()
 }
 
-fn reference(owner: &Value) -> Value {
+pub fn reference(owner: &Value) -> Value {
     json!({"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
         "uid": owner["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true})
 }

@@ -4,9 +4,12 @@ use crate::{
     ident::Timestamp,
     lab::{
         aws::Principal,
+        calls::{Calls, Hold, Seen},
         fault::{Due, Faults},
         resource::{self, Resource},
-        scenario::World,
+        revisions,
+        scenario::{Association, Provider, Role, When, World},
+        server::Aborted,
         store::Store,
     },
 };
@@ -31,10 +34,36 @@ pub struct State {
     pub store: Store,
     pub resources: Vec<Resource>,
     pub faults: Faults,
+    pub calls: Calls,
+    /// What IAM and EKS held before the last write; kept only while a fault may ask for it.
+    pub past: Option<Past>,
     /// Credentials that STS gave out, by access key.
     pub sessions: BTreeMap<String, Principal>,
     /// Makes names and identifiers of new things differ.
     pub n_created: u64,
+}
+
+/// What a read shows that has not heard of the last write yet.
+pub struct Past {
+    roles: Vec<Role>,
+    providers: Vec<Provider>,
+    associations: Vec<Association>,
+}
+
+/// What happens to a call on its way.
+pub struct Way {
+    pub due: Option<Due>,
+    hold: Option<Hold>,
+}
+
+impl Way {
+    /// Waits where somebody wants the call to wait at `when`.
+    pub async fn pass(&mut self, when: When) -> Result<(), Aborted> {
+        match self.hold.take_if(|it| it.when == when) {
+            Some(it) => it.pass().await,
+            None => Ok(()),
+        }
+    }
 }
 
 impl Shared {
@@ -48,9 +77,18 @@ impl Shared {
                 store.load(&qualified, object);
             }
         }
+        revisions::number(&mut store);
         let faults = Faults::new(&world.faults);
-        let state =
-            State { world, store, resources, faults, sessions: BTreeMap::new(), n_created: 0 };
+        let state = State {
+            world,
+            store,
+            resources,
+            faults,
+            calls: Calls::default(),
+            past: None,
+            sessions: BTreeMap::new(),
+            n_created: 0,
+        };
         Shared { state: Mutex::new(state), kube_url, secret: secret() }
     }
 
@@ -59,14 +97,35 @@ impl Shared {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub fn fault(&self, api: &str, resource: &str) -> Option<Due> {
-        self.lock().faults.take(api, resource)
+    /// Notes a call and says what is to happen to it.
+    pub fn enter(&self, api: &str, resource: &str, mutates: bool) -> Way {
+        let mut state = self.lock();
+        let seen = Seen { api: api.to_owned(), resource: resource.to_owned(), mutates };
+        let hold = state.calls.note(seen);
+        let has_past = state.past.is_some();
+        Way { due: state.faults.take(api, resource, has_past), hold }
     }
 }
 
 impl State {
     pub fn resource(&self, group: &str, plural: &str) -> Option<&Resource> {
         self.resources.iter().find(|it| it.group == group && it.plural == plural)
+    }
+
+    /// Keeps what there is, in case a read is to show it once more.
+    pub fn remember(&mut self) {
+        if self.faults.has_stale() {
+            let World { roles, providers, associations, .. } = self.world.clone();
+            self.past = Some(Past { roles, providers, associations });
+        }
+    }
+
+    /// Puts the past in the present's place, and back at the second call.
+    pub fn swap_past(&mut self) {
+        let Some(past) = &mut self.past else { return };
+        std::mem::swap(&mut past.roles, &mut self.world.roles);
+        std::mem::swap(&mut past.providers, &mut self.world.providers);
+        std::mem::swap(&mut past.associations, &mut self.world.associations);
     }
 
     pub fn next(&mut self) -> u64 {

@@ -96,6 +96,7 @@ fn create(state: &mut State, call: &Call<'_>, cluster: &Cluster) -> Result<Value
         let message = format!("Association already exists: {}", it.id);
         return Err(AwsError::sender(409, "ResourceInUseException", message));
     }
+    pass_role(state, call, &role)?;
     check_role(state, &role, cluster)?;
     check_policy(&body, body["disableSessionTags"] == true)?;
     let number = state.next().to_string();
@@ -136,6 +137,7 @@ fn update(state: &mut State, call: &Call<'_>, cluster: &Cluster) -> Result<Value
     }
     if let Some(role) = body["roleArn"].as_str() {
         new.role = Arn::from(role);
+        pass_role(state, call, &new.role)?;
         check_role(state, &new.role, cluster)?;
     }
     if let Some(target) = body["targetRoleArn"].as_str() {
@@ -179,6 +181,16 @@ fn check_policy(body: &Value, tags_disabled: bool) -> Result<(), AwsError> {
     Document::parse(policy, Kind::Identity).parsed.map(|_| ()).map_err(|it| {
         AwsError::invalid_parameter(format!("The session policy is invalid: {}", it.reason))
     })
+}
+
+/// Whoever hands a role to EKS must be allowed to.
+fn pass_role(state: &State, call: &Call<'_>, role: &Arn) -> Result<(), AwsError> {
+    if !state.world.caller.denies("iam:PassRole", Some(role.as_str())) {
+        return Ok(());
+    }
+    let caller = call.principal.as_ref().map(|it| it.arn.to_string()).unwrap_or_default();
+    let error = AwsError::not_authorized(&caller, "iam:PassRole", Some(role.as_str()));
+    Err(AwsError { code: "AccessDeniedException", ..error })
 }
 
 /// EKS looks at the trust policy when an association is made or changed, and never again.

@@ -66,6 +66,16 @@ impl AwsError {
         }
     }
 
+    /// Session credentials that were valid once.
+    pub fn expired(protocol: Protocol) -> AwsError {
+        let code = match protocol {
+            Protocol::Query(_) => "ExpiredToken",
+            Protocol::Rest => "ExpiredTokenException",
+        };
+        let message = "The security token included in the request is expired";
+        AwsError::sender(403, code, message)
+    }
+
     pub fn not_authorized(caller: &str, api: &str, resource: Option<&str>) -> AwsError {
         let on = resource.map(|it| format!(" on resource: {it}")).unwrap_or_default();
         let message = format!(

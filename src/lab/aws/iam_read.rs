@@ -5,7 +5,7 @@ use crate::{
     ident::{AccountId, Arn},
     lab::{
         admission::seconds,
-        aws::{Call, error::AwsError},
+        aws::{Call, error::AwsError, sts::role_of_session},
         encode::{base64_decode, base64_url, percent_encode},
         ids,
         scenario::{Provider, Role, World},
@@ -216,13 +216,21 @@ fn instance_profile(world: &World, call: &Call<'_>) -> Result<Value, AwsError> {
 /// Attached and inline policies against each action and resource; no boundaries, no organisation.
 fn simulate(world: &World, call: &Call<'_>) -> Result<Value, AwsError> {
     let arn = Arn::from(call.text("PolicySourceArn")?);
-    let role = world.role(&arn).ok_or_else(|| no_such_role(arn.name().unwrap_or_default()))?;
     let account = call.account()?.clone();
-    let attached = role.attached.iter().filter_map(|it| world.policy_document(it.as_str()));
-    let documents: Vec<iam::Document> = attached
-        .chain(role.inline.iter().map(|(_, it)| &**it))
-        .map(|it| iam::Document::parse(it, iam::Kind::Identity))
-        .collect();
+    let caller = call.principal.as_ref().map(|it| role_of_session(&it.arn));
+    // What the caller may do is said by the scenario's `Caller`, not by policies.
+    let is_caller = caller.is_some_and(|it| it == arn);
+    let documents: Vec<iam::Document> = match world.role(&arn) {
+        _ if is_caller => Vec::new(),
+        Some(role) => {
+            let attached = role.attached.iter().filter_map(|it| world.policy_document(it.as_str()));
+            attached
+                .chain(role.inline.iter().map(|(_, it)| &**it))
+                .map(|it| iam::Document::parse(it, iam::Kind::Identity))
+                .collect()
+        }
+        None => return Err(no_such_role(arn.name().unwrap_or_default())),
+    };
     let members = |prefix: &str| -> Vec<String> {
         let prefix = format!("{prefix}.member.");
         let all = call.query.pairs().filter(|(key, _)| key.starts_with(&prefix));
@@ -246,7 +254,10 @@ fn simulate(world: &World, call: &Call<'_>) -> Result<Value, AwsError> {
                 .filter_map(|it| it.parsed.as_ref().ok())
                 .map(|it| iam::evaluate(it, &request).decision)
                 .collect();
-            let word = if decisions.iter().any(|it| matches!(it, Decision::ExplicitDeny)) {
+            let named = Some(resource.as_str()).filter(|it| *it != "*");
+            let word = if is_caller {
+                if world.caller.denies(&action, named) { "implicitDeny" } else { "allowed" }
+            } else if decisions.iter().any(|it| matches!(it, Decision::ExplicitDeny)) {
                 "explicitDeny"
             } else if decisions.iter().any(|it| matches!(it, Decision::Allow)) {
                 "allowed"

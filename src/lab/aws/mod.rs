@@ -14,9 +14,10 @@ use crate::{
     ident::{AccountId, Arn},
     lab::{
         aws::error::AwsError,
+        calls,
         encode::{Query, percent_decode},
         ids,
-        scenario::Answer,
+        scenario::{Answer, When},
         server::{self, Aborted, Body, respond},
         state::{Shared, State},
     },
@@ -107,14 +108,28 @@ pub async fn handle(shared: Arc<Shared>, request: Request<Bytes>) -> server::Ans
         Err((protocol, error)) => return Ok(error.response(protocol)),
     };
     let resource = resource_of(&shared.lock(), &call);
-    let due = shared.fault(&call.api, resource.as_deref().unwrap_or_default());
-    let result = match due.map(|it| it.answer) {
-        None => carry_out(&shared, &call, resource.as_deref()),
+    let resource = resource.as_deref();
+    let mutates = calls::is_write(&call.api);
+    let mut way = shared.enter(&call.api, resource.unwrap_or_default(), mutates);
+    way.pass(When::Before).await?;
+    if way.due.is_some_and(|it| it.when == When::After) {
+        // What it would have answered is not what is told.
+        drop(carry_out(&shared, &call, resource));
+    }
+    let result = match way.due.map(|it| it.answer) {
+        None => carry_out(&shared, &call, resource),
+        Some(Answer::Stale) => {
+            shared.lock().swap_past();
+            let res = carry_out(&shared, &call, resource);
+            shared.lock().swap_past();
+            res
+        }
         Some(Answer::Throttle) => Err(AwsError::throttled(protocol)),
         Some(Answer::Deny) => {
             let caller = call.principal.as_ref().map(|it| it.arn.to_string()).unwrap_or_default();
-            Err(AwsError::not_authorized(&caller, &call.api, resource.as_deref()))
+            Err(AwsError::not_authorized(&caller, &call.api, resource))
         }
+        Some(Answer::Expired) => Err(AwsError::expired(protocol)),
         Some(Answer::Gone) => Err(AwsError::sender(410, "Gone", "the resource is gone")),
         Some(Answer::Hang) => std::future::pending().await,
         Some(Answer::Drop) => return Err(Aborted),
@@ -125,6 +140,7 @@ pub async fn handle(shared: Arc<Shared>, request: Request<Bytes>) -> server::Ans
             });
         }
     };
+    way.pass(When::After).await?;
     Ok(match result {
         Ok(value) => success(protocol, &call, &value),
         Err(error) => error.response(protocol),
@@ -240,6 +256,9 @@ fn resource_of(state: &State, call: &Call<'_>) -> Option<String> {
 fn carry_out(shared: &Shared, call: &Call<'_>, resource: Option<&str>) -> Result<Value, AwsError> {
     let mut state = shared.lock();
     call.authorize(&state, resource)?;
+    if calls::is_write(&call.api) {
+        state.remember();
+    }
     match call.api.split_once(':') {
         Some(("sts", _)) => sts::answer(shared, &mut state, call),
         Some(("iam", operation)) => match iam_read::answer(&state, call, operation)? {

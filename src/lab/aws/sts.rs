@@ -237,7 +237,7 @@ fn lets_in(role: &IamRole, caller: &Principal, call: &Call<'_>, session: &str) -
 }
 
 /// `assumed-role/NAME/SESSION` acts as `role/NAME`.
-fn role_of_session(arn: &Arn) -> Arn {
+pub fn role_of_session(arn: &Arn) -> Arn {
     let Some(parts) = arn.parts() else { return arn.clone() };
     match parts.resource.strip_prefix("assumed-role/").and_then(|it| it.split('/').next()) {
         Some(name) => {

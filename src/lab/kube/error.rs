@@ -101,6 +101,16 @@ impl Refusal {
         Refusal::new(403, "Forbidden", message).about(resource, name)
     }
 
+    /// As `forbidden`, for what has no object.
+    pub fn forbidden_review(api: &str) -> Refusal {
+        let resource = api.split(':').nth(1).unwrap_or_default();
+        let message = format!(
+            "{resource} is forbidden: User \"{}\" cannot create resource \"{resource}\"",
+            crate::lab::kube::USER
+        );
+        Refusal::new(403, "Forbidden", message)
+    }
+
     /// A continue token whose version is no longer kept.
     pub fn expired_list() -> Refusal {
         Refusal::new(
@@ -123,6 +133,10 @@ impl Refusal {
             details: json!({"retryAfterSeconds": 1}),
             ..Refusal::new(429, "TooManyRequests", message)
         }
+    }
+
+    pub fn unauthorized() -> Refusal {
+        Refusal::new(401, "Unauthorized", "Unauthorized")
     }
 
     pub fn unsupported(content_type: &str) -> Refusal {

@@ -19,7 +19,7 @@ pub use review::{TokenClaims, mac, verify_token};
 use crate::lab::{
     encode::{Query, percent_decode},
     resource::Resource,
-    scenario::Answer,
+    scenario::{Answer, When},
     server::{self, Aborted, Body, respond},
     state::Shared,
 };
@@ -65,8 +65,10 @@ impl Call<'_> {
         self.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
     }
 
+    /// By the query, or for a deletion by its options.
     pub fn is_dry_run(&self) -> bool {
         self.query.get("dryRun") == Some("All")
+            || self.verb == "delete" && self.json().is_ok_and(|it| it["dryRun"][0] == "All")
     }
 
     /// The manager that managedFields name for a write.
@@ -121,8 +123,8 @@ async fn route(shared: &Arc<Shared>, request: &Request<Bytes>) -> Result<server:
         ["apis", group, _version, rest @ ..] => (*group, rest),
         _ => return Err(Refusal::no_such_path()),
     };
-    if let Some(it) = review::answer(shared, request, group, rest)? {
-        return Ok(Ok(it));
+    if let Some((api, of)) = review::named(request.method(), group, rest) {
+        return reviewed(shared, request, (group, rest), (&api, &of)).await;
     }
     // `watch/` is the old spelling of `?watch=1`.
     let (old_watch, rest) = match rest {
@@ -165,6 +167,28 @@ async fn route(shared: &Arc<Shared>, request: &Request<Bytes>) -> Result<server:
     dispatch(shared, &call).await
 }
 
+/// What stores nothing: reviews and tokens.
+async fn reviewed(
+    shared: &Arc<Shared>,
+    request: &Request<Bytes>,
+    (group, rest): (&str, &[&str]),
+    (api, of): (&str, &str),
+) -> Result<server::Answer, Refusal> {
+    let mut way = shared.enter(api, of, false);
+    if let Err(it) = way.pass(When::Before).await {
+        return Ok(Err(it));
+    }
+    let forbidden = || Refusal::forbidden_review(api);
+    if let Some(due) = way.due {
+        return fail(due.answer, forbidden).await;
+    }
+    let answer = review::answer(shared, request, group, rest);
+    match way.pass(When::After).await {
+        Ok(()) => answer.map(Ok),
+        Err(it) => Ok(Err(it)),
+    }
+}
+
 /// `/api/v1/namespaces/shop/status` concerns the namespace itself.
 fn is_of_namespace(rest: &[&str]) -> bool {
     matches!(rest, ["status" | "finalize"])
@@ -182,26 +206,49 @@ async fn dispatch(shared: &Arc<Shared>, call: &Call<'_>) -> Result<server::Answe
         return Err(Refusal::forbidden(call));
     }
     let api = format!("kube:{path}:{}", call.verb);
-    let due = shared.fault(&api, &format!("{}/{}", call.namespace(), call.name()));
-    if let Some(due) = due.filter(|_| call.verb != "watch") {
-        return fail(due.answer, call).await;
+    let reads = ["get", "list", "watch"].contains(&call.verb);
+    let of = format!("{}/{}", call.namespace(), call.name());
+    let mut way = shared.enter(&api, &of, !reads && !call.is_dry_run());
+    if let Err(it) = way.pass(When::Before).await {
+        return Ok(Err(it));
     }
-    let answer = match call.verb {
-        "watch" => return watch::answer(shared, call, due).await,
-        "list" => read::list(shared, call)?,
-        "get" => read::get(shared, call)?,
-        _ => write::answer(shared, call)?,
-    };
-    Ok(Ok(answer))
+    if call.verb == "watch" {
+        return watch::answer(shared, call, way.due).await;
+    }
+    if let Some(due) = way.due {
+        if due.when == When::After {
+            // What it would have answered is not what is told.
+            drop(carry_out(shared, call));
+        }
+        return fail(due.answer, || Refusal::forbidden(call)).await;
+    }
+    let answer = carry_out(shared, call);
+    match way.pass(When::After).await {
+        Ok(()) => answer.map(Ok),
+        Err(it) => Ok(Err(it)),
+    }
+}
+
+fn carry_out(shared: &Shared, call: &Call<'_>) -> Result<Response<Body>, Refusal> {
+    match call.verb {
+        "list" => read::list(shared, call),
+        "get" => read::get(shared, call),
+        _ => write::answer(shared, call),
+    }
 }
 
 /// What goes wrong instead of an answer.
-async fn fail(answer: Answer, call: &Call<'_>) -> Result<server::Answer, Refusal> {
+async fn fail(
+    answer: Answer,
+    forbidden: impl FnOnce() -> Refusal,
+) -> Result<server::Answer, Refusal> {
     match answer {
         Answer::Throttle => Err(Refusal::too_many_requests()),
-        Answer::Deny => Err(Refusal::forbidden(call)),
+        Answer::Deny => Err(forbidden()),
         Answer::Hang => std::future::pending().await,
         Answer::Drop => Ok(Err(Aborted)),
+        Answer::Expired => Err(Refusal::unauthorized()),
+        Answer::Stale => Err(Refusal::bad_request("the API server's own reads are never stale")),
         Answer::Gone => Err(Refusal::expired_list()),
         Answer::Garbage => {
             Ok(Ok(respond(200, "application/json", "{\"kind\":\"List\",\"items\":[{\"metadata\":")))

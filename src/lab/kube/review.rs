@@ -6,7 +6,7 @@ use crate::lab::{
     encode::{base64_decode, base64_url},
     kube::{Refusal, USER, discovery, json, parse_body},
     server::Body,
-    state::{Shared, now},
+    state::{Shared, State, now},
 };
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
@@ -25,37 +25,56 @@ pub struct TokenClaims {
     pub expires: i64,
 }
 
-/// `None`: the path is not one of these.
+/// The call (`kube:RESOURCE:create`) and what it is about; `None`: the path is not one of these.
+pub fn named(method: &Method, group: &str, rest: &[&str]) -> Option<(String, String)> {
+    if method != Method::POST {
+        return None;
+    }
+    match (group, rest) {
+        (
+            "authorization.k8s.io",
+            [
+                it @ ("selfsubjectaccessreviews"
+                | "subjectaccessreviews"
+                | "selfsubjectrulesreviews"),
+            ],
+        )
+        | ("authentication.k8s.io", [it @ ("selfsubjectreviews" | "tokenreviews")]) => {
+            Some((format!("kube:{it}:create"), String::new()))
+        }
+        ("", ["namespaces", namespace, "serviceaccounts", name, "token"]) => {
+            Some(("kube:serviceaccounts/token:create".into(), format!("{namespace}/{name}")))
+        }
+        _ => None,
+    }
+}
+
+/// Answers what `named` knows.
 pub fn answer(
     shared: &Shared,
     request: &Request<Bytes>,
     group: &str,
     rest: &[&str],
-) -> Result<Option<Response<Body>>, Refusal> {
-    if request.method() != Method::POST {
-        return Ok(None);
-    }
+) -> Result<Response<Body>, Refusal> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|it| it.to_str().ok()).unwrap_or_default();
     let body = || parse_body(request.body(), content_type);
     let value = match (group, rest) {
-        ("authorization.k8s.io", ["selfsubjectaccessreviews" | "subjectaccessreviews"]) => {
-            access_review(shared, body()?)
-        }
         ("authorization.k8s.io", ["selfsubjectrulesreviews"]) => rules_review(shared, body()?),
+        ("authorization.k8s.io", _) => access_review(shared, body()?),
         ("authentication.k8s.io", ["selfsubjectreviews"]) => {
             let mut it = body()?;
             it["status"] =
                 json!({"userInfo": {"username": USER, "groups": ["system:authenticated"]}});
             it
         }
-        ("authentication.k8s.io", ["tokenreviews"]) => token_review(shared, body()?),
-        ("", ["namespaces", namespace, "serviceaccounts", name, "token"]) => {
+        ("authentication.k8s.io", _) => token_review(shared, body()?),
+        (_, ["namespaces", namespace, "serviceaccounts", name, "token"]) => {
             token_request(shared, namespace, name, body()?)?
         }
-        _ => return Ok(None),
+        _ => return Err(Refusal::no_such_path()),
     };
-    Ok(Some(json(201, &value)))
+    Ok(json(201, &value))
 }
 
 fn access_review(shared: &Shared, mut review: Value) -> Value {
@@ -142,6 +161,9 @@ fn token_request(
         );
         return Err(Refusal::invalid(&token_resource(accounts), "", &why));
     }
+    if request["spec"]["boundObjectRef"]["kind"] == "Pod" {
+        bind(&state, (namespace, name), &mut request["spec"]["boundObjectRef"])?;
+    }
     let bound = &request["spec"]["boundObjectRef"];
     let audiences = match request["spec"]["audiences"].as_array().filter(|it| !it.is_empty()) {
         Some(it) => it.clone(),
@@ -167,6 +189,38 @@ fn token_request(
     request["kind"] = "TokenRequest".into();
     request["apiVersion"] = "authentication.k8s.io/v1".into();
     Ok(request)
+}
+
+/// A token lives as long as the pod that it is bound to; the pod must run as that ServiceAccount.
+fn bind(
+    state: &State,
+    (namespace, account): (&str, &str),
+    bound: &mut Value,
+) -> Result<(), Refusal> {
+    let pods = state.resource("", "pods").ok_or_else(Refusal::no_such_path)?;
+    let name = bound["name"].as_str().unwrap_or_default().to_owned();
+    let pod = state.store.get("pods", namespace, &name);
+    let pod = pod.ok_or_else(|| Refusal::not_found(pods, &name))?;
+    if pod.value()["spec"]["serviceAccountName"] != account {
+        let why = format!(
+            "cannot bind token for serviceaccount \"{account}\" to pod running with different serviceaccount name."
+        );
+        return Err(Refusal::bad_request(why));
+    }
+    match bound["uid"].as_str().filter(|it| !it.is_empty()) {
+        Some(it) if it != pod.uid => {
+            let why = format!(
+                "the UID in the bound object reference ({it}) does not match the UID in record. The object might have \
+                 been deleted and then recreated"
+            );
+            Err(Refusal::conflict(pods, &name, &why))
+        }
+        Some(_) => Ok(()),
+        None => {
+            bound["uid"] = pod.uid.clone().into();
+            Ok(())
+        }
+    }
 }
 
 fn token_resource(accounts: &crate::lab::resource::Resource) -> crate::lab::resource::Resource {

@@ -33,7 +33,7 @@ pub async fn answer(
 ) -> Result<server::Answer, Refusal> {
     // What befalls the call before the stream begins.
     if let Some(due) = due.filter(|it| it.after_events == 0 && it.answer != Answer::Gone) {
-        return fail(due.answer, call).await;
+        return fail(due.answer, || Refusal::forbidden(call)).await;
     }
     let selector = Selector::of(call)?;
     let version = call.query.get("resourceVersion").filter(|it| *it != "0");
@@ -247,6 +247,11 @@ impl Out {
             }
             Answer::Drop => self.raw(Err(Aborted)).await?,
             Answer::Hang => self.sender.closed().await,
+            Answer::Expired => {
+                self.raw(Ok(line("ERROR", &Refusal::unauthorized().status()))).await?;
+            }
+            // A watch tells what happens, when it happens.
+            Answer::Stale => return Ok(()),
         }
         Err(Ended)
     }

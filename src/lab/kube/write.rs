@@ -346,8 +346,7 @@ fn delete_one(
             return Err(Refusal::conflict(resource, name, &why));
         }
     }
-    let dry = call.is_dry_run() || options["dryRun"][0] == "All";
-    if !dry {
+    if !call.is_dry_run() {
         let orphan = options["propagationPolicy"] == "Orphan"
             || call.query.get("propagationPolicy") == Some("Orphan");
         controllers::delete(state, resource, &stored, orphan);

@@ -3,7 +3,7 @@
 use crate::{
     ident::AccountId,
     lab::scenario::{
-        Answer, Churn, DenyAws, Fault, ScenarioError,
+        Answer, Churn, DenyAws, Fault, ScenarioError, When,
         kinds::CallerDoc,
         node::{Fields, Node, text},
         values::{account, duration, is_api},
@@ -51,7 +51,7 @@ pub fn caller(node: &Node) -> Result<CallerDoc, ScenarioError> {
 }
 
 pub fn fault(node: &Node) -> Result<Fault, ScenarioError> {
-    let known = ["apiVersion", "kind", "api", "answer", "resource", "afterEvents", "times"];
+    let known = ["apiVersion", "kind", "api", "answer", "resource", "afterEvents", "times", "when"];
     let it = Fields::read(node, "Fault", &known)?;
     let (api, answer) = (it.text("api")?, it.text("answer")?);
     let n_parts = api.split(':').filter(|it| !it.is_empty()).count();
@@ -64,12 +64,21 @@ pub fn fault(node: &Node) -> Result<Fault, ScenarioError> {
         let at = it.required("answer")?;
         return Err(at.wrong(format!("`answer` to be one of {}", words.join(", "))));
     };
+    if answer == Answer::Stale && api.starts_with("kube:") {
+        return Err(it.required("answer")?.wrong("a call of IAM or EKS with `stale`"));
+    }
+    let when = match it.text_opt("when")?.as_deref() {
+        None | Some("before") => When::Before,
+        Some("after") => When::After,
+        Some(_) => return Err(it.required("when")?.wrong("`when` to be `before` or `after`")),
+    };
     Ok(Fault {
         api,
         answer,
         resource: it.text_opt("resource")?,
         after_events: it.count("afterEvents")?,
         times: it.count("times")?,
+        when,
     })
 }
 

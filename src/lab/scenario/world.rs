@@ -243,6 +243,17 @@ pub struct Fault {
     pub after_events: Option<u64>,
     /// `None`: always.
     pub times: Option<u64>,
+    pub when: When,
+}
+
+/// On which side of its being carried out something happens to a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// It is not carried out.
+    #[default]
+    Before,
+    /// It is carried out, and the answer is another one or none.
+    After,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,16 +269,22 @@ pub enum Answer {
     Gone,
     /// 200 with invalid JSON or XML.
     Garbage,
+    /// The credentials are over: 401, or the service's error for it.
+    Expired,
+    /// A read of IAM or EKS shows the state before the last write, once there was one.
+    Stale,
 }
 
 impl Answer {
-    pub const ALL: [(Answer, &str); 6] = [
+    pub const ALL: [(Answer, &str); 8] = [
         (Answer::Throttle, "throttle"),
         (Answer::Deny, "deny"),
         (Answer::Hang, "hang"),
         (Answer::Drop, "drop"),
         (Answer::Gone, "gone"),
         (Answer::Garbage, "garbage"),
+        (Answer::Expired, "expired"),
+        (Answer::Stale, "stale"),
     ];
 }
 
