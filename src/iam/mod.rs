@@ -11,6 +11,7 @@ mod glob;
 mod json;
 mod operator;
 mod parse;
+mod place;
 mod render;
 mod principal;
 mod read;
@@ -19,6 +20,7 @@ mod variable;
 pub use evaluate::evaluate;
 pub use glob::{glob_covers, glob_matches};
 pub use operator::{Comparison, Operator, Quantifier, Test};
+pub use place::hint as json_hint;
 
 use crate::ident::{AccountId, Arn, Text};
 use std::collections::BTreeMap;
@@ -45,6 +47,15 @@ pub struct Invalid {
     pub path: String,
     /// Lowercase, reads after "the policy is invalid: ".
     pub reason: String,
+    /// Where in the raw text; `None` when it is no text of the document that is wrong.
+    pub position: Option<Position>,
+}
+
+/// A place in a text; lines and characters are counted from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub line: usize,
+    pub column: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,12 +263,27 @@ impl Truth {
 
     /// The conjunction of all; of none `True`.
     pub fn all(them: impl IntoIterator<Item = Truth>) -> Truth {
-        them.into_iter().fold(Truth::True, Truth::and)
+        let mut res = Truth::True;
+        for it in them {
+            res = res.and(it);
+            // Nothing makes it true again.
+            if res == Truth::False {
+                break;
+            }
+        }
+        res
     }
 
     /// The disjunction of all; of none `False`.
     pub fn any(them: impl IntoIterator<Item = Truth>) -> Truth {
-        them.into_iter().fold(Truth::False, Truth::or)
+        let mut res = Truth::False;
+        for it in them {
+            res = res.or(it);
+            if res == Truth::True {
+                break;
+            }
+        }
+        res
     }
 
     #[expect(clippy::should_implement_trait, reason = "reads as the other connectives do")]

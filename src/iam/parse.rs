@@ -8,6 +8,7 @@ use crate::{
     iam::{
         Condition, Effect, Invalid, Kind, Patterns, Policy, Principal, Statement, Version,
         json::Json,
+        place::{self, Focus, Step},
     },
     ident::Text,
 };
@@ -17,12 +18,34 @@ use std::{
 };
 
 pub(crate) fn policy(raw: &str, kind: Kind) -> Result<Policy, Invalid> {
+    let json: Json<'_> = serde_json::from_str(raw).map_err(|err| Invalid {
+        path: String::new(),
+        reason: match place::hint(raw, &err) {
+            Some(hint) => format!("it is no JSON: {err}: {hint}"),
+            None => format!("it is no JSON: {err}"),
+        },
+        position: place::syntax(raw, &err),
+    })?;
+    policy_of(&json, kind).map_err(|Fault { path, steps, focus, reason }| Invalid {
+        path,
+        reason,
+        position: place::find(raw, &steps, &focus),
+    })
+}
+
+/// What is wrong, before it is known where in the text that is.
+struct Fault {
+    path: String,
+    steps: Vec<Step>,
+    focus: Focus,
+    reason: String,
+}
+
+fn policy_of(json: &Json<'_>, kind: Kind) -> Result<Policy, Fault> {
     let at = At::Document;
-    let json: Json<'_> =
-        serde_json::from_str(raw).map_err(|err| at.invalid(format!("it is no JSON: {err}")))?;
     let mut version = Version::V2008;
     let mut statements = None;
-    for (name, value) in members(&json, at)? {
+    for (name, value) in members(json, at)? {
         let at = At::Member(&at, name);
         match &**name {
             "Version" => version = version_of(value, at)?,
@@ -48,11 +71,32 @@ enum At<'a> {
 }
 
 impl At<'_> {
-    fn invalid(self, reason: impl Into<String>) -> Invalid {
-        Invalid { path: self.to_string(), reason: reason.into() }
+    fn invalid(self, reason: impl Into<String>) -> Fault {
+        Fault {
+            path: self.to_string(),
+            steps: self.steps(),
+            focus: Focus::Value,
+            reason: reason.into(),
+        }
     }
 
-    fn expected(self, what: &str, found: &Json<'_>) -> Invalid {
+    /// As `invalid` where not the value is at fault but the name before it.
+    fn misnamed(self, reason: impl Into<String>) -> Fault {
+        Fault { focus: Focus::Name, ..self.invalid(reason) }
+    }
+
+    fn steps(self) -> Vec<Step> {
+        let (mut res, last) = match self {
+            At::Document => return Vec::new(),
+            At::Member(parent, name) => (parent.steps(), Step::Member(name.to_owned())),
+            At::Item(parent, index) => (parent.steps(), Step::Item(index)),
+            At::Entry(parent, name) => (parent.steps(), Step::Entry(name.to_owned())),
+        };
+        res.push(last);
+        res
+    }
+
+    fn expected(self, what: &str, found: &Json<'_>) -> Fault {
         self.invalid(format!("expected {what}, found {}", found.kind()))
     }
 }
@@ -82,7 +126,7 @@ impl fmt::Display for Short<'_> {
     }
 }
 
-fn version_of(json: &Json<'_>, at: At<'_>) -> Result<Version, Invalid> {
+fn version_of(json: &Json<'_>, at: At<'_>) -> Result<Version, Fault> {
     match string(json, at)? {
         "2012-10-17" => Ok(Version::V2012),
         "2008-10-17" => Ok(Version::V2008),
@@ -93,7 +137,7 @@ fn version_of(json: &Json<'_>, at: At<'_>) -> Result<Version, Invalid> {
     }
 }
 
-fn statements_of(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Vec<Statement>, Invalid> {
+fn statements_of(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Vec<Statement>, Fault> {
     match json {
         Json::Object(_) => Ok(vec![statement(json, at, kind)?]),
         Json::List(items) => items
@@ -107,7 +151,7 @@ fn statements_of(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Vec<Statemen
     }
 }
 
-fn statement(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Statement, Invalid> {
+fn statement(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Statement, Fault> {
     const KEYS: &[&str] = &[
         "Sid",
         "Effect",
@@ -128,17 +172,17 @@ fn statement(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Statement, Inval
             ("Effect", _) => effect = Some(effect_of(value, here)?),
             ("Principal", Kind::Trust) => who = Some(principal(value, here)?),
             ("NotPrincipal", Kind::Trust) => {
-                return Err(here.invalid("a trust policy cannot have `NotPrincipal`"));
+                return Err(here.misnamed("a trust policy cannot have `NotPrincipal`"));
             }
             ("Principal" | "NotPrincipal", Kind::Identity) => {
-                return Err(here.invalid("an identity policy has no principals"));
+                return Err(here.misnamed("an identity policy has no principals"));
             }
             ("Action" | "NotAction", _) => patterns(value, here, "Action", &mut action)?,
             ("Resource" | "NotResource", Kind::Identity) => {
                 patterns(value, here, "Resource", &mut resource)?;
             }
             ("Resource" | "NotResource", Kind::Trust) => {
-                return Err(here.invalid("a trust policy has no resources"));
+                return Err(here.misnamed("a trust policy has no resources"));
             }
             ("Condition", _) => conditions = conditions_of(value, here)?,
             (other, _) => return Err(unknown(here, other, KEYS)),
@@ -161,7 +205,7 @@ fn statement(json: &Json<'_>, at: At<'_>, kind: Kind) -> Result<Statement, Inval
     })
 }
 
-fn effect_of(json: &Json<'_>, at: At<'_>) -> Result<Effect, Invalid> {
+fn effect_of(json: &Json<'_>, at: At<'_>) -> Result<Effect, Fault> {
     match string(json, at)? {
         "Allow" => Ok(Effect::Allow),
         "Deny" => Ok(Effect::Deny),
@@ -169,7 +213,7 @@ fn effect_of(json: &Json<'_>, at: At<'_>) -> Result<Effect, Invalid> {
     }
 }
 
-fn principal(json: &Json<'_>, at: At<'_>) -> Result<Principal, Invalid> {
+fn principal(json: &Json<'_>, at: At<'_>) -> Result<Principal, Fault> {
     match json {
         Json::String(it) if it == "*" => Ok(Principal::Everyone),
         Json::String(it) => {
@@ -190,9 +234,9 @@ fn patterns(
     at: At<'_>,
     base: &str,
     slot: &mut Option<Patterns>,
-) -> Result<(), Invalid> {
+) -> Result<(), Fault> {
     if slot.is_some() {
-        return Err(at.invalid(format!("`{base}` and `Not{base}` exclude each other")));
+        return Err(at.misnamed(format!("`{base}` and `Not{base}` exclude each other")));
     }
     let patterns = strings(json, at)?;
     if patterns.is_empty() {
@@ -203,7 +247,7 @@ fn patterns(
     Ok(())
 }
 
-fn conditions_of(json: &Json<'_>, at: At<'_>) -> Result<Vec<Condition>, Invalid> {
+fn conditions_of(json: &Json<'_>, at: At<'_>) -> Result<Vec<Condition>, Fault> {
     let mut res = Vec::new();
     for (operator, block) in members(json, at)? {
         let at = At::Member(&at, operator);
@@ -217,7 +261,7 @@ fn conditions_of(json: &Json<'_>, at: At<'_>) -> Result<Vec<Condition>, Invalid>
 }
 
 /// One scalar or a list of them, as text.
-fn scalars(json: &Json<'_>, at: At<'_>) -> Result<Vec<Text>, Invalid> {
+fn scalars(json: &Json<'_>, at: At<'_>) -> Result<Vec<Text>, Fault> {
     let scalar = |it: &Json<'_>| match it {
         Json::String(it) => Some(Text::from(&**it)),
         Json::Number(it) => Some(Text::from(&**it)),
@@ -240,7 +284,7 @@ fn scalars(json: &Json<'_>, at: At<'_>) -> Result<Vec<Text>, Invalid> {
     }
 }
 
-fn strings(json: &Json<'_>, at: At<'_>) -> Result<Vec<Text>, Invalid> {
+fn strings(json: &Json<'_>, at: At<'_>) -> Result<Vec<Text>, Fault> {
     match json {
         Json::String(it) => Ok(vec![Text::from(&**it)]),
         Json::List(items) => items
@@ -254,7 +298,7 @@ fn strings(json: &Json<'_>, at: At<'_>) -> Result<Vec<Text>, Invalid> {
     }
 }
 
-fn string<'j>(json: &'j Json<'_>, at: At<'_>) -> Result<&'j str, Invalid> {
+fn string<'j>(json: &'j Json<'_>, at: At<'_>) -> Result<&'j str, Fault> {
     match json {
         Json::String(it) => Ok(it),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => {
@@ -266,21 +310,24 @@ fn string<'j>(json: &'j Json<'_>, at: At<'_>) -> Result<&'j str, Invalid> {
 type Members<'j> = [(std::borrow::Cow<'j, str>, Json<'j>)];
 
 /// The members of an object, each name once.
-fn members<'r, 'j>(json: &'r Json<'j>, at: At<'_>) -> Result<&'r Members<'j>, Invalid> {
+fn members<'r, 'j>(json: &'r Json<'j>, at: At<'_>) -> Result<&'r Members<'j>, Fault> {
     let Json::Object(members) = json else {
         return Err(at.expected("an object", json));
     };
     let mut seen = HashSet::with_capacity(members.len());
     match members.iter().find(|(name, _)| !seen.insert(&**name)) {
-        Some((name, _)) => Err(at.invalid(format!("the key `{}` is there twice", Short(name)))),
+        Some((name, _)) => Err(Fault {
+            focus: Focus::Second(name.to_string()),
+            ..at.invalid(format!("the key `{}` is there twice", Short(name)))
+        }),
         None => Ok(members),
     }
 }
 
-fn unknown(at: At<'_>, name: &str, known: &[&str]) -> Invalid {
+fn unknown(at: At<'_>, name: &str, known: &[&str]) -> Fault {
     match known.iter().find(|it| it.eq_ignore_ascii_case(name.trim())) {
-        Some(it) => at.invalid(format!("`{}` must be written `{it}`", Short(name))),
-        None => at.invalid(format!("there is no element `{}` here", Short(name))),
+        Some(it) => at.misnamed(format!("`{}` must be written `{it}`", Short(name))),
+        None => at.misnamed(format!("there is no element `{}` here", Short(name))),
     }
 }
 
@@ -382,7 +429,11 @@ mod tests {
 
     #[test]
     fn says_where_a_document_breaks() {
-        check(Trust, "", "it is no JSON: EOF while parsing a value at line 1 column 0");
+        check(
+            Trust,
+            "",
+            "it is no JSON: EOF while parsing a value at line 1 column 0: it is empty",
+        );
         check(Trust, "{\n  \"a\": }", "it is no JSON: expected value at line 2 column 8");
         check(Trust, "{} x", "it is no JSON: trailing characters at line 1 column 4");
         check(Trust, "[]", "expected an object, found a list");

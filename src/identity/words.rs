@@ -1,6 +1,9 @@
 //! What an evaluation says, in one fragment, and where in the document it says it.
 
-use crate::iam::{Decision, Effect, Evaluation, Got, Part, StatementTrace, Truth};
+use crate::{
+    iam::{Decision, Effect, Evaluation, Got, Part, StatementTrace, Truth},
+    ident::Text,
+};
 
 /// `Statement[0].Condition.StringEquals[KEY]`.
 pub(crate) fn path(statement: usize, part: &Part) -> String {
@@ -37,14 +40,13 @@ pub(crate) fn reason(evaluation: &Evaluation) -> String {
 }
 
 fn clauses(trace: &StatementTrace, truth: Truth) -> String {
-    let lines = trace.clauses.iter().filter(|it| it.truth == truth).map(|it| {
+    let all = trace.clauses.iter().filter(|it| it.truth == truth);
+    let n_more = all.clone().count().saturating_sub(MOST);
+    let lines = all.take(MOST).map(|it| {
         let at = path(trace.index, &it.part);
-        let wanted = it.wanted.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+        let wanted = list(&it.wanted);
         let got = match &it.got {
-            Got::Present(values) => {
-                let values: Vec<_> = values.iter().map(|it| format!("`{it}`")).collect();
-                format!("the request has {}", values.join(", "))
-            }
+            Got::Present(values) => format!("the request has {}", list(values)),
             Got::Absent => "the request has no such key".to_owned(),
             Got::Unknown => "what the request has cannot be known".to_owned(),
         };
@@ -53,5 +55,26 @@ fn clauses(trace: &StatementTrace, truth: Truth) -> String {
             None => format!("`{at}` asks for {wanted}, {got}"),
         }
     });
-    lines.collect::<Vec<_>>().join("; ")
+    let mut lines: Vec<String> = lines.collect();
+    if n_more != 0 {
+        lines.push(format!("and {n_more} more"));
+    }
+    lines.join("; ")
+}
+
+/// One sentence has room for so many clauses, and a clause for so many values and for values of so many characters.
+/// The trace has them all.
+const MOST: usize = 8;
+const MOST_CHARS: usize = 200;
+
+fn list(values: &[Text]) -> String {
+    let short = |it: &Text| match it.char_indices().nth(MOST_CHARS) {
+        Some((at, _)) => format!("`{}…`", &it[..at]),
+        None => format!("`{it}`"),
+    };
+    let mut res: Vec<String> = values.iter().take(MOST).map(short).collect();
+    if MOST < values.len() {
+        res.push(format!("{} more", values.len() - MOST));
+    }
+    res.join(", ")
 }

@@ -18,8 +18,8 @@ pub struct Vector {
     pub account: AccountId,
     pub region: String,
     pub issuer: Issuer,
-    /// Issuer without scheme, and the client ids of its provider in the role's account.
-    pub providers: Vec<(Issuer, Vec<Text>)>,
+    /// The providers of the role's account by their URL as IAM has it, without scheme, and their client ids.
+    pub providers: Vec<(Text, Vec<Text>)>,
     pub cluster: String,
     pub service_account: SaKey,
     pub token_audience: Vec<Text>,
@@ -72,7 +72,8 @@ pub fn judge(vector: &Vector) -> (String, Judged) {
             now: Some(vector.now),
         })
     } else {
-        let provider = vector.providers.iter().find(|(url, _)| *url == vector.issuer);
+        // IAM keeps a provider's URL without scheme, and compares it byte for byte.
+        let provider = vector.providers.iter().find(|(url, _)| **url == *vector.issuer.as_str());
         identity::sts::judge(&identity::sts::Ask {
             role_arn: arn.as_str(),
             service_account: &vector.service_account,
@@ -97,14 +98,18 @@ pub fn judge(vector: &Vector) -> (String, Judged) {
     (got, judged)
 }
 
+/// Why the policy means nothing; `None` when it is one.
+pub fn invalid(vector: &Vector) -> Option<iam::Invalid> {
+    iam::Document::parse(vector.trust_policy.clone(), iam::Kind::Trust).parsed.err()
+}
+
 /// The clause, hop or reason that decided, in one line.
 pub fn because(vector: &Vector, judged: &Judged) -> String {
-    let document = iam::Document::parse(vector.trust_policy.clone(), iam::Kind::Trust);
-    match (document.parsed, &judged.verdict) {
-        (Err(it), _) if it.path.is_empty() => it.reason,
-        (Err(it), _) => format!("{}: {}", it.path, it.reason),
-        (Ok(_), Verdict::Unknown(Why::Undecidable(it))) => it.to_string(),
-        (Ok(_), _) => judged.because.clone(),
+    match (invalid(vector), &judged.verdict) {
+        (Some(it), _) if it.path.is_empty() => it.reason,
+        (Some(it), _) => format!("{}: {}", it.path, it.reason),
+        (None, Verdict::Unknown(Why::Undecidable(it))) => it.to_string(),
+        (None, _) => judged.because.clone(),
     }
 }
 

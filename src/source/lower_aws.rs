@@ -178,7 +178,7 @@ pub(crate) fn provider_detail(it: get_provider::GetOpenIdConnectProviderOutput) 
 pub(crate) fn document(encoded: Option<&str>, kind: Kind) -> Document {
     let invalid = |raw: String, reason: String| Document {
         raw: raw.into(),
-        parsed: Err(Invalid { path: String::new(), reason }),
+        parsed: Err(Invalid { path: String::new(), reason, position: None }),
     };
     let Some(encoded) = encoded else {
         return invalid(String::new(), "there is no document".into());

@@ -84,11 +84,11 @@ pub fn judge(fields: &Fields, defaults: &Defaults, file: &str) -> Result<Outcome
     let pod: serde_json::Value = field(fields, "pod", file, &id)?;
     let pod = slim::pod_from_json(&pod)
         .map_err(|err| UsageError::new(format!("{file}: vector `{id}`: `pod`: {err}")))?;
-    let annotations: Option<Vec<(Text, Text)>> = account.map(|it| {
-        let pairs = it.annotations.unwrap_or_default();
-        pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect()
-    });
-    let known = Known { association, annotations: annotations.as_deref() };
+    // A pod that names no ServiceAccount has `default`, which exists without annotations.
+    let pairs = account.and_then(|it| it.annotations).unwrap_or_default();
+    let annotations: Vec<(Text, Text)> =
+        pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+    let known = Known { association, annotations: Some(&annotations) };
     let mut got = stored(&admit(&pod.spec, known, defaults));
     // The webhook adds jitter where the vector has null.
     for it in &mut got.token_volumes {

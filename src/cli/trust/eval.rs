@@ -65,10 +65,12 @@ pub fn run(
     let mut providers: Map<Vec<String>> = Map::new();
     for it in &args.providers {
         let (url, clients) = pair("--providers", it, "URL=CLIENT[,CLIENT]")?;
+        let url = Issuer::new(&url).as_str().to_owned();
         providers.entry(url).or_default().extend(clients.split(',').map(str::to_owned));
     }
     if args.providers.is_empty() {
-        providers.insert(issuer.clone(), vec!["sts.amazonaws.com".to_owned()]);
+        providers
+            .insert(Issuer::new(&issuer).as_str().to_owned(), vec!["sts.amazonaws.com".to_owned()]);
     }
     fields.insert("providers".into(), raw(&providers));
     if !args.token_audience.is_empty() {
@@ -91,6 +93,8 @@ pub fn run(
     let (vector, _expected) = vectors::trust_vector(&fields, &vectors::Fields::new(), &file, now)?;
     let (got, judged) = vector::judge(&vector);
     let because = vector::because(&vector, &judged);
+    let position = vector::invalid(&vector).and_then(|it| it.position);
+    let place = position.map(|it| format!("{file}:{}:{}: ", it.line, it.column));
     let status = match got.as_str() {
         "ALLOW" => 0,
         // IAM could not have saved an invalid document: there is nothing to allow or deny.
@@ -100,11 +104,17 @@ pub fn run(
     let text = match args.output {
         args::TrustOutput::Json => {
             let hops = chain::json(&judged.hops);
-            let answer = serde_json::json!({"verdict": got, "because": because, "chain": hops});
+            let answer = serde_json::json!({
+                "verdict": got,
+                "because": because,
+                "position": position.map(|it| serde_json::json!({"line": it.line, "column": it.column})),
+                "chain": hops,
+            });
             output::json(&answer)
         }
         args::TrustOutput::Text => {
-            format!("{got}: {because}\n\n{}", chain::text(&judged.hops))
+            let place = place.unwrap_or_default();
+            format!("{got}: {place}{because}\n\n{}", chain::text(&judged.hops))
         }
     };
     Ok((text, status))

@@ -6,11 +6,12 @@ mod vectors;
 
 use crate::{
     cli::{args, error::UsageError, output},
+    iam,
     ident::Timestamp,
     report::vector,
 };
 use serde_json::value::RawValue;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 /// One line of `trust test --output json`.
 #[derive(serde::Serialize)]
@@ -69,7 +70,13 @@ fn test_file(path: &Path, now: Timestamp) -> Result<Vec<Outcome>, UsageError> {
     let name = path.display().to_string();
     let text = read(path)?;
     let file: File = serde_json::from_str(&text).map_err(|err| {
-        UsageError::new(format!("{name}: not a vector file: {err}")).hint(format!(
+        let place = format!("{name}:{}:{}", err.line(), err.column());
+        let res = UsageError::new(format!("{place}: not a vector file: {err}"));
+        let res = match iam::json_hint(&text, &err) {
+            Some(hint) => res.hint(hint),
+            None => res,
+        };
+        res.hint(format!(
             "expected an object with `schema` ({}, {}), `defaults` and `vectors`",
             vectors::TRUST_SCHEMA,
             admission::SCHEMA
@@ -103,10 +110,25 @@ fn read(path: &Path) -> Result<String, UsageError> {
     let wrong = |err: std::io::Error| {
         UsageError::new(format!("failed to read `{}`: {err}", path.display()))
     };
+    let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin()).map_err(wrong)
+        std::io::stdin().read_to_end(&mut bytes).map_err(wrong)?;
     } else {
-        std::fs::read_to_string(path).map_err(wrong)
+        bytes = std::fs::read(path).map_err(wrong)?;
+    }
+    String::from_utf8(bytes).map_err(|err| not_text(path, &err))
+}
+
+/// Names the place of the first byte that is no UTF-8.
+fn not_text(path: &Path, err: &std::string::FromUtf8Error) -> UsageError {
+    let good = &err.as_bytes()[..err.utf8_error().valid_up_to()];
+    let line = good.iter().filter(|it| **it == b'\n').count() + 1;
+    let column =
+        String::from_utf8_lossy(good).lines().next_back().map_or(0, |it| it.chars().count()) + 1;
+    let res = UsageError::new(format!("{}:{line}:{column}: the file is not UTF-8", path.display()));
+    match err.as_bytes() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => res.hint("it looks like UTF-16; save it as UTF-8"),
+        _ => res,
     }
 }
 

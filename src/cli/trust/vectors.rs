@@ -101,7 +101,7 @@ pub fn trust_vector(
             Some(raw) => lists(raw)
                 .ok_or_else(|| place.wrong("providers", raw.get(), "{URL: [CLIENT, …]}"))?
                 .into_iter()
-                .map(|(url, clients)| (Issuer::new(&url), clients))
+                .map(|(url, clients)| (url.into(), clients))
                 .collect(),
             None => Vec::new(),
         },
