@@ -12,6 +12,7 @@ use crate::{
         words::path,
     },
 };
+use std::collections::HashSet;
 
 /// Who, beside the one asked for, gets in by one Allow statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,13 +63,14 @@ pub fn openness(policy: &Policy, target: &Target<'_>) -> Vec<Open> {
 
 /// The EKS issuers whose providers the policy's Allow statements name as Federated, each once, in document order.
 pub fn eks_issuers(policy: &Policy) -> Vec<Issuer> {
+    let mut seen = HashSet::new();
     let mut res: Vec<Issuer> = Vec::new();
     for statement in policy.statements.iter().filter(|it| it.effect == Effect::Allow) {
         for (kind, value) in statement.principals() {
             let named = named_issuer(value).filter(|_| kind == "Federated").map(Issuer::new);
             if let Some(it) = named
                 && is_eks(it.as_str())
-                && !res.contains(&it)
+                && seen.insert(it.clone())
             {
                 res.push(it);
             }
@@ -95,6 +97,7 @@ fn of_statement(
     };
     let lets_in = |subject: &str| admits(policy, statement, subject, target);
     let on_subject: Vec<_> = subject_conditions(statement, target).collect();
+    let first_on_subject = on_subject.first().map(|it| it.0);
     if lets_in(STRANGER) {
         if statement.conditions.is_empty() {
             return vec![open(Openness::NoCondition, None, "".into())];
@@ -110,7 +113,7 @@ fn of_statement(
         if let Some(it) = vacuous {
             return vec![open(Openness::Vacuous, Some(it), it.values.join(", ").into())];
         }
-        return match on_subject.first() {
+        return match first_on_subject {
             Some(it) => {
                 let widest = it.values.iter().min_by_key(|it| it.len());
                 vec![open(Openness::Everyone, Some(it), widest.cloned().unwrap_or_default())]
@@ -120,16 +123,23 @@ fn of_statement(
     }
     let mut res: Vec<Open> = Vec::new();
     let mut named = None;
-    for condition in &on_subject {
+    for (condition, at) in &on_subject {
         let operator = condition.parsed_operator();
         if operator.is_none_or(|it| it.negated) {
             continue;
         }
         let like = operator.is_some_and(|it| it.test.has_wildcards());
-        for value in &condition.values {
+        // Alone in its condition a value is enough for what it stands for, and asking the others would take their
+        // number squared.
+        let mut alone = statement.clone();
+        for value in condition.values.iter().take(MOST) {
             let wild = like && value.contains(['*', '?']);
+            if !wild && named.is_some() {
+                continue;
+            }
             let tried = if wild { filled(value) } else { value.to_string() };
-            if !lets_in(&tried) {
+            alone.conditions[*at].values = vec![value.clone()];
+            if !admits(policy, &alone, &tried, target) {
                 continue;
             }
             match wild {
@@ -149,11 +159,14 @@ fn of_statement(
 fn subject_conditions<'a>(
     statement: &'a Statement,
     target: &Target<'_>,
-) -> impl Iterator<Item = &'a Condition> {
+) -> impl Iterator<Item = (&'a Condition, usize)> {
     let issuer = target.issuer.clone();
-    let conditions = statement.conditions.iter();
-    conditions.filter(move |it| claim(&it.key, &issuer) == Some(Claim::Subject))
+    let conditions = statement.conditions.iter().zip(0..);
+    conditions.filter(move |it| claim(&it.0.key, &issuer) == Some(Claim::Subject))
 }
+
+/// More values than a trust policy that IAM takes has room for; the rest are not looked at.
+const MOST: usize = 256;
 
 /// Whether the statement, alone, would let this subject in, or cannot be shown not to.
 fn admits(policy: &Policy, statement: &Statement, subject: &str, target: &Target<'_>) -> bool {

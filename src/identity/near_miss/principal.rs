@@ -53,6 +53,28 @@ pub(crate) fn is_foreign(what: Principal) -> bool {
     }
 }
 
+/// Whether the fault is in the issuer's text, so that a key with the same text has the same fault.
+pub(crate) fn is_about_issuer(what: Principal) -> bool {
+    match what {
+        Principal::OtherCluster
+        | Principal::NearId
+        | Principal::Region
+        | Principal::SwappedHost
+        | Principal::Scheme
+        | Principal::Host
+        | Principal::Placeholder => true,
+        Principal::Account
+        | Principal::Partition
+        | Principal::NotArn
+        | Principal::WrongType
+        | Principal::Deleted
+        | Principal::PodIdentity
+        | Principal::Service
+        | Principal::Everyone
+        | Principal::Other => false,
+    }
+}
+
 /// `needed` in the place of the wrong value.
 pub(crate) fn corrected(
     statement: &iam::Statement,

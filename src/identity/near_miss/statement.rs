@@ -13,6 +13,7 @@ use crate::{
         words::path,
     },
 };
+use std::collections::HashSet;
 
 /// One statement's diagnosis.
 pub(crate) struct Candidate {
@@ -78,7 +79,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Tells the issuer that a wrong principal names.
+    /// Tells the issuer that a wrong principal names, where the issuer is what is wrong with it.
     fn principal(&mut self, trace: &iam::StatementTrace, needed: &Arn) -> Option<String> {
         let clause = trace.clauses.iter().find(|it| it.part == Part::Principal)?;
         if clause.truth == Truth::True {
@@ -102,7 +103,7 @@ impl Walk<'_> {
             let corrected = principal::corrected(self.statement, &wrong, needed);
             self.edited.principal = Some(corrected);
         }
-        wrong.issuer.map(str::to_owned)
+        principal::is_about_issuer(wrong.what).then(|| wrong.issuer.map(str::to_owned))?
     }
 
     fn action(&mut self, trace: &iam::StatementTrace) {
@@ -149,13 +150,15 @@ impl Walk<'_> {
         let head = trace.clauses.len().saturating_sub(conditions.len());
         let clauses = trace.clauses.get(head..).unwrap_or_default();
         let mut fixed: Vec<Option<iam::Condition>> = Vec::new();
-        let mut causes: Vec<String> = named.map(bare).into_iter().collect();
+        let keys: HashSet<String> =
+            conditions.iter().map(|it| it.key.to_ascii_lowercase()).collect();
+        let mut causes: HashSet<String> = named.map(str::to_ascii_lowercase).into_iter().collect();
         for (condition, clause) in conditions.iter().zip(clauses) {
             if clause.truth == Truth::True {
                 fixed.push(Some(condition.clone()));
                 continue;
             }
-            if self.is_second_issuer(condition, clause) {
+            if self.is_second_issuer(condition, clause, &keys) {
                 let again = self.faults.iter().any(|it| it.what == What::TwoIssuers);
                 self.fault(clause, What::TwoIssuers, condition.key.clone(), "".into(), again);
                 self.repair = Repair::Split;
@@ -168,9 +171,25 @@ impl Walk<'_> {
                     What::Subject(_) if self.conflicts(condition, clauses) => What::Conflict,
                     it => it,
                 };
+                // The same wrong text before `:sub` and `:aud`, or in the provider's ARN too, is one cause.
                 let cause = match what {
-                    What::Key(_) | What::Principal(_) => key_issuer(&condition.key).map(bare),
-                    What::Action(_)
+                    What::Key(
+                        Key::OtherIssuer
+                        | Key::NearIssuer
+                        | Key::Arn
+                        | Key::Scheme
+                        | Key::Placeholder,
+                    )
+                    | What::Principal(_) => key_prefix(&condition.key),
+                    What::Key(
+                        Key::Bare
+                        | Key::Claim
+                        | Key::PrincipalKey
+                        | Key::Network
+                        | Key::SessionName
+                        | Key::Absent,
+                    )
+                    | What::Action(_)
                     | What::Subject(_)
                     | What::Audience(_)
                     | What::Condition(_)
@@ -205,15 +224,19 @@ impl Walk<'_> {
     }
 
     /// Whether the condition asks for another cluster's claim while its neighbour asks for the same one of ours.
-    fn is_second_issuer(&self, condition: &iam::Condition, clause: &iam::Clause) -> bool {
+    /// `keys` are the statement's, in lower case.
+    fn is_second_issuer(
+        &self,
+        condition: &iam::Condition,
+        clause: &iam::Clause,
+        keys: &HashSet<String>,
+    ) -> bool {
         let issuer = self.target.issuer;
         let Some((_, name)) = condition.key.rsplit_once(':') else { return false };
         let foreign =
             key_issuer(&condition.key).is_some_and(|it| !it.eq_ignore_ascii_case(issuer.as_str()));
-        let ours = format!("{issuer}:{name}");
-        foreign
-            && clause.got == Got::Absent
-            && self.statement.conditions.iter().any(|it| it.key.eq_ignore_ascii_case(&ours))
+        let ours = format!("{issuer}:{name}").to_ascii_lowercase();
+        foreign && clause.got == Got::Absent && keys.contains(&ours)
     }
 
     /// Whether another condition on the subject holds, so that both together are what nobody fulfils.
@@ -266,9 +289,10 @@ fn others_remain(others: &iam::Statement) -> bool {
     others.principals().next().is_some() && !others.conditions.is_empty()
 }
 
-fn bare(issuer: &str) -> String {
-    let issuer = issuer.strip_prefix("https://").unwrap_or(issuer);
-    issuer.to_ascii_lowercase()
+/// What stands before the claim's name in a key that looks like some cluster's.
+fn key_prefix(key: &str) -> Option<String> {
+    key_issuer(key)?;
+    Some(key.trim().rsplit_once(':')?.0.to_ascii_lowercase())
 }
 
 fn cost(fault: &Fault) -> u32 {
