@@ -24,6 +24,9 @@ pub(crate) enum Wanted {
     Date(Comparison, Timestamp),
     Bool(bool),
     Network(IpAddr, u8),
+    /// An ARN pattern with wildcards and fewer than six parts. Whether IAM lets a `*` stand for several parts is not
+    /// documented; what is no ARN it matches in no case.
+    ShortArn,
     /// Equals no value whatever.
     Nothing,
 }
@@ -36,7 +39,7 @@ impl Wanted {
             Test::StringEquals | Test::BinaryEquals => Wanted::Text(plain(value)),
             Test::StringEqualsIgnoreCase => Wanted::IgnoreCase(plain(value)),
             Test::StringLike => Wanted::Pattern(pattern(value)),
-            Test::Arn => arn(&pattern(value))?,
+            Test::Arn => arn(&pattern(value)),
             Test::Numeric(comparison) => Wanted::Numeric(comparison, Number::parse(&plain(value))?),
             Test::Date(comparison) => Wanted::Date(comparison, date(&plain(value))?),
             Test::Bool | Test::Null => Wanted::Bool(boolean(&plain(value))?),
@@ -45,6 +48,26 @@ impl Wanted {
                 Wanted::Network(address, prefix)
             }
         })
+    }
+
+    /// Why it may be that nobody can say whether a value matches.
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        match self {
+            Wanted::IgnoreCase(_) => {
+                Some("which letters beyond ASCII are the same without case is not documented")
+            }
+            Wanted::ShortArn => {
+                Some("an ARN pattern has six parts, what fewer match is not documented")
+            }
+            Wanted::Text(_)
+            | Wanted::Pattern(_)
+            | Wanted::Arn(_)
+            | Wanted::Numeric(..)
+            | Wanted::Date(..)
+            | Wanted::Bool(_)
+            | Wanted::Network(..)
+            | Wanted::Nothing => None,
+        }
     }
 
     /// Whether the request's value `got` is what is wanted.
@@ -57,6 +80,8 @@ impl Wanted {
             Wanted::IgnoreCase(_) | Wanted::Nothing => Truth::False,
             Wanted::Pattern(it) => covers(it.iter().copied(), got.chars().map(Piece::Exact)).into(),
             Wanted::Arn(parts) => arn_matches(parts, got).into(),
+            Wanted::ShortArn if is_arn(got) => Truth::Unknown,
+            Wanted::ShortArn => Truth::False,
             Wanted::Numeric(comparison, it) => {
                 Number::parse(got).is_some_and(|got| comparison.holds(got.compare(it))).into()
             }
@@ -164,26 +189,27 @@ fn in_network(it: IpAddr, network: IpAddr, prefix: u8) -> bool {
     it.checked_shr(host_bits) == network.checked_shr(host_bits)
 }
 
-/// `None` for a pattern with wildcards and fewer than six parts: whether IAM lets a `*` stand for several parts is
-/// not documented. Other text that is no ARN equals none.
-fn arn(pattern: &[Piece]) -> Option<Wanted> {
+fn arn(pattern: &[Piece]) -> Wanted {
     let parts: Vec<Vec<Piece>> =
         pattern.splitn(6, |it| *it == Piece::Exact(':')).map(<[Piece]>::to_vec).collect();
     let is_literal = pattern.iter().all(|it| matches!(it, Piece::Exact(_)));
     match parts.len() {
-        6 => Some(Wanted::Arn(parts)),
-        _ if is_literal => Some(Wanted::Nothing),
-        _ => None,
+        6 => Wanted::Arn(parts),
+        // Text that is no ARN equals none.
+        _ if is_literal => Wanted::Nothing,
+        _ => Wanted::ShortArn,
     }
 }
 
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.splitn(6, ':').count() == 6
+}
+
 fn arn_matches(parts: &[Vec<Piece>], got: &str) -> bool {
-    let got: Vec<&str> = got.splitn(6, ':').collect();
-    got.len() == 6
-        && got.first() == Some(&"arn")
+    is_arn(got)
         && parts
             .iter()
-            .zip(got)
+            .zip(got.splitn(6, ':'))
             .all(|(part, got)| covers(part.iter().copied(), got.chars().map(Piece::Exact)))
 }
 
@@ -295,8 +321,13 @@ mod tests {
         check("ArnEquals", topic, topic, true);
         check("ArnEquals", "arn:aws:sns:*:*:*", topic, true);
         check("ArnLike", "arn:aws:sns:eu-west-?:111122223333:a*", topic, true);
-        check("ArnLike", "arn:*:b", topic, None);
-        check("ArnLike", "*", topic, None);
+        for short in ["arn:*:b", "*", "arn:aws:sns:*"] {
+            let wanted = Wanted::read(Test::Arn, &[Fragment::Written(short)]).unwrap();
+            let got = [topic, "system:serviceaccount:default:app", "topic", ""];
+            let truths = got.map(|it| wanted.matches(it));
+            let no = Truth::False;
+            assert_eq!(truths, [Truth::Unknown, no, no, no], "{short}");
+        }
         check("ArnLike", "arn:aws:*:111122223333:a:b", topic, false);
         check("ArnLike", "topic", topic, false);
         check("ArnLike", "ARN:aws:sns:*:*:*", topic, false);

@@ -44,6 +44,8 @@ fn holds(
     }
     let wanted = match Values::read(operator.test, condition, version, context) {
         Ok(it) => it,
+        // The key may turn out to be missing, which would be enough.
+        Err(note) if operator.if_exists && is_unknown => return (Truth::Unknown, Some(note)),
         Err(note) => return (Truth::False, Some(note)),
     };
     let (truth, note) = if is_unknown {
@@ -117,7 +119,10 @@ impl Values {
                 Ok(vec![Fragment::Written(value)])
             };
             match fragments.map(|it| Wanted::read(test, &it)) {
-                Ok(Some(wanted)) => res.known.push(wanted),
+                Ok(Some(wanted)) => {
+                    res.note = res.note.or(wanted.note());
+                    res.known.push(wanted);
+                }
                 Ok(None) => res.unread("a value is not of the operator's type"),
                 Err(Unresolved::Missing) => return Err(Unresolved::Missing.note()),
                 Err(failure @ (Unresolved::Unknown | Unresolved::Malformed)) => {
@@ -160,6 +165,7 @@ mod tests {
         context.set("empty", [""; 0]);
         context.set("star", ["*"]);
         context.set("arn", ["arn:aws:iam::1:role/x"]);
+        context.set("letter", ["é"]);
         context.set("number", ["5"]);
         context.set("text", ["five"]);
         context.set_unknown("hidden");
@@ -259,6 +265,10 @@ mod tests {
         check("NumericEqualsIfExists", "gone", "five", True);
         check("Null", "k", "maybe", Unknown);
         check("ArnNotLike", "k", "arn:aws:iam::*:role/*", True);
+        check("ArnLike", "k", "*", False);
+        check("ArnNotLike", "k", "system:serviceaccount:*", True);
+        check("ArnLike", "arn", "arn:*", Unknown);
+        check("StringEqualsIgnoreCase", "letter", "É", Unknown);
     }
 
     #[test]
@@ -280,6 +290,8 @@ mod tests {
         check("ForAllValues:StringEquals", "gone", "${gone}", False);
         check("StringEqualsIfExists", "gone", "${gone}", True);
         check("StringEquals", "hidden", "${gone}", False);
+        check("StringEqualsIfExists", "hidden", "${gone}", Unknown);
+        check("StringNotEqualsIfExists", "hidden", "a ${gone}", Unknown);
         // One that cannot be known may also be one that cannot be resolved.
         check("StringEquals", "k", "a ${hidden}", Unknown);
         check("StringEquals", "gone", "${hidden}", False);

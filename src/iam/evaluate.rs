@@ -87,7 +87,9 @@ fn resource(wanted: &Patterns, version: Version, request: &Request) -> Clause {
             Truth::Unknown
         }
     };
-    let any = Truth::any(wanted.patterns.iter().map(&mut matches_one));
+    // Every pattern is looked at: a variable of a later one counts too.
+    let each: Vec<Truth> = wanted.patterns.iter().map(&mut matches_one).collect();
+    let any = Truth::any(each);
     let truth = match (is_missing, wanted.negated) {
         (true, _) => Truth::False,
         (false, true) => any.not(),

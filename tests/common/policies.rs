@@ -3,36 +3,12 @@
 //! Shaped like what people write: mostly right, with the mistakes of real roles mixed in. A case says which parts of
 //! the language it uses, so that a comparison with an evaluator that knows fewer of them can leave it out.
 
+mod rng;
+
+pub use rng::Rng;
+
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A small generator of numbers (SplitMix64): equal on every machine and in every version.
-pub struct Rng(u64);
-
-impl Rng {
-    pub fn new(seed: u64) -> Rng {
-        Rng(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let it = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let it = (it ^ (it >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        it ^ (it >> 31)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    pub fn percent(&mut self, n: usize) -> bool {
-        self.below(100) < n
-    }
-
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-}
 
 /// How the role is assumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +69,10 @@ pub enum Feature {
     AbsentKey,
     /// No `Version`, or the older one.
     OldVersion,
+    /// A condition on a key that has several values, or none.
+    Multivalued,
+    /// Text beyond ASCII, or white space where none belongs.
+    Odd,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +105,9 @@ pub fn generate(seed: u64) -> Case {
     let Maker { subject, features, .. } = maker;
     Case { seed, policy: Value::Object(policy), subject, features }
 }
+
+/// What nobody should write, and what somebody will.
+const ODD: [&str; 9] = ["é", "É", "e\u{301}", "漢字", "🦀*", " x ", "two\nlines", "\u{202e}x", "ß"];
 
 const OTHER_ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/OTHER2222";
 
@@ -166,6 +149,16 @@ fn subject(rng: &mut Rng) -> Subject {
     }
     if rng.percent(30) {
         set("aws:ResourceTag/level", &[*rng.pick(&["1", "5", "10", "high"])]);
+    }
+    if rng.percent(40) {
+        set("aws:ResourceTag/name", &[*rng.pick(&ODD)]);
+    }
+    if rng.percent(20) {
+        set("x:digest", &[*rng.pick(&["QUJD", "QUJE", "AA=="])]);
+    }
+    let many: Vec<&str> = (0..rng.below(4)).map(|_| *rng.pick(&["a", "b", "c"])).collect();
+    if rng.percent(50) {
+        set("x:many", &many);
     }
     res
 }
@@ -223,7 +216,9 @@ impl Maker {
             84..86 => json!({"AWS": provider}),
             86..89 => json!({"AWS": format!("arn:aws:iam::{account}:root")}),
             89..92 => json!({"Service": "ec2.amazonaws.com"}),
-            92..96 => {
+            92 => json!({"federated": provider, "CanonicalUser": "x"}),
+            93 => json!({"Federated": [provider, provider], "AWS": []}),
+            94..96 => {
                 self.features.insert(Feature::Everyone);
                 json!("*")
             }
@@ -238,8 +233,15 @@ impl Maker {
         let right = self.subject.action();
         if self.rng.percent(7) {
             self.features.insert(Feature::NotAction);
-            let action = *self.rng.pick(&["sts:TagSession", "iam:*", right, "sts:*"]);
-            return ("NotAction", json!(action));
+            let actions = [
+                json!("sts:TagSession"),
+                json!("iam:*"),
+                json!(right),
+                json!("sts:*"),
+                json!(["iam:*", right.to_uppercase()]),
+                json!(["iam:*", "s3:?et*"]),
+            ];
+            return ("NotAction", self.rng.pick(&actions).clone());
         }
         let action = match self.rng.below(100) {
             0..60 => json!(right),
@@ -327,8 +329,19 @@ impl Maker {
             ("aws:EpochTime".into(), Kind::Date),
             ("aws:ResourceTag/level".into(), Kind::Number),
             ("aws:SecureTransport".into(), Kind::Bool),
+            ("aws:ResourceTag/name".into(), Kind::Odd),
+            ("aws:ResourceTag/名前".into(), Kind::Odd),
+            (format!("{issuer}:sub "), Kind::Text),
+            ("x:digest".into(), Kind::Binary),
+            ("x:many".into(), Kind::Many),
         ];
         let res = self.rng.pick(&keys).clone();
+        match res.1 {
+            Kind::Odd => drop(self.features.insert(Feature::Odd)),
+            Kind::Many => drop(self.features.insert(Feature::Multivalued)),
+            Kind::Text | Kind::Arn | Kind::Address | Kind::Date | Kind::Number | Kind::Bool => {}
+            Kind::Binary => {}
+        }
         if !self.subject.context.keys().any(|it| it.eq_ignore_ascii_case(&res.0)) {
             self.features.insert(Feature::AbsentKey);
         }
@@ -377,11 +390,12 @@ impl Maker {
         let mut pool: Vec<Value> = kind.values().iter().map(|it| json!(it)).collect();
         for it in present.iter().flat_map(|(_, values)| values.iter()) {
             pool.extend([json!(it), json!(it), json!(it.to_uppercase())]);
-            pool.push(json!(format!("{}*", &it[..it.len() / 2])));
+            let half: String = it.chars().take(it.chars().count() / 2).collect();
+            pool.push(json!(format!("{half}*")));
         }
-        let n_values = *self.rng.pick(&[1, 1, 1, 2, 3]);
+        let n_values = *self.rng.pick(&[1, 1, 1, 1, 1, 2, 2, 3, 0]);
         let mut values: Vec<Value> = (0..n_values).map(|_| self.rng.pick(&pool).clone()).collect();
-        if kind == Kind::Text && self.rng.percent(8) {
+        if kind == Kind::Text && !values.is_empty() && self.rng.percent(8) {
             self.features.insert(Feature::Variable);
             let variables = [
                 "${aws:ResourceTag/team}",
@@ -409,12 +423,16 @@ enum Kind {
     Date,
     Number,
     Bool,
+    Binary,
+    Odd,
+    /// Several values, or none.
+    Many,
 }
 
 impl Kind {
     fn operators(self) -> &'static [&'static str] {
         match self {
-            Kind::Text => &[
+            Kind::Text | Kind::Odd | Kind::Many => &[
                 "StringEquals",
                 "StringNotEquals",
                 "StringEqualsIgnoreCase",
@@ -441,6 +459,7 @@ impl Kind {
                 "NumericGreaterThanEquals",
             ],
             Kind::Bool => &["Bool"],
+            Kind::Binary => &["BinaryEquals", "BinaryEquals", "StringEquals"],
         }
     }
 
@@ -461,7 +480,10 @@ impl Kind {
                 "1780315200",
             ],
             Kind::Number => &["1", "5", "10.0", "-3"],
-            Kind::Bool => &["true", "false"],
+            Kind::Bool => &["true", "false", "True"],
+            Kind::Binary => &["QUJD", "qujd"],
+            Kind::Odd => &ODD,
+            Kind::Many => &["a", "b", "?", "x*"],
         }
     }
 }

@@ -1,8 +1,12 @@
 //! A policy eight times as long takes about eight times as long, whatever its shape.
 
-use crate::{policies::generate, request};
-use idscope::iam::{Document, Kind, evaluate};
-use std::{fs, hint::black_box, sync::OnceLock, thread, time::Duration, time::Instant};
+use crate::{policies::generate, request, worked::worked};
+use idscope::{
+    iam::{Document, Kind, Policy, Request, evaluate},
+    ident::{Issuer, SaKey},
+    identity::near_miss,
+};
+use std::{hint::black_box, time::Duration};
 
 const LARGE: usize = 1 << 20;
 
@@ -31,19 +35,23 @@ fn run(raw: &str, is_valid: bool) -> Duration {
     assert_eq!(document.parsed.is_ok(), is_valid, "{:?}", document.parsed.err());
     if let Ok(policy) = &document.parsed {
         black_box(evaluate(policy, &request));
+        diagnose(policy, &request);
     }
     worked() - start
 }
 
-/// How long this thread has been on a processor, so that a busy machine does not look like a slow algorithm; where
-/// the system does not say, how long the test has run.
-fn worked() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    // The count is brought up to date when the thread gives way.
-    thread::yield_now();
-    let spent = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = spent.and_then(|it| it.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| START.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
+/// What `check` asks of a trust policy beyond its verdict.
+fn diagnose(policy: &Policy, request: &Request) {
+    let issuer = Issuer::new("oidc.eks.us-west-2.amazonaws.com/id/AAAA1111");
+    let target = near_miss::Target {
+        service_account: &SaKey::new("shop", "web"),
+        issuer: &issuer,
+        audience: &["sts.amazonaws.com".into()],
+        request,
+    };
+    black_box(near_miss::diagnose(policy, &target));
+    black_box(near_miss::openness(policy, &target));
+    black_box(near_miss::eks_issuers(policy));
 }
 
 fn statement(condition: &str) -> String {
@@ -91,6 +99,41 @@ fn many_keys() {
     check(true, |n| {
         let keys = list(n, |i| format!(r#""key-{i}":"${{aws:CurrentTime}}""#));
         document(&statement(&format!(r#""ForAllValues:StringNotLikeIfExists":{{{keys}}}"#)))
+    });
+}
+
+#[test]
+fn many_values_that_may_be_ours() {
+    let sub = "oidc.eks.us-west-2.amazonaws.com/id/AAAA1111:sub";
+    let provider =
+        "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/AAAA1111";
+    check(true, |n| {
+        let values = list(n, |i| format!(r#""system:serviceaccount:ns-{i}:*""#));
+        format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},
+            "Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringLike":{{"{sub}":[{values}]}}}}}}}}"#
+        )
+    });
+}
+
+#[test]
+fn many_issuers() {
+    let issuer = |i: usize| format!("oidc.eks.us-west-2.amazonaws.com/id/{i:08}");
+    let ours = "oidc.eks.us-west-2.amazonaws.com/id/AAAA1111";
+    let provider = format!("arn:aws:iam::111122223333:oidc-provider/{ours}");
+    check(true, |n| {
+        let keys = list(n, |i| format!(r#""{}:sub":"x""#, issuer(i)));
+        format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},
+            "Action":"sts:*","Condition":{{"StringEquals":{{"{ours}:sub":"x",{keys}}}}}}}}}"#
+        )
+    });
+    check(true, |n| {
+        let values =
+            list(n, |i| format!(r#""arn:aws:iam::111122223333:oidc-provider/{}""#, issuer(i)));
+        document(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"Federated":[{values}]}},"Action":"sts:*"}}"#
+        ))
     });
 }
 

@@ -6,6 +6,8 @@ mod naive;
 #[path = "../common/policies.rs"]
 mod policies;
 mod second_opinion;
+#[path = "../common/worked.rs"]
+mod worked;
 
 use idscope::{
     iam::{Caller, Context, Document, Kind, Policy, Request},

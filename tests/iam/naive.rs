@@ -227,9 +227,14 @@ type Comparison = Box<dyn Fn(&str, &str) -> Option<bool>>;
 fn comparison(base: &str) -> Option<Comparison> {
     Some(match base {
         "stringequals" => Box::new(|wanted, got| Some(show(wanted) == got)),
-        "stringequalsignorecase" => {
-            Box::new(|wanted, got| Some(show(wanted).to_lowercase() == got.to_lowercase()))
-        }
+        // Which letters beyond ASCII are folded is not documented.
+        "stringequalsignorecase" => Box::new(|wanted, got| {
+            let wanted = show(wanted);
+            let folded = wanted.to_lowercase() == got.to_lowercase();
+            let sure = wanted.eq_ignore_ascii_case(got);
+            (folded == sure).then_some(sure)
+        }),
+        "binaryequals" => Box::new(|wanted, got| Some(wanted == got)),
         "stringlike" => Box::new(|wanted, got| Some(like(wanted, &hide(got)))),
         "arnequals" | "arnlike" => Box::new(arn_like),
         "bool" => Box::new(|wanted, got| {
@@ -288,10 +293,10 @@ fn arn_like(wanted: &str, got: &str) -> Option<bool> {
     let wanted: Vec<&str> = wanted.splitn(6, ':').collect();
     let got: Vec<&str> = got.splitn(6, ':').collect();
     let has_wildcards = wanted.iter().any(|it| it.contains(['*', '?']));
-    if wanted.len() < 6 && has_wildcards {
+    let is_arn = got.len() == 6 && got[0] == "arn";
+    if wanted.len() < 6 && has_wildcards && is_arn {
         return None;
     }
-    let is_arn = got.len() == 6 && got[0] == "arn";
     Some(
         is_arn
             && wanted.len() == 6
