@@ -3,8 +3,10 @@
 //! The chain is botocore's (`credentials.py`): an empty value is an unset one, the last duplicate wins. What files
 //! hold is never read; where a mounted file decides, the answer says so.
 
+mod expand;
+
 use crate::{
-    fact::{Container, EnvSource, EnvValue, Knowledge, Volume, VolumeSource},
+    fact::{Container, EnvSource, Knowledge, Volume, VolumeSource},
     ident::{Arn, Text},
 };
 
@@ -143,6 +145,9 @@ impl Walk<'_> {
         if let Some(because) = &files.credentials {
             return decided(Provider::Static, because);
         }
+        if let Some(decided) = self.old_file() {
+            return decided;
+        }
         for name in ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         {
             if self.lookup(name).is_set() {
@@ -174,6 +179,31 @@ impl Walk<'_> {
         Some(stopped("ProfileNotFound", &format!("`{name}` is set and no mounted file defines it")))
     }
 
+    /// The credential file of the first EC2 tools, which stops botocore where it is missing.
+    fn old_file(&mut self) -> Option<Decided> {
+        let name = "AWS_CREDENTIAL_FILE";
+        let path = match self.lookup(name) {
+            Seen::Unset => return None,
+            Seen::Literal(it) => it,
+            Seen::Hidden(origin) => {
+                self.note(format!("file named by {name} from {origin}"));
+                return Some(stopped("ConfigNotFound", "`AWS_CREDENTIAL_FILE` is set"));
+            }
+        };
+        Some(match self.volume_at(&path).cloned() {
+            Some(volume) => {
+                self.note(format!("file {path} in volume {volume}"));
+                let because = format!("`{name}` names `{path}`, which volume `{volume}` provides");
+                decided(Provider::Static, &because)
+            }
+            None => {
+                self.note(format!("file {path} in the image"));
+                let because = format!("`{name}` names `{path}`, which no mount provides");
+                stopped("ConfigNotFound", &because)
+            }
+        })
+    }
+
     /// Looks a variable up and notes which unread object might have it.
     fn lookup(&mut self, name: &str) -> Seen {
         let (seen, unread) = self.find(name);
@@ -189,18 +219,8 @@ impl Walk<'_> {
     /// variables"). An empty `env` entry hides `envFrom` too.
     fn find(&self, name: &str) -> (Seen, Vec<String>) {
         let mut unread = Vec::new();
-        match self.container.env(name) {
-            Some(EnvValue::Literal(it)) if it.is_empty() => return (Seen::Unset, unread),
-            Some(value @ EnvValue::Literal(written)) => {
-                let seen = match value.literal() {
-                    Some(it) => Seen::Literal(it.clone()),
-                    None => Seen::Hidden(format!("`{written}`").into()),
-                };
-                return (seen, unread);
-            }
-            Some(EnvValue::Redacted) => return (Seen::Hidden("the manifest".into()), unread),
-            Some(EnvValue::From(it)) => return (Seen::Hidden(it.clone()), unread),
-            None => {}
+        if let Some(at) = self.container.env.iter().rposition(|it| &*it.name == name) {
+            return (expand::entry(&self.container.env, at), unread);
         }
         for from in self.container.env_from.iter().rev() {
             let Some(key) = name.strip_prefix(&*from.prefix) else { continue };
@@ -314,7 +334,7 @@ fn stopped(error: &'static str, because: &str) -> Decided {
 #[cfg(test)]
 mod tests {
     use crate::{
-        fact::{ContainerKind, Denied, EnvFrom, EnvVar, Mount},
+        fact::{ContainerKind, Denied, EnvFrom, EnvValue, EnvVar, Mount},
         identity::chain::*,
     };
 
@@ -373,6 +393,12 @@ mod tests {
         check(&[&[("AWS_PROFILE", "x")], &KEYS], ("none", Some("ProfileNotFound")));
         check(&[&[("AWS_DEFAULT_PROFILE", "x")], &WEB], ("none", Some("ProfileNotFound")));
         check(&[&[("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")]], ("node-role", None));
+        let old = ("AWS_CREDENTIAL_FILE", "/nowhere");
+        check(&[&[old]], ("none", Some("ConfigNotFound")));
+        check(&[&[old, FULL]], ("none", Some("ConfigNotFound")));
+        check(&[&[old], &WEB], ("irsa", None));
+        check(&[&[old], &KEYS], ("static", None));
+        check(&[&[(old.0, "")], &[FULL]], ("pod-identity", None));
     }
 
     fn check_files(env: &[(&str, &str)], mounts: &[(&str, &str)], expected: (&str, usize)) {
@@ -392,7 +418,26 @@ mod tests {
         check_files(&[FULL], &[("v", "/root/.aws/config")], ("pod-identity", 1));
         check_files(&[FULL, ("AWS_CONFIG_FILE", "/c/config")], &[("v", "/c")], ("pod-identity", 1));
         check_files(&[FULL, ("AWS_PROFILE", "x")], &[("v", "/root/.aws")], ("pod-identity", 1));
+        check_files(&[("AWS_CREDENTIAL_FILE", "/aws/old")], &[("v", "/aws")], ("static", 1));
         check_files(&[("AWS_PROFILE", "x"), KEYS[0], KEYS[1]], &[("s", "/r/.aws")], ("static", 0));
+    }
+
+    #[test]
+    fn references_are_expanded_before_they_count() {
+        let role = |env: &[(&str, &str)]| {
+            let res = settle(&container(env, &[]), &|_| Knowledge::NotYet).provider;
+            let Provider::WebIdentity(role) = res else { return res.as_str().to_owned() };
+            role.map_or_else(|| "hidden".to_owned(), |it| it.to_string())
+        };
+        let (token, name) = (WEB[0], "AWS_ROLE_ARN");
+        let id = ("ID", "111122223333");
+        assert_eq!(role(&[id, token, (name, "arn:aws:iam::$(ID):role/app")]), ROLE);
+        assert_eq!(
+            role(&[token, (name, "arn:aws:iam::$(ID):role/app"), id]),
+            "hidden"
+        );
+        assert_eq!(role(&[("E", ""), token, (name, "$(E)")]), "none");
+        assert_eq!(role(&[("E", ""), (token.0, "$(E)"), (name, ROLE)]), "node-role");
     }
 
     fn check_from(

@@ -212,6 +212,8 @@ pub(crate) fn common_keys(
             }
             // SourceVpc, SourceVpcArn, SourceVpce.
             context.set_unknown_prefix("aws:SourceVpc");
+            // Every request has it, and no service stands between.
+            context.set("aws:ViaAWSService", ["false"]);
             // Properties of the role's account, which nothing that is read tells.
             context.set_unknown_prefix("aws:ResourceOrg");
             context.set_unknown("aws:ResourceAccount");
@@ -465,6 +467,9 @@ mod tests {
         check(&tagged, |_| {}, "allow", "ppppp");
         tagged.tags = Knowledge::Known(Vec::new());
         check(&tagged, |_| {}, "E05", "ppppf");
+        let direct = with(r#""Bool":{"aws:ViaAWSService":"false"}"#);
+        check(&direct, |_| {}, "allow", "ppppp");
+        check(&direct, closed, "E05", "ppppf");
         let date = with(r#""DateLessThan":{"aws:CurrentTime":"2026-01-02T00:00:00Z"}"#);
         check(&date, |_| {}, "undecidable", "ppppu");
         for (now, verdict, outcomes) in
