@@ -37,6 +37,40 @@ fn admission_vectors() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), vectors.len(), wrong.join("\n"));
 }
 
+/// Every vector file as `trust test` runs it, so that duplicate keys and documents as text count too.
+#[test]
+fn trust_test_passes_every_file() {
+    for (name, n_vectors) in [
+        ("admission-vectors.json", 160),
+        ("admission-webhook.json", 240),
+        ("trust-vectors.json", 55),
+        ("trust-language.json", 1599),
+    ] {
+        let (status, out) = trust_test(&format!("tests/vectors/{name}"));
+        assert!(out.ends_with(&format!("{n_vectors} passed, 0 failed\n")), "{name}\n{out}");
+        assert_eq!(status, Some(0), "{name}");
+    }
+}
+
+#[test]
+fn trust_test_tells_a_mismatch() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wrong.json");
+    let text = TRUST.replacen(r#""expected": "ALLOW""#, r#""expected": "E05""#, 1);
+    assert_ne!(text, TRUST);
+    std::fs::write(&path, text).unwrap();
+    let (status, out) = trust_test(path.to_str().unwrap());
+    assert!(out.starts_with("TV-01: expected E05, got ALLOW: "), "{out}");
+    assert!(out.ends_with("54 passed, 1 failed\n"), "{out}");
+    assert_eq!(status, Some(1));
+}
+
+fn trust_test(path: &str) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_idscope"));
+    let out = command.args(["trust", "test", path]).output().unwrap();
+    (out.status.code(), String::from_utf8(out.stdout).unwrap())
+}
+
 fn mismatch(vector: &Value, defaults: &Defaults) -> Option<String> {
     let annotations = pairs(&vector["serviceAccount"]["annotations"]);
     let known = Known {
