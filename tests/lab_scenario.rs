@@ -28,6 +28,14 @@ fn world(text: &str) -> World {
 }
 
 #[test]
+fn deep_nesting_is_refused_and_not_followed() {
+    for open in ["[", "{a: ", "- "] {
+        let error = World::parse("deep.yaml", &open.repeat(100_000), now()).unwrap_err();
+        assert!(error.message.starts_with("expected well-formed YAML"), "{error}");
+    }
+}
+
+#[test]
 fn wrong_files_say_where_and_what_was_expected() {
     // Lines count from the document after the cluster's, whose last line is 7.
     let check = |text: &str, wanted: &str| {

@@ -432,10 +432,7 @@ mod tests {
         let (token, name) = (WEB[0], "AWS_ROLE_ARN");
         let id = ("ID", "111122223333");
         assert_eq!(role(&[id, token, (name, "arn:aws:iam::$(ID):role/app")]), ROLE);
-        assert_eq!(
-            role(&[token, (name, "arn:aws:iam::$(ID):role/app"), id]),
-            "hidden"
-        );
+        assert_eq!(role(&[token, (name, "arn:aws:iam::$(ID):role/app"), id]), "hidden");
         assert_eq!(role(&[("E", ""), token, (name, "$(E)")]), "none");
         assert_eq!(role(&[("E", ""), (token.0, "$(E)"), (name, ROLE)]), "node-role");
     }

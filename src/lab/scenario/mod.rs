@@ -129,6 +129,8 @@ fn read(text: &str, now: Timestamp) -> Result<Draft, ScenarioError> {
         strict_booleans: true,
         budget: serde_saphyr::budget! {
             max_documents: 1 << 20,
+            // A level takes some 28 KiB of stack unoptimised, and threads have 2 MiB; manifests have some twenty levels.
+            max_depth: 48,
             max_nodes: 1 << 26,
             max_events: 1 << 28,
             max_total_scalar_bytes: 1 << 30,
