@@ -562,7 +562,13 @@ fn what_is_no_known_error_is_said_to_be_none() {
     check(&world, &["explain", "sa/shop/web", "--error", "all is well"], 3, &["none of the 36"]);
     check(&world, &["explain", "all is well", "--error", E05], 2, &["!--error needs a target"]);
     check(&world, &["explain", "-", "--error", E05], 2, &["!--error needs a target"]);
+    let missing = "Error creating: pods \"x-\" is forbidden: error looking up service account shop/nobody: serviceaccount \"nobody\" not found";
+    check(&world, &["explain", missing], 3, &["E16", "ServiceAccount shop/nobody does not exist"]);
     for (text, code) in [
+        (
+            "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied",
+            "PERM-09",
+        ),
         (
             "RequestError: send request failed caused by: Post \"https://sts.eu-west-1.amazonaws.com/\": dial tcp 10.0.0.1:443: i/o timeout",
             "NET-STS-01",
@@ -656,4 +662,49 @@ fn wrong_scenario_files_end_early() {
     let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: x}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: default}\n";
     check(&self::world(pod), &["check"], 2, &["!expected one Pod `default/x`"]);
     check(&world, &["check", "--demo=/nonexistent.yaml"], 2, &["!cannot be used multiple times"]);
+}
+
+#[test]
+fn secrets_are_read_only_when_asked_for_and_their_values_never() {
+    let more = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: keys, namespace: shop}\nstringData: \
+                {AWS_ACCESS_KEY_ID: AKIAIOSFODNN7EXAMPLE, AWS_SECRET_ACCESS_KEY: wJalrXUtnFEMIK7MDENGbPxRfiCY}\n---\n\
+                apiVersion: v1\nkind: Pod\nmetadata: {name: keyed, namespace: shop}\nspec: {serviceAccountName: web, \
+                containers: [{name: app, image: app, envFrom: [{secretRef: {name: keys}}]}]}\n";
+    let world = world(more);
+    let container = |args: &[&str]| {
+        let out = run(&world, &[&["check", "-o", "json"], args].concat());
+        assert!(!said(&out).contains("AKIA") && !said(&out).contains("wJalr"), "{}", said(&out));
+        let report = json(&out);
+        report["containers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|it| it["pod"] == "keyed")
+            .unwrap()
+            .clone()
+    };
+    let unread = container(&[]);
+    assert_eq!(unread["actual"], "irsa");
+    let because = unread["because"].as_str().unwrap();
+    assert!(because.contains("not read: secret keys (envFrom)"), "{because}");
+    assert_eq!(container(&["--read-secrets"])["actual"], "static");
+}
+
+#[test]
+fn a_vector_with_a_wrong_key_is_no_test() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vectors.json");
+    for (file, text) in
+        [("trust-vectors.json", "\"namespace\""), ("admission-vectors.json", "\"association\"")]
+    {
+        let vectors = std::fs::read_to_string(format!("tests/vectors/{file}")).unwrap();
+        std::fs::write(&path, &vectors).unwrap();
+        let args = ["trust", "test", path.to_str().unwrap()];
+        expect(&idscope(&args).output().unwrap(), &args, 0, &[" passed, 0 failed"]);
+        std::fs::write(&path, vectors.replacen(text, "\"nmespace\"", 1)).unwrap();
+        expect(&idscope(&args).output().unwrap(), &args, 2, &["!unknown key `nmespace`"]);
+    }
+    std::fs::write(&path, "[]").unwrap();
+    let args = ["trust", "test", path.to_str().unwrap()];
+    expect(&idscope(&args).output().unwrap(), &args, 2, &["!not a vector file"]);
 }

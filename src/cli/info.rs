@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{args::Global, collect::Collected, settings},
-    fact::{Knowledge, Proof},
+    fact::{Knowledge, Proof, Scope},
     ident::{Text, visible},
     report::build,
 };
@@ -62,7 +62,11 @@ pub fn info(it: &Collected, global: &Global) -> String {
             put(&mut res, &format!("credentials {}", caller.account), &why);
             foreign(&mut res, it, &caller.accounts);
         }
-        Knowledge::Absent | Knowledge::NotYet => put(&mut res, "caller", "no AWS credentials"),
+        Knowledge::Absent | Knowledge::NotYet => {
+            let state = it.graph.source(&Scope::Caller).map(build::source_words);
+            let detail = state.and_then(|(_, _, detail, _)| detail);
+            put(&mut res, "caller", detail.as_deref().unwrap_or("no AWS credentials"));
+        }
         Knowledge::Denied(it) => put(&mut res, "caller", &format!("denied: {}", it.permission)),
     }
     let mut sources: Vec<_> = it.graph.sources().collect();

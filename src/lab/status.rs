@@ -4,7 +4,7 @@
 
 use crate::{
     ident::{Text, Timestamp},
-    lab::{admission::seconds, ids},
+    lab::{admission::seconds, encode::base64, ids},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn fill_all(objects: &mut [Value], node_order: &[Text], now: Timestamp) {
     for object in objects.iter_mut() {
         match object["kind"].as_str() {
+            Some("Secret") => secret(object),
             Some("Pod") => pod(object, node_order.first().map(|it| &**it)),
             Some("Node") => node(object, now),
             Some(_) | None => {}
@@ -21,6 +22,16 @@ pub fn fill_all(objects: &mut [Value], node_order: &[Text], now: Timestamp) {
     let count = Counts::of(objects);
     for object in objects.iter_mut() {
         workload(object, &count);
+    }
+}
+
+/// `stringData` is for writing only: it is served as `data`.
+pub fn secret(object: &mut Value) {
+    let plain = object.as_object_mut().and_then(|it| it.shift_remove("stringData"));
+    let Some(Value::Object(plain)) = plain else { return };
+    for (key, value) in plain {
+        let bytes = value.as_str().unwrap_or_default().as_bytes().to_owned();
+        object["data"][key] = base64(&bytes).into();
     }
 }
 

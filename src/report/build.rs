@@ -5,7 +5,7 @@ use crate::{
     fact::{Knowledge, Pod, Proof, Scope, SourceState},
     graph::Graph,
     ident::{SaKey, Text, Timestamp},
-    identity::chain::Provider,
+    identity::chain::{Chain, Provider},
     plan::Names,
     report::{json, roles},
 };
@@ -248,11 +248,19 @@ pub fn containers(
                 reach: matches!(line.chain.provider, Provider::NodeRole)
                     .then(|| line.reach.as_str()),
                 role_arn: line.role_arn.map(|it| it.to_string()),
-                because: line.chain.because,
+                because: because(&line.chain),
             });
         }
     }
     res
+}
+
+/// What decided, and what could not be read and might decide otherwise.
+fn because(chain: &Chain) -> String {
+    match chain.unread.is_empty() {
+        true => chain.because.clone(),
+        false => format!("{}; not read: {}", chain.because, chain.unread.join(", ")),
+    }
 }
 
 /// Where the chain ends; instance metadata that cannot be reached is no identity.

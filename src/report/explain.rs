@@ -213,13 +213,8 @@ pub fn render(it: &Explained<'_>, markdown: bool) -> String {
         section(&mut res, markdown, "Trust policy", policy, true);
     }
     section(&mut res, markdown, "Findings", findings(&it.findings), markdown);
-    section(
-        &mut res,
-        markdown,
-        "Other explanations",
-        Some(triage::render_causes(&it.others)),
-        true,
-    );
+    let others = (!it.others.is_empty()).then(|| triage::render_causes(&it.others));
+    section(&mut res, markdown, "Other explanations", others, true);
     // Who asked with which credentials is what makes the answer about a role one to keep.
     let provenance = it.evidence.as_ref().map(|_| it.provenance.render());
     section(&mut res, markdown, "Provenance", provenance, true);
@@ -256,13 +251,14 @@ fn containers(lines: &[json::Container]) -> Option<String> {
         put(
             &mut res,
             format_args!(
-                "{}[{}]  declared {}  carries {}  ends with {}{}{reach}",
+                "{}[{}]  declared {}  carries {}  ends with {}{}{reach}: {}",
                 visible(&it.pod),
                 visible(&it.container),
                 visible(&it.declared),
                 visible(&it.effective),
                 it.actual,
                 visible(&role),
+                visible(&it.because),
             ),
         );
     }

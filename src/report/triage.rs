@@ -7,6 +7,7 @@ pub use causes::causes;
 
 use crate::{
     check::{Ledger, Row},
+    fact::Knowledge,
     graph::Graph,
     ident::{Ref, SaKey, visible},
     identity::{
@@ -47,6 +48,8 @@ pub struct Cause {
     pub state: State,
     /// Why it is confirmed, possible or excluded; a sentence.
     pub because: String,
+    /// The ServiceAccounts that have it. Sorted.
+    pub subjects: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +120,16 @@ fn notes(graph: &Graph, ledger: &Ledger, found: &Match, subjects: &[SaKey]) -> V
         res.push(format!(
             "the token is of issuer `{issuer}`, and this cluster's is `{own}`: it comes from another cluster"
         ));
+    }
+    if let (Signature::E16, Some(namespace), Some(name)) =
+        (found.signature, &found.namespace, &found.service_account)
+    {
+        let key = SaKey::new(namespace.as_str(), name.as_str());
+        match graph.service_account(&key) {
+            Knowledge::Known(_) => res.push(format!("ServiceAccount {key} exists now")),
+            Knowledge::Absent => res.push(format!("ServiceAccount {key} does not exist")),
+            Knowledge::Denied(_) | Knowledge::NotYet => {}
+        }
     }
     let Some(role) = found.caller.as_ref().and(found.role.as_ref()) else { return res };
     for key in subjects {
@@ -200,7 +213,7 @@ fn subjects(
             same || ledger
                 .findings_of_identity(graph, key)
                 .iter()
-                .any(|it| it.signature == Some(found.signature))
+                .any(|it| causes::explains(it, found.signature))
         };
         res.extend(graph.identities().filter(refused).cloned());
     }
@@ -259,15 +272,27 @@ pub fn render_causes(causes: &[Cause]) -> String {
 }
 
 fn put_causes(res: &mut String, causes: &[Cause]) {
+    if causes.is_empty() {
+        put(
+            res,
+            format_args!("  no code is about this error; what it means is all there is to say"),
+        );
+    }
     for cause in causes.iter().filter(|it| it.state != State::Excluded) {
+        let whose = match cause.subjects.as_slice() {
+            [] => String::new(),
+            [one] => format!(" (sa/{one})"),
+            [first, rest @ ..] => format!(" (sa/{first} and {} more)", rest.len()),
+        };
         put(
             res,
             format_args!(
-                "  {:<9} {:<13} {}: {}",
+                "  {:<9} {:<13} {}: {}{}",
                 cause.state.as_str(),
                 cause.row.code,
                 cause.row.title,
-                visible(&cause.because)
+                visible(&cause.because),
+                visible(&whose)
             ),
         );
     }
@@ -317,6 +342,7 @@ pub fn cause_data(it: &Cause) -> serde_json::Value {
         "confidence": it.row.confidence.as_str(),
         "state": it.state.as_str(),
         "because": it.because,
+        "subjects": it.subjects,
     })
 }
 

@@ -18,6 +18,20 @@ use std::collections::BTreeMap;
 
 pub const SCHEMA: &str = "idscope/admission-vectors/v1";
 
+/// The keys that an admission vector may have; the last ones are for people only.
+const KNOWN: &[&str] = &[
+    "id",
+    "serviceAccount",
+    "association",
+    "pod",
+    "expected",
+    "description",
+    "note",
+    "source",
+    "reference",
+    "comment",
+];
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawDefaults {
@@ -78,6 +92,10 @@ pub fn defaults(fields: &Fields, file: &str) -> Result<Defaults, UsageError> {
 
 pub fn judge(fields: &Fields, defaults: &Defaults, file: &str) -> Result<Outcome, UsageError> {
     let id: String = field(fields, "id", file, "?")?;
+    if let Some(key) = fields.keys().find(|it| !KNOWN.contains(&it.as_str())) {
+        return Err(UsageError::new(format!("{file}: vector `{id}`: unknown key `{key}`"))
+            .hint(format!("known keys: {}", KNOWN.join(", "))));
+    }
     let account: Option<ServiceAccount> = field(fields, "serviceAccount", file, &id)?;
     let association: bool = field(fields, "association", file, &id)?;
     let mut expected: Stored = field(fields, "expected", file, &id)?;

@@ -83,16 +83,18 @@ fn test_file(path: &Path, now: Timestamp) -> Result<Vec<Outcome>, UsageError> {
         ))
     })?;
     match file.schema.as_str() {
-        vectors::TRUST_SCHEMA => file
-            .vectors
-            .iter()
-            .map(|fields| {
-                let (vector, expected) = vectors::trust_vector(fields, &file.defaults, &name, now)?;
-                let (got, judged) = vector::judge(&vector);
-                let because = vector::because(&vector, &judged);
-                Ok(Outcome { id: vector.id, expected, got, because })
-            })
-            .collect(),
+        vectors::TRUST_SCHEMA => {
+            vectors::known_keys(&file.defaults, &format!("{name}: `defaults`"))
+                .map(|()| file.vectors.iter())?
+                .map(|fields| {
+                    let (vector, expected) =
+                        vectors::trust_vector(fields, &file.defaults, &name, now)?;
+                    let (got, judged) = vector::judge(&vector);
+                    let because = vector::because(&vector, &judged);
+                    Ok(Outcome { id: vector.id, expected, got, because })
+                })
+                .collect()
+        }
         admission::SCHEMA => {
             let defaults = admission::defaults(&file.defaults, &name)?;
             file.vectors.iter().map(|it| admission::judge(it, &defaults, &name)).collect()

@@ -69,12 +69,7 @@ pub fn trust_vector(
     };
     let id: String = id;
     let place = Place { file, id: &id };
-    for key in fields.keys() {
-        if !KNOWN.contains(&key.as_str()) {
-            return Err(UsageError::new(format!("{file}: vector `{id}`: unknown key `{key}`"))
-                .hint(format!("known keys: {}", KNOWN.join(", "))));
-        }
-    }
+    known_keys(fields, &format!("{file}: vector `{id}`"))?;
     let get = |key: &str| fields.get(key).or_else(|| defaults.get(key));
     let text = |key: &str| -> Result<String, UsageError> {
         let raw = get(key).ok_or_else(|| place.wrong(key, "missing", "a string"))?;
@@ -145,6 +140,15 @@ pub fn trust_vector(
         id,
     };
     Ok((vector, expected))
+}
+
+/// A typing error in a key would otherwise test something else without a word.
+pub fn known_keys(fields: &Fields, place: &str) -> Result<(), UsageError> {
+    match fields.keys().find(|it| !KNOWN.contains(&it.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(UsageError::new(format!("{place}: unknown key `{key}`"))
+            .hint(format!("known keys: {}", KNOWN.join(", ")))),
+    }
 }
 
 /// The policy's text: an object as written, a string as the document that it holds.

@@ -166,6 +166,7 @@ fn admit(state: &State, pod: &mut Value) -> Result<(), Refusal> {
 /// What the API server adds to what was written.
 fn complete(state: &State, object: &mut Value) {
     match object["kind"].as_str() {
+        Some("Secret") => status::secret(object),
         Some("Namespace") => {
             let name = object["metadata"]["name"].clone();
             object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
@@ -222,6 +223,9 @@ fn change(state: &mut State, call: &Call<'_>) -> Result<Response<Body>, Refusal>
             let keep_status = controllers::has_status(&resource.kind);
             restore(&before, &mut after, keep_status);
         }
+    }
+    if after["kind"] == "Secret" {
+        status::secret(&mut after);
     }
     check_immutable(call, &before, &after)?;
     if after["spec"] != before["spec"] && before["metadata"]["generation"].is_u64() {

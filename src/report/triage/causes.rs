@@ -2,16 +2,18 @@
 
 use crate::{
     check::{self, Confidence, Finding, Ledger, Row, Rule, Severity},
-    fact::IamRole,
+    fact::{IamRole, Knowledge, Scope},
     graph::Graph,
     iam,
     ident::SaKey,
     identity::{Hop, Judged, Mechanism, Outcome, Signature, Verdict, signature::Match},
     report::triage::{Cause, State},
 };
+use std::collections::BTreeSet;
 
 /// Pages that explain an error although it is not what they are mostly about.
 const ALSO: &[(Signature, &[&str])] = &[
+    (Signature::E03, &["OIDC-08"]),
     (Signature::E05, &["TOOL-ORG-01", "TRUST-KEY-06"]),
     (Signature::E10, &["SA-09"]),
     (Signature::E11, &["SA-09"]),
@@ -89,35 +91,50 @@ pub fn causes(
     signature: Signature,
     subjects: &[SaKey],
 ) -> Vec<Cause> {
-    let found: Vec<&Finding> =
-        subjects.iter().flat_map(|it| ledger.findings_of_identity(graph, it)).collect();
+    let found: Vec<(&SaKey, &Finding)> = subjects
+        .iter()
+        .flat_map(|key| {
+            ledger.findings_of_identity(graph, key).into_iter().map(move |it| (key, it))
+        })
+        .collect();
     let fits = |row: &Row| {
         let also = ALSO.iter().any(|(it, codes)| *it == signature && codes.contains(&row.code));
         also || row.signatures.contains(&signature)
     };
     let confirmed: Vec<&'static str> = check::table()
         .filter(|row| fits(row))
-        .filter(|row| found.iter().any(|it| it.code == row.code && is_cause(it)))
+        .filter(|row| found.iter().any(|(_, it)| it.code == row.code && is_cause(it)))
         .map(|it| it.code)
         .collect();
     let known = Known { graph, ledger, signature, subjects, confirmed: &confirmed };
     let mut res: Vec<Cause> = check::table()
         .filter(|row| fits(row))
         .map(|row| {
-            let here: Vec<&&Finding> = found.iter().filter(|it| it.code == row.code).collect();
-            let (state, because) = match here.iter().find(|it| is_cause(it)).or(here.first()) {
-                Some(it) if is_cause(it) => (State::Confirmed, it.message.clone()),
-                Some(it) if it.severity == Severity::Unknown => {
+            let mut here: Vec<&(&SaKey, &Finding)> =
+                found.iter().filter(|(_, it)| it.code == row.code).collect();
+            if here.iter().any(|(_, it)| is_cause(it)) {
+                here.retain(|(_, it)| is_cause(it));
+            }
+            let whose: BTreeSet<String> = here.iter().map(|(key, _)| key.to_string()).collect();
+            let (state, because) = match here.first() {
+                Some((_, it)) if is_cause(it) => (State::Confirmed, it.message.clone()),
+                Some((_, it)) if it.severity == Severity::Unknown => {
                     (State::Possible, it.message.clone())
                 }
-                Some(it) => (State::Excluded, format!("harmless here: {}", it.message)),
+                Some((_, it)) => (State::Excluded, format!("harmless here: {}", it.message)),
                 None => known.absent(row),
             };
-            Cause { row, state, because }
+            Cause { row, state, because, subjects: whose.into_iter().collect() }
         })
         .collect();
     rank(&mut res);
     res
+}
+
+/// Whether a finding makes pods print the error.
+pub(crate) fn explains(finding: &Finding, signature: Signature) -> bool {
+    let row = check::row(finding.code).expect("a finding's code is of the table");
+    is_cause(finding) && row.signatures.contains(&signature)
 }
 
 /// What is untidy or too open makes nobody fail.
@@ -151,12 +168,20 @@ impl Known<'_> {
         if matches!(row.rule, Rule::Page) || row.confidence == Confidence::Runtime {
             return (State::Possible, detect.to_owned());
         }
-        if self.subjects.is_empty() {
-            return (State::Possible, format!("nobody here fits yet: {detect}"));
+        if self.subjects.is_empty() && self.everything_read() {
+            return (
+                State::Excluded,
+                "everything was read, and nobody in this cluster has it".into(),
+            );
         }
-        let unread = |key: &&SaKey| {
-            let verdict = self.ledger.identity(key).map(|it| &it.verdict);
-            matches!(verdict, None | Some(Verdict::Unknown(_)))
+        if self.subjects.is_empty() {
+            return (State::Possible, format!("nobody fits that could be read: {detect}"));
+        }
+        let unread = |key: &&SaKey| match self.ledger.identity(key) {
+            Some(it) => matches!(it.verdict, Verdict::Unknown(_)),
+            None => {
+                matches!(self.graph.service_account(key), Knowledge::Denied(_) | Knowledge::NotYet)
+            }
         };
         // Of what is proven of one chain, every link says something of its own codes.
         let judged: Vec<&Judged> = self.subjects.iter().filter_map(|it| self.judged(it)).collect();
@@ -193,6 +218,20 @@ impl Known<'_> {
             return (State::Possible, format!("not everything could be read: {detect}"));
         }
         (State::Excluded, format!("read, and not so: {detect}"))
+    }
+
+    /// Whether somebody who has the code would have been found.
+    fn everything_read(&self) -> bool {
+        let scopes = [
+            Scope::Pods { namespace: None },
+            Scope::ServiceAccounts { namespace: None },
+            Scope::Associations,
+        ];
+        let decided = |it: &SaKey| {
+            self.ledger.identity(it).is_some_and(|it| !matches!(it.verdict, Verdict::Unknown(_)))
+        };
+        scopes.iter().all(|it| self.graph.listed(it).is_known())
+            && self.graph.identities().all(decided)
     }
 
     /// Pages that need something of a role which every subject's role is known not to have.

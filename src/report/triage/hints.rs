@@ -34,11 +34,22 @@ const HINTS: &[(&str, &[&[&str]])] = &[
         ]],
     ),
     ("PI-SESS-02", &[&["session policy"], &["disablesessiontags", "session tags", "2048"]]),
+    ("PERM-01", &[REFUSED]),
+    ("PERM-08", &[REFUSED]),
+    ("PERM-09", &[REFUSED]),
     ("IN-AE-08", &[ACCESS_ENTRY, &[":sts:"]]),
     ("IN-AE-09", &[ACCESS_ENTRY, &["account"]]),
     ("IN-AE-10", &[ACCESS_ENTRY, &["username", "{{sessionname}}"]]),
 ];
 
+/// A service that does not say who was refused by what, as S3 does not.
+const REFUSED: &[&str] = &[
+    "an error occurred (accessdenied)",
+    "api error accessdenied",
+    "accessdenied: access denied",
+    "s3exception: access denied",
+    "<code>accessdenied</code>",
+];
 const STS: &[&str] = &["sts.", "assumerolewithwebidentity", "://sts"];
 const UNREACHABLE: &[&str] = &[
     "i/o timeout",
