@@ -109,6 +109,7 @@ fn model(line: &str) -> Model {
 }
 
 fn frame(model: &mut Model, buffer: &mut Buffer, theme: &Theme) {
+    model.update(Event::Frame);
     let view = view::build(model);
     buffer.reset();
     ui::draw(&view, theme, buffer);

@@ -63,6 +63,8 @@ pub enum Event {
     Work {
         units: usize,
     },
+    /// A frame is about to be drawn: what it shows has to be up to date, as far as that costs less than the frame.
+    Frame,
     /// A frame was drawn; what came of the sizes. Changes nothing that is seen.
     Drawn(Shown),
     /// SIGTERM, SIGHUP: leave now.

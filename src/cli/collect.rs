@@ -83,6 +83,7 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
                 | Event::Copied(_)
                 | Event::Saved(_)
                 | Event::Work { .. }
+                | Event::Frame
                 | Event::Drawn(_)
                 | Event::Terminate => {}
             }

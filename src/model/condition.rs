@@ -67,14 +67,15 @@ pub enum Trouble {
     NoAws {
         reason: Text,
     },
-    Denied {
-        denied: Denied,
-        more: usize,
-    },
+    /// What is seen may not be so any more, which is worse than what is not seen.
     Stale {
         label: &'static str,
         since: Timestamp,
         attempts: u32,
+    },
+    Denied {
+        denied: Denied,
+        more: usize,
     },
     Failed {
         label: &'static str,

@@ -220,6 +220,10 @@ impl Model {
                 }
                 Vec::new()
             }
+            Event::Frame => {
+                self.renew_rows_if_cheap();
+                Vec::new()
+            }
             Event::Drawn(shown) => {
                 self.drawn(shown);
                 Vec::new()

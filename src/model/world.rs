@@ -120,9 +120,6 @@ impl Model {
             }
             self.screen_mut().stale = true;
         }
-        if self.screen().rows.len() < LARGE {
-            self.renew_rows();
-        }
         if 0 < self.queue.len() {
             return Vec::new();
         }
@@ -132,6 +129,13 @@ impl Model {
         }
         self.fetched = wanted.clone();
         vec![Request::Fetch(wanted)]
+    }
+
+    /// Before a frame, and not after every slice: what nobody sees need not be right.
+    pub(in crate::model) fn renew_rows_if_cheap(&mut self) {
+        if self.screen().rows.len() < LARGE {
+            self.renew_rows();
+        }
     }
 
     /// Makes the rows of the visible list anew if they are behind.

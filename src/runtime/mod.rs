@@ -317,6 +317,8 @@ impl Loop {
     /// Draws if anything is to be seen that was not there before.
     fn draw(&mut self) -> io::Result<()> {
         self.pace.drew();
+        let requests = self.model.update(Event::Frame);
+        debug_assert!(requests.is_empty(), "drawing asks for nothing");
         let view = view::build(&self.model);
         // Told even if nothing is new: the model knows no heights but these.
         let requests = self.model.update(Event::Drawn(view.shown));

@@ -21,7 +21,7 @@ pub struct Board {
     namespaces: BTreeMap<Text, Tally>,
     total: Tally,
     node_role: u32,
-    affects: HashMap<Cause, Affects>,
+    affects: HashMap<Cause, Affected>,
     reaches: Reaches,
 }
 
@@ -42,6 +42,13 @@ pub struct Cause {
     pub code: &'static str,
     /// The role where the finding speaks of one, the ServiceAccount of a pod, else the node it hangs at.
     pub of: Ref,
+}
+
+#[derive(Default)]
+struct Affected {
+    identities: BTreeSet<SaKey>,
+    /// Pods of those.
+    pods: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +113,10 @@ impl Board {
     }
 
     pub fn affects(&self, cause: &Cause) -> Affects {
-        self.affects.get(cause).copied().unwrap_or_default()
+        self.affects.get(cause).map_or(Affects::default(), |it| Affects {
+            identities: u32::try_from(it.identities.len()).unwrap_or(u32::MAX),
+            pods: it.pods,
+        })
     }
 
     /// Whom a role lets in; `None` while nobody has looked, or the role was not read.
@@ -124,11 +134,8 @@ impl Board {
     }
 
     /// The ServiceAccounts that a cause affects, sorted.
-    pub fn affected(&self, cause: &Cause) -> Vec<&SaKey> {
-        let it = self.identities.iter().filter(|(_, it)| it.causes.contains(cause));
-        let mut res: Vec<_> = it.map(|(key, _)| key).collect();
-        res.sort_unstable();
-        res
+    pub fn affected(&self, cause: &Cause) -> impl Iterator<Item = &SaKey> {
+        self.affects.get(cause).into_iter().flat_map(|it| &it.identities)
     }
 
     /// The ServiceAccounts that these units concern, without duplicates.
@@ -199,9 +206,9 @@ impl Board {
         }
         for cause in old.causes {
             if let Some(it) = self.affects.get_mut(&cause) {
-                it.identities -= 1;
+                it.identities.remove(key);
                 it.pods -= old.counts.total;
-                if it.identities == 0 {
+                if it.identities.is_empty() {
                     self.affects.remove(&cause);
                 }
             }
@@ -215,7 +222,7 @@ impl Board {
         self.namespaces.entry(key.namespace.clone()).or_default().add(new.standing);
         for cause in &new.causes {
             let it = self.affects.entry(cause.clone()).or_default();
-            it.identities += 1;
+            it.identities.insert(key.clone());
             it.pods += new.counts.total;
         }
         self.identities.insert(key, new);

@@ -2,7 +2,7 @@
 
 use crate::{
     check::{Finding, Severity, row},
-    ident::{Ref, SaKey},
+    ident::Ref,
     tree::{Ask, Branch, Cause, Row, RowId, SortBy, Standing, Within, World, flatten, sort},
 };
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write};
@@ -41,14 +41,14 @@ fn branch(
     findings: &[&Finding],
     severity: Severity,
 ) -> Option<Branch> {
-    let affected: Vec<SaKey> = world.board.affected(&cause).into_iter().cloned().collect();
+    let affected = || world.board.affected(&cause);
     let here = match &ask.within {
         Within::Everything => true,
         Within::Namespace(name) => {
             let by_subject = |it: &&Finding| it.subject.namespace.as_ref() == Some(name);
-            findings.iter().any(by_subject) || affected.iter().any(|it| it.namespace == *name)
+            findings.iter().any(by_subject) || affected().any(|it| it.namespace == *name)
         }
-        Within::Of(Ref::ServiceAccount(key)) => affected.contains(key),
+        Within::Of(Ref::ServiceAccount(key)) => affected().any(|it| it == key),
         Within::Of(of) => cause.of == *of,
     };
     let is_fault = Standing::of_severity(severity).is_some_and(Standing::is_fault);
@@ -61,19 +61,18 @@ fn branch(
         for it in findings {
             let _ = writeln!(cells, "{}", it.message);
         }
-        for it in &affected {
+        for it in affected() {
             let _ = writeln!(cells, "{it}");
         }
         ask.filter.keeps(&cells)
     };
-    let mut res = Branch::leaf(RowId::Cause(cause), kept);
+    let mut res = Branch::leaf(RowId::Cause(cause.clone()), kept);
     res.has_children = true;
     if ask.is_open(&res.id, false) {
-        let children: Vec<Ref> = if affected.is_empty() {
-            findings.iter().map(|it| it.subject.at.clone()).collect()
-        } else {
-            affected.into_iter().map(Ref::ServiceAccount).collect()
-        };
+        let mut children: Vec<Ref> = affected().cloned().map(Ref::ServiceAccount).collect();
+        if children.is_empty() {
+            children = findings.iter().map(|it| it.subject.at.clone()).collect();
+        }
         let leaf = |it| Branch::leaf(RowId::Under(Box::new(res.id.clone()), it), res.matches);
         res.children = children.into_iter().map(leaf).collect();
     }

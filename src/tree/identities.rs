@@ -88,7 +88,7 @@ fn pod(world: World<'_>, ask: &Ask, pod: &Pod, parent_kept: bool, cells: &mut St
     let kept = parent_kept
         || !ask.filter.is_inverse()
             && match ask.filter.is_of_labels() {
-                true => ask.filter.keeps_labels(&pod.spec.labels),
+                true => ask.filter.keeps_labels(&pod.labels),
                 false => {
                     cells.clear();
                     cells.push_str(&pod.name);

@@ -3,7 +3,7 @@
 use crate::{
     check::row,
     command::ViewKind,
-    fact::{Pod, Scope},
+    fact::{Knowledge, Pod, Scope},
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text},
     identity::chain::Provider,
@@ -46,7 +46,7 @@ fn keeps_pod(world: World<'_>, ask: &Ask, pod: &Pod, cells: &mut String) -> bool
         return true;
     }
     if ask.filter.is_of_labels() {
-        return ask.filter.keeps_labels(&pod.spec.labels);
+        return ask.filter.keeps_labels(&pod.labels);
     }
     cells.clear();
     let sa = &pod.spec.service_account;
@@ -228,7 +228,15 @@ pub fn namespaces(world: World<'_>, ask: &Ask) -> Vec<Row> {
     let branches = names.into_iter().map(|name| {
         let at = Ref::Namespace(name.clone());
         let fits = !ask.faults_only || standing_of(world, &at).is_fault();
-        Branch::leaf(RowId::Node(at), fits && ask.filter.keeps(&name))
+        let kept = match world.graph.namespace(&name) {
+            Knowledge::Known(it) if ask.filter.is_of_labels() => {
+                ask.filter.keeps_labels(&it.labels)
+            }
+            Knowledge::Known(_) | Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => {
+                ask.filter.keeps(&name)
+            }
+        };
+        Branch::leaf(RowId::Node(at), fits && kept)
     });
     finish(branches.collect(), world, ask)
 }

@@ -95,7 +95,10 @@ impl<'a> Cells<'a> {
                         Line::of(Tone::Plain, provider(&it.chain.provider))
                     }
                     (Col::Role, Some(it)) => self.role(it.role_arn.as_ref(), room),
-                    (Col::Why, Some(it)) => Line::of(Tone::Muted, cut_end(&it.chain.because, room)),
+                    // Half a reason is none.
+                    (Col::Why, Some(it)) if 30 <= room => {
+                        Line::of(Tone::Muted, cut_end(&it.chain.because, room))
+                    }
                     (_, _) => Line::new(),
                 }
             }

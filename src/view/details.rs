@@ -82,9 +82,11 @@ pub fn standing(model: &Model, id: &RowId) -> Line {
     let cells = Cells::new(model);
     let it = match id {
         RowId::Node(at) | RowId::Under(_, at) => cells.standing(at),
-        RowId::Container { .. } | RowId::Cause(_) => {
-            worst(model.findings_of(id)).map_or(Standing::Undeclared, |(it, _)| it)
+        RowId::Container { namespace, pod, .. } => {
+            let at = Ref::Pod { namespace: namespace.clone(), name: pod.clone() };
+            worst(model.findings_of(id)).map_or_else(|| cells.standing(&at), |(it, _)| it)
         }
+        RowId::Cause(_) => worst(model.findings_of(id)).map_or(Standing::Undeclared, |(it, _)| it),
         RowId::Context(_) | RowId::Profile(_) | RowId::Source(_) | RowId::Alias(_) => {
             return Line::new();
         }

@@ -55,7 +55,7 @@ pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
     push_entry(
         &mut res,
         "/app=web",
-        "by label, also -l 'app in (web,api)'; of a pod only app, k8s-app, app.kubernetes.io and EKS labels are read",
+        "by label, also -l app in (web,api); of pods, ServiceAccounts and namespaces",
         room,
     );
     res

@@ -204,9 +204,9 @@ fn labels_select() {
     check("pods payments -l app in (api,x)", &["api-7d9f5c-abcde", "api-7d9f5c-fghij"]);
     check("pods payments /!app=api", &["ledger-0", "mailer-0"]);
     let mut hand = Hand::before_world(LARGE);
-    hand.goes("pods tier=front");
+    hand.goes("roles /tier=front");
     let list = hand.pane(PaneKind::List);
-    assert!(list.contains("nothing matches") && list.contains("only the labels"), "{list}");
+    assert!(list.contains("nothing matches") && list.contains("have labels"), "{list}");
 }
 
 #[test]
@@ -460,4 +460,95 @@ fn roles_say_who_may_against_who_is_set_up() {
     })]);
     assert!(before.contains("13 more"), "{before}");
     assert!(hand.pane(PaneKind::List).contains("12 more"), "{}", hand.text());
+}
+
+/// A world in which every name that may hold anything holds what a terminal would obey, and wide characters.
+fn hostile() -> Hand {
+    const EVIL: &str = "\u{1b}[2J\u{9b}31m\u{7}\u{202e}한글🙂\u{200b}e\u{301}\n";
+    let mut hand = Hand::at(LARGE);
+    let mut changes = world_changes(WORLD);
+    for it in &mut changes {
+        let Change::Replace { facts, .. } = it else { continue };
+        for it in facts {
+            match it {
+                Fact::ServiceAccount(it) => {
+                    it.key.name = format!("{}{EVIL}", it.key.name).into();
+                    for (_, value) in &mut it.annotations {
+                        *value = format!("{value}{EVIL}").into();
+                    }
+                }
+                Fact::Pod(it) => {
+                    it.name = format!("{}{EVIL}", it.name).into();
+                    it.waiting = Some(EVIL.into());
+                    it.node = Some(EVIL.into());
+                }
+                Fact::Association(it) => it.service_account.name = EVIL.into(),
+                Fact::Namespace(it) => it.name = format!("{}{EVIL}", it.name).into(),
+                _ => {}
+            }
+        }
+    }
+    let profiles: Vec<Text> = vec![EVIL.into()];
+    hand.send(Event::Profiles { profiles, current: Some(EVIL.into()) });
+    let contexts = vec![(EVIL.into(), EVIL.into())];
+    hand.send(Event::Contexts { contexts, current: Some(EVIL.into()) });
+    hand.facts(changes);
+    hand
+}
+
+#[test]
+fn nothing_from_outside_steers_the_terminal() {
+    let mut hand = hostile();
+    let check = |hand: &mut Hand, what: &str| {
+        for size in [(200, 50), (120, 36), (80, 24), (40, 12), (20, 5)] {
+            hand.send(Event::Resize { width: size.0, height: size.1 });
+            let view = hand.see();
+            for pane in &view.panes {
+                let heads = [&pane.title, &pane.title_right, &pane.foot];
+                for line in pane.lines.iter().chain(heads) {
+                    let text = line.text();
+                    let odd = |it: char| it.is_control() || "\u{202e}\u{200b}\u{301}".contains(it);
+                    assert!(!text.contains(odd), "{what} {size:?}: {text:?}");
+                    assert!(line.width() <= usize::from(size.0), "{what} {size:?}: {text:?}");
+                }
+            }
+        }
+        hand.send(Event::Resize { width: LARGE.0, height: LARGE.1 });
+    };
+    for line in
+        ["sa", "pods", "roles", "assoc", "oidc", "findings", "ns", "ctx", "profiles", "sources"]
+    {
+        hand.goes(line);
+        check(&mut hand, line);
+        for keys in ["o", "G", "d", "esc t", "esc f", "esc u"] {
+            hand.keys(keys);
+            check(&mut hand, &format!("{line} {keys}"));
+        }
+    }
+    hand.goes("sa").keys("down y");
+    let of = hand.requests().into_iter().find_map(|it| match it {
+        Request::Document(of) => Some(of),
+        _ => None,
+    });
+    let answer = Ok(document("a: \u{1b}]0;x\u{7}\n한글🙂: \u{202e}b\n\tc", None));
+    hand.send(Event::Document { generation: Generation::default(), of: of.unwrap(), answer });
+    check(&mut hand, "yaml");
+    hand.send(Event::Paste("\u{1b}[2Jsts:AssumeRole \u{202e}".into()));
+    check(&mut hand, "explain");
+}
+
+#[test]
+fn a_text_of_any_length_is_shown() {
+    let mut hand = Hand::before_world(SMALL);
+    hand.goes("pods payments").keys("y");
+    let of = Ref::Pod { namespace: "payments".into(), name: "api-7d9f5c-abcde".into() };
+    let entries = (0..5_000).map(|n| format!("    - name: VARIABLE_{n}\n      value: {n}\n"));
+    let answer = Ok(document(&format!("kind: Pod\n{}", entries.collect::<String>()), None));
+    hand.send(Event::Document { generation: Generation::default(), of, answer });
+    hand.types("/").types("VARIABLE_4321").keys("enter");
+    assert!(hand.selected().contains("VARIABLE_4321"), "{}", hand.text());
+    hand.keys("G");
+    assert!(hand.text().contains("value: 4999"), "{}", hand.text());
+    hand.keys("g");
+    assert!(hand.text().contains("kind: Pod"), "{}", hand.text());
 }

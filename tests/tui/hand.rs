@@ -96,6 +96,7 @@ impl Hand {
 
     /// The frame; what came of its sizes is told to the model, as the loop does.
     pub fn see(&mut self) -> View {
+        assert!(self.model.update(Event::Frame).is_empty());
         let view = view::build(&self.model);
         assert!(self.model.update(Event::Drawn(view.shown)).is_empty());
         view

@@ -4,7 +4,7 @@ use crate::{
     check::{ContainerLine, Reach},
     fact::Knowledge,
     ident::{Ref, SaKey, Text},
-    identity::{Carried, Hop, Judged, Mechanism, Outcome, Verdict, chain::Provider},
+    identity::{Carried, Hop, Judged, Mechanism, Outcome, Signature, Verdict, chain::Provider},
     tree::Standing,
     view::{
         Line, Span, Tone,
@@ -128,6 +128,10 @@ impl Out<'_> {
         }
         let phase = pod.waiting.as_deref().map_or(format!("{:?}", pod.phase), str::to_owned);
         self.pair("status", if pod.deleting { "terminating" } else { &phase });
+        if let Some(it) = pod.printed.and_then(Signature::new) {
+            self.text(Tone::Muted, "A container of it printed last");
+            self.indented(1, Tone::Error, &error_text(it));
+        }
         self.containers(namespace, name, None);
         if let Some(it) = world.ledger.identity(&key).and_then(|it| it.judged.as_ref()) {
             self.heading("Would it be granted");

@@ -39,8 +39,8 @@ pub fn condition(model: &Model, room: usize, height: usize) -> Vec<Line> {
                 key(Command::Back)
             );
             res.push((Tone::Plain, text));
-            if ask.filter.is_of_labels() {
-                let text = "of a pod only the labels app, k8s-app, app.kubernetes.io/… and those of EKS are read";
+            if ask.filter.is_of_labels() && !has_labels(ask.view) {
+                let text = "pods, ServiceAccounts and namespaces have labels";
                 res.push((Tone::Muted, text.into()));
             }
         }
@@ -107,6 +107,20 @@ pub fn condition(model: &Model, room: usize, height: usize) -> Vec<Line> {
     let mut lines: Vec<Line> = lines.collect();
     lines.truncate(height);
     lines
+}
+
+fn has_labels(view: ViewKind) -> bool {
+    match view {
+        ViewKind::Identities | ViewKind::Pods | ViewKind::Namespaces => true,
+        ViewKind::Roles
+        | ViewKind::Associations
+        | ViewKind::Providers
+        | ViewKind::Findings
+        | ViewKind::Contexts
+        | ViewKind::Profiles
+        | ViewKind::Sources
+        | ViewKind::Aliases => false,
+    }
 }
 
 fn whom(model: &Model) -> String {

@@ -9,7 +9,7 @@ use crate::{
     view::{
         Back, Line, Tone,
         badge::glyph,
-        fit::{cut_middle, spread, thousands, wrap},
+        fit::{cut_middle, exactly, spread, thousands, width, wrap},
     },
 };
 
@@ -107,13 +107,15 @@ pub fn explain(it: &Explained, room: usize) -> Vec<Line> {
         return res;
     }
     res.push(Line::of(Tone::Title, format!("Fits here ({})", thousands(it.fits.len()))));
+    let widest = it.fits.iter().map(|it| width(&it.key.to_string())).max().unwrap_or(0);
+    let for_name = widest.min(room / 2);
     for fit in &it.fits {
         let (glyph, tone) = glyph(fit.standing);
-        let key = fit.key.to_string();
         let mut line = Line::of(tone, format!("{glyph} "));
-        line.push(Tone::Strong, cut_middle(&key, room / 2));
+        let name = Line::of(Tone::Strong, cut_middle(&fit.key.to_string(), for_name));
+        line.spans.extend(exactly(name, for_name).spans);
         line.push(Tone::Muted, format!("  {}", fit.why));
-        line = crate::view::fit::exactly(line, room);
+        line = exactly(line, room);
         if it.selected() == Some(&fit.key) {
             line.back = Back::Selected;
         }
@@ -125,8 +127,11 @@ pub fn explain(it: &Explained, room: usize) -> Vec<Line> {
 /// The families of codes that make workloads print this; the codes themselves would fill the page.
 fn families(signature: Signature) -> Vec<&'static str> {
     let rows = crate::check::table().filter(|it| it.signatures.contains(&signature));
-    let mut res: Vec<&str> =
-        rows.map(|it| it.code.rsplit_once('-').map_or(it.code, |(family, _)| family)).collect();
-    res.dedup();
+    let mut res: Vec<&str> = Vec::new();
+    for it in rows.map(|it| it.code.rsplit_once('-').map_or(it.code, |(family, _)| family)) {
+        if !res.contains(&it) {
+            res.push(it);
+        }
+    }
     res
 }
