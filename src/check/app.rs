@@ -7,7 +7,7 @@ use crate::{
         judge::{self, lines},
         known_controller,
     },
-    fact::{Pod, Workload},
+    fact::Pod,
     ident::{Ref, SaKey},
     identity::{Mechanism, Signature, Verdict, chain::Provider},
 };
@@ -26,7 +26,7 @@ pub const ROWS: &[Row] = &[Row {
     detect: "The controller cannot get its web identity (Ingress and Service events say `FailedBuildModel` and `WebIdentityErr`). As a rule an OIDC, TRUST, ANN, SA, HOOK or POD code says why and is reported instead. This one remains where all that can be read would let it in, and yet a pod that carries the annotated role waits for its next start and left `WebIdentityErr` with E01, E02 or E05 in its termination message: an organisation's policy, an endpoint policy or a change that is not read yet.",
     repair: "Follow the code that is reported beside it, if any; else ask the organisation's administrators for resource control policies and look at the STS endpoint's policy. Restart the controller afterwards.",
     signatures: &[Signature::E05, Signature::E02, Signature::E01],
-    fixes: &["FX-RESTART"],
+    fixes: &["FX-NONE"],
     reference: "https://repost.aws/knowledge-center/eks-load-balancer-webidentityerr",
     rule: Rule::Unit(refused),
 }];
@@ -68,15 +68,13 @@ fn refused(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         }],
     );
     finding.signature = Some(error);
-    finding.fixes.push(restart(workload, pod));
+    let restart = format!("restart {} `{namespace}/{name}`", kind.as_str());
+    let title = format!("ask who may change organisation and endpoint policies, then {restart}");
+    finding.fixes.push(Fix::by_hand("FX-NONE", title, Vec::new()));
 }
 
 /// The refusal of a web identity that a container of the pod left behind.
 fn error_of(pod: &Pod) -> Option<Signature> {
     let error = Signature::new(pod.printed?)?;
     [Signature::E01, Signature::E02, Signature::E05].contains(&error).then_some(error)
-}
-
-fn restart(workload: &Workload, pod: &Pod) -> Fix {
-    Fix::restart(&workload.namespace, &pod.name, Some(workload))
 }

@@ -72,19 +72,26 @@ pub(crate) fn expected(
     accepts: &dyn Fn(&str) -> bool,
 ) -> Option<String> {
     let mut used = 0 < pods.counts.total;
+    let mut by_hand = 0 < pods.by_hand;
     let mut reason = None;
     for workload in cx.graph.workloads_of(key) {
         if workload.completed || is_node_agent(&workload.name, &workload.namespace) {
             continue;
         }
         used = true;
+        by_hand |= workload.template.containers.iter().any(has_identity);
         reason = reason.or_else(|| of_workload(workload, key));
     }
     if !used || pods.counts.total != 0 && pods.node_agents == pods.counts.total {
         return None;
     }
+    let reason = reason
+        .or_else(|| (0 < pods.hints).then(|| "a pod of it sets AWS SDK variables".to_owned()));
+    if by_hand {
+        // What is written by hand is an identity too, and may be the only one that is wanted.
+        return reason;
+    }
     reason
-        .or_else(|| (0 < pods.hints).then(|| "a pod of it sets AWS SDK variables".to_owned()))
         .or_else(|| {
             (0 < pods.carrying).then(|| "a pod of it still carries an AWS identity".to_owned())
         })
@@ -101,8 +108,10 @@ pub(crate) struct Siblings {
     pub counts: PodCounts,
     /// Pods without a known template whose own spec sets SDK variables.
     pub hints: u32,
-    /// Pods that carry some web identity or Pod Identity.
+    /// Pods that carry some web identity or Pod Identity which the webhook gave them.
     pub carrying: u32,
+    /// Pods that carry one which was written by hand.
+    pub by_hand: u32,
     /// Pods of node agents.
     pub node_agents: u32,
     /// Pods without an owner that have the role annotation themselves.
@@ -111,15 +120,27 @@ pub(crate) struct Siblings {
     pub bare: u32,
 }
 
-/// Whether a spec sets variables that only an AWS SDK reads, and has no keys of its own.
+/// Whether a spec sets variables that only an AWS SDK reads, in a container without credentials of its own.
 pub(crate) fn uses_sdk(spec: &PodSpec) -> bool {
     spec.containers.iter().any(container_uses_sdk)
 }
 
 /// As `uses_sdk`, for one container.
 pub(crate) fn container_uses_sdk(container: &Container) -> bool {
-    let set = |name: &str| container.env(name).is_some_and(|it| it.is_set());
-    !set(STATIC_KEY) && SDK_VARIABLES.iter().any(|name| set(name))
+    let set = |name: &str| is_set(container, name);
+    !set(STATIC_KEY) && !has_identity(container) && SDK_VARIABLES.iter().any(|name| set(name))
+}
+
+/// Whether a container has all variables of an identity: nobody has to inject one.
+fn has_identity(container: &Container) -> bool {
+    let set = |name: &str| is_set(container, name);
+    set("AWS_ROLE_ARN") && set("AWS_WEB_IDENTITY_TOKEN_FILE")
+        || set("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        || set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+}
+
+fn is_set(container: &Container, name: &str) -> bool {
+    container.env(name).is_some_and(|it| it.is_set())
 }
 
 /// The agents that run on every node with the node role by design, by the name of their DaemonSet or pod.
@@ -149,6 +170,10 @@ pub fn known_controller(workload: &Workload) -> Option<&'static str> {
 
 fn of_workload(workload: &Workload, key: &SaKey) -> Option<String> {
     let place = || format!("{} `{}`", workload.kind.as_str(), workload.name);
+    let has_credentials = |it: &Container| is_set(it, STATIC_KEY) || has_identity(it);
+    if workload.template.containers.iter().any(has_credentials) {
+        return uses_sdk(&workload.template).then(|| format!("{} sets AWS SDK variables", place()));
+    }
     if let Some(it) = known_controller(workload) {
         return Some(format!("{} runs the {it}", place()));
     }

@@ -177,10 +177,25 @@ pub(crate) fn proves(graph: &Graph, pod: &Pod, lines: &[ContainerLine]) -> bool 
     let Knowledge::Known(Webhook { changed: Some(changed), .. }) = graph.webhook() else {
         return false;
     };
-    pod.created.is_some_and(|born| *changed < born)
-        && pod.spec.containers.iter().zip(lines).any(|(container, line)| {
-            line.effective != Carried::None && mounts_of_webhook(&pod.spec, container)
-        })
+    pod.created.is_some_and(|born| *changed < born) && has_injected(graph, pod, lines)
+}
+
+/// Whether some container carries an identity that the webhook gave it, and not its own manifest.
+pub(crate) fn has_injected(graph: &Graph, pod: &Pod, lines: &[ContainerLine]) -> bool {
+    let template = graph.root_owner(pod).map(|it| &it.template);
+    let written = |container: &Container, name: &str| {
+        let twin =
+            template.and_then(|it| it.containers.iter().find(|it| it.name == container.name));
+        twin.is_some_and(|it| it.env(name).is_some())
+    };
+    pod.spec.containers.iter().zip(lines).any(|(container, line)| {
+        let variable = match &line.effective {
+            Carried::None => return false,
+            Carried::Irsa(_) => "AWS_ROLE_ARN",
+            Carried::PodIdentity(_) => "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        };
+        mounts_of_webhook(&pod.spec, container) && !written(container, variable)
+    })
 }
 
 /// Whether a container has the mount that the webhook gives, of a volume as it makes it.

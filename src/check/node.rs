@@ -19,7 +19,7 @@ pub const ROWS: &[Row] = &[Row {
     detect: "The ServiceAccount declares an identity, or its workload is expected to use AWS, but nothing is injected and no other code explains it (the webhook's configuration or the associations may not be read, say); the SDK falls back to instance metadata. That nothing is injected is certain, that metadata is reached is likely.",
     repair: "Give the workload an identity (annotation or association) and restart it.",
     signatures: &[Signature::E13],
-    fixes: &["FX-RESTART"],
+    fixes: &["FX-NONE"],
     reference: "https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html",
     rule: Rule::Pod(node_role),
 }];
@@ -44,5 +44,10 @@ fn node_role(pod: &PodContext<'_>, acc: &mut Acc) {
             needed: "AWS_ROLE_ARN or AWS_CONTAINER_CREDENTIALS_FULL_URI".into(),
         }],
     );
-    finding.fixes.push(Fix::restart(&pod.pod.namespace, &pod.pod.name, pod.owner));
+    // Whether the next pod would get one is exactly what cannot be said here.
+    finding.fixes.push(Fix::by_hand(
+        "FX-NONE",
+        "see to it that an identity is declared and injected, then restart the workload".into(),
+        Vec::new(),
+    ));
 }

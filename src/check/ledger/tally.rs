@@ -22,6 +22,7 @@ pub(crate) struct Marks {
     pub(crate) fixed: bool,
     pub(crate) hints: bool,
     pub(crate) carrying: bool,
+    pub(crate) by_hand: bool,
     pub(crate) node_agent: bool,
     pub(crate) annotated: bool,
     pub(crate) bare: bool,
@@ -50,7 +51,8 @@ impl Tally {
         let change = |n: &mut u32, counts: bool| {
             *n = if add { *n + u32::from(counts) } else { *n - u32::from(counts) };
         };
-        let Siblings { counts, hints, carrying, node_agents, annotated, bare } = &mut self.siblings;
+        let Siblings { counts, hints, carrying, by_hand, node_agents, annotated, bare } =
+            &mut self.siblings;
         change(&mut counts.total, true);
         change(&mut counts.injected, marks.injected);
         change(&mut counts.stale, marks.stale);
@@ -58,6 +60,7 @@ impl Tally {
         change(&mut counts.fixed, marks.fixed);
         change(hints, marks.hints);
         change(carrying, marks.carrying);
+        change(by_hand, marks.by_hand);
         change(node_agents, marks.node_agent);
         change(annotated, marks.annotated);
         change(bare, marks.bare);
@@ -73,8 +76,9 @@ impl Tally {
     }
 
     /// What rules of the ServiceAccount may look at: only whether there are any.
-    pub fn shape(&self) -> [bool; 10] {
-        let Siblings { counts, hints, carrying, node_agents, annotated, bare } = self.siblings;
+    pub fn shape(&self) -> [bool; 11] {
+        let Siblings { counts, hints, carrying, by_hand, node_agents, annotated, bare } =
+            self.siblings;
         [
             0 < counts.total,
             0 < counts.injected,
@@ -83,6 +87,7 @@ impl Tally {
             0 < counts.fixed,
             0 < hints,
             0 < carrying,
+            0 < by_hand,
             0 < annotated,
             0 < bare,
             node_agents == counts.total,
@@ -96,6 +101,8 @@ impl Marks {
             let both = lines.iter().zip(&pod.spec.containers);
             both.filter(|(_, it)| it.kind != ContainerKind::Ephemeral).map(|(line, _)| line)
         };
+        let carries = || admitted().any(|it| it.effective != Carried::None);
+        let injected = injection::has_injected(graph, pod, lines);
         let ends_with = |wanted: &Provider| admitted().any(|it| it.chain.provider == *wanted);
         Marks {
             injected: *declared != Carried::None && admitted().any(|it| it.effective == *declared),
@@ -109,7 +116,8 @@ impl Marks {
             hints: graph.root_owner(pod).is_none()
                 && admitted().all(|it| it.effective == Carried::None)
                 && expect::uses_sdk(&pod.spec),
-            carrying: admitted().any(|it| it.effective != Carried::None),
+            carrying: injected,
+            by_hand: carries() && !injected,
             node_agent: expect::is_node_agent(&pod.name, &pod.namespace),
             annotated: pod.owner.is_none()
                 && pod.spec.annotation(ServiceAccount::ROLE_ARN).is_some(),

@@ -83,18 +83,33 @@ fn web_identity(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Fault
     if mount.is_some() {
         return None;
     }
+    let annotated = pod.identity.mechanism == Mechanism::Irsa;
+    let injected = match pod.is_written(it, ROLE) {
+        Some(written) => !written && pod.is_written(it, TOKEN) == Some(false),
+        None => is_in_order(it),
+    };
+    if injected && annotated {
+        return Some(Fault::Stripped(Part::Mount));
+    }
     if let Some(early) = early(pod, it, Mechanism::Irsa, &[ROLE, TOKEN]) {
         return Some(early);
     }
     // The webhook mounts the file wherever it is called, unless it returns early.
-    let injected = match pod.is_written(it, ROLE) {
-        Some(written) => !written && pod.is_written(it, TOKEN) == Some(false),
-        None => it.effective == pod.declared && file.starts_with(admission::IRSA_MOUNT),
-    };
-    if injected && pod.identity.mechanism == Mechanism::Irsa {
+    let unknown = pod.template.is_none();
+    if unknown
+        && annotated
+        && it.effective == pod.declared
+        && file.starts_with(admission::IRSA_MOUNT)
+    {
         return Some(Fault::Stripped(Part::Mount));
     }
     Some(Fault::NotMounted(TOKEN, file.to_owned()))
+}
+
+/// Whether the variables stand as the webhook appends them, all of them and in its order: nobody writes them so by hand.
+fn is_in_order(it: &ContainerContext<'_>) -> bool {
+    let names: Vec<&str> = it.container.env.iter().map(|it| &*it.name).collect();
+    names.windows(5).any(|it| *it == [STS, REGIONS[1], REGIONS[0], ROLE, TOKEN])
 }
 
 /// The container asks an agent for its credentials.
@@ -212,7 +227,8 @@ fn volume(
 ) -> Option<Fault> {
     let Some(mount) = mount else {
         // Mounted under that name, but not where the file is looked for.
-        let other = it.container.mounts.iter().find(|it| *it.volume == *name)?;
+        let taken = |it: &&Mount| *it.volume == *name && unix(&it.path) != *path;
+        let other = it.container.mounts.iter().find(taken)?;
         return Some(Fault::Volume {
             found: format!("mount {name} at {}", other.path),
             needed: format!("mounted at {path}"),

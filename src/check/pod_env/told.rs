@@ -2,14 +2,18 @@
 
 use crate::{
     check::{
-        Acc, Evidence, Fix, PodContext, Subject,
+        Acc, ContainerContext, Evidence, Fix, PodContext, Subject,
         pod_env::{
             Fault, fault, place,
             token::{AGENT_TOKEN, ROLE, TOKEN, URI},
             unset,
         },
     },
-    identity::{Signature, admission::AGENT_URI},
+    ident::Arn,
+    identity::{
+        Mechanism, Signature,
+        admission::{AGENT_URI, IRSA_MOUNT},
+    },
 };
 
 /// The faults of variables and token files, each by its code.
@@ -38,10 +42,24 @@ pub(super) fn told(pod: &PodContext<'_>, acc: &mut Acc) {
                 "rename the volume and its mount in the pod template".into(),
                 Vec::new(),
             ));
+        } else if let Some(role) = role_by_hand(pod, it).filter(|_| words.code == "POD-ENV-03") {
+            // What is written by hand is right, and the webhook adds the volume as soon as it is asked for.
+            let key = &pod.identity.key;
+            let was = pod.identity.sa.as_ref().known().and_then(|it| it.role_arn());
+            finding.fixes.push(Fix::annotate(key, was, &role));
+            finding.fixes.push(Fix::restart(&pod.pod.namespace, &pod.pod.name, pod.owner));
         } else {
             finding.fixes.extend(unset(pod, it, &words.unset));
         }
     }
+}
+
+/// The role that a container names where its ServiceAccount asks for none.
+fn role_by_hand(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<String> {
+    let role = it.literal(ROLE).filter(|it| Arn::from(*it).is_iam_role())?;
+    let fits = pod.identity.mechanism == Mechanism::None
+        && it.literal(TOKEN).is_some_and(|it| it.starts_with(IRSA_MOUNT));
+    fits.then(|| role.to_owned())
 }
 
 enum Place {
