@@ -242,6 +242,17 @@ fn offer(told: &Told<'_>, finding: &mut Finding) {
     finding.fixes.push(fix.unwrap_or_else(|| Fix::trust(id, title, role)));
 }
 
+/// FX-TRUST-EDIT where somebody left a placeholder: whoever it was to be, nobody was let in yet.
+pub(crate) fn fill_in(cx: &IdentityContext<'_>, title: String, role: &Arn) -> Fix {
+    let id = "FX-TRUST-EDIT";
+    let present = crate::check::judge::settled_role(cx.cx.graph, role).known();
+    let repaired = cx.diagnosis().and_then(|it| it.repaired.as_ref());
+    let fix = repaired.zip(present).and_then(|(it, present)| {
+        Fix::trust_policy(id, title.clone(), role, &present.trust, it, TrustChange::Opens)
+    });
+    fix.unwrap_or_else(|| Fix::trust(id, title, role))
+}
+
 /// The edit of one fault, as an imperative.
 fn edit(fault: &Fault) -> String {
     let Fault { path, found, needed, .. } = fault;

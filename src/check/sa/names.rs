@@ -1,7 +1,7 @@
 //! Names that cannot exist, and namespaces that do not.
 
 use crate::{
-    check::{Acc, Context, Evidence, Fix, IdentityContext, Subject, judge},
+    check::{Acc, Context, Evidence, Fix, IdentityContext, Subject, judge, trust},
     fact::{IamRole, Knowledge},
     iam,
     ident::{Arn, Ref, SaKey, Text},
@@ -82,7 +82,7 @@ pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: wanted.clone(),
         }],
     );
-    finding.fixes.push(Fix::trust("FX-TRUST-EDIT", format!("set the subject to `{wanted}`"), &arn));
+    finding.fixes.push(trust::fill_in(cx, format!("set the subject to `{wanted}`"), &arn));
 }
 
 pub(super) fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
