@@ -654,6 +654,20 @@ async fn without_follow_there_are_lists_only_and_failures_are_final() {
 }
 
 #[tokio::test]
+async fn without_follow_the_server_is_described_although_no_cluster_is_found_in_the_end() {
+    let home = Home::new();
+    let server = Server::start(calm).await;
+    home.write(&server.url, &json!({}));
+    let mut settings = Settings { follow: false, ..home.settings() };
+    // With credentials AWS is tried for a while; where nobody answers no cluster is found.
+    for (name, value) in [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "x")] {
+        settings.env.push((name.into(), value.into()));
+    }
+    let mut reader = Reader::start(settings);
+    reader.until("the server is described", |it| it.is_live(&Scope::ApiServer)).await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
     let home = Home::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
