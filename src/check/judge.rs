@@ -221,7 +221,13 @@ pub(crate) fn verdict(identity: &IdentityContext<'_>) -> (Verdict, String) {
             Some(it) => Some(it),
             None => said(&identity.irsa),
         },
-        Mechanism::None => unread_service_account(identity),
+        // Where nothing is declared, a pod that carries an identity all the same has it from somewhere.
+        Mechanism::None => {
+            unread_service_account(identity).or_else(|| match identity.counts.stale {
+                0 => None,
+                _ => unread_association(identity),
+            })
+        }
     };
     answer.unwrap_or_else(|| {
         (Verdict::None, "no role annotation and no Pod Identity association".to_owned())
@@ -236,7 +242,8 @@ fn unread_association(identity: &IdentityContext<'_>) -> Option<(Verdict, String
         &Scope::Associations,
         "eks:ListPodIdentityAssociations",
     )?;
-    Some((Verdict::Unknown(why), "a Pod Identity association cannot be excluded".to_owned()))
+    let because = unread("a Pod Identity association cannot be excluded", &why);
+    Some((Verdict::Unknown(why), because))
 }
 
 /// A ServiceAccount that nobody could read might be annotated; one that has no pods asks for nothing anyway.
@@ -246,7 +253,16 @@ fn unread_service_account(identity: &IdentityContext<'_>) -> Option<(Verdict, St
     }
     let scope = Scope::ServiceAccounts { namespace: None };
     let why = not_read(identity.cx.graph, &identity.sa, &scope, "list serviceaccounts")?;
-    Some((Verdict::Unknown(why), "the ServiceAccount could not be read".to_owned()))
+    let because = unread("the ServiceAccount could not be read", &why);
+    Some((Verdict::Unknown(why), because))
+}
+
+/// What is not known, and what it takes to know it.
+fn unread(what: &str, why: &Why) -> String {
+    match why {
+        Why::Denied(it) => format!("{what}: `{}` was refused", it.permission),
+        Why::Pending(_) | Why::InvalidPolicy(_) | Why::Undecidable(_) => what.to_owned(),
+    }
 }
 
 /// Why something is not known; `None` when it is, present or absent.

@@ -5,6 +5,7 @@ use crate::{
         Acc, Confidence, Evidence, Fix, PodContext, Row, Rule, Severity, Subject, SubjectKind,
         hook, is_node_agent,
     },
+    fact::Knowledge,
     identity::{Signature, chain::Provider},
 };
 
@@ -25,6 +26,10 @@ pub const ROWS: &[Row] = &[Row {
 }];
 
 fn node_role(pod: &PodContext<'_>, acc: &mut Acc) {
+    // What a ServiceAccount that nobody may read declares is not known, nor what else explains an empty pod.
+    if matches!(pod.identity.sa, Knowledge::Denied(_) | Knowledge::NotYet) {
+        return;
+    }
     let name = pod.owner.map_or(&pod.pod.name, |it| &it.name);
     let meant = pod.identity.mechanism != crate::identity::Mechanism::None
         || pod.identity.expected.is_some();

@@ -308,7 +308,7 @@ fn kube_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     if *unit != Ref::Cluster {
         return;
     }
-    let found = denied(cx, &|it| match it {
+    let mut found = denied(cx, &|it| match it {
         Scope::Namespaces
         | Scope::ServiceAccounts { .. }
         | Scope::Pods { .. }
@@ -325,9 +325,27 @@ fn kube_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         | Scope::Roles { .. }
         | Scope::Providers { .. } => false,
     });
-    let message = "has Kubernetes objects that may not be listed".into();
+    let message = match found.is_empty() {
+        true => "may be another one than the kube context's: its issuer may not be read",
+        false => "has Kubernetes objects that may not be listed",
+    };
+    found.extend(unproven(cx));
     let commands = vec!["idscope info --permissions".to_owned()];
-    say(cx, acc, message, found.into_values().collect(), commands);
+    say(cx, acc, message.into(), found.into_values().collect(), commands);
+}
+
+/// The refusal of the issuer, where nothing else proves that the kube context is this cluster.
+fn unproven(cx: &Context<'_>) -> Option<(Text, Evidence)> {
+    let server = cx.graph.api_server().filter(|it| it.proof.is_none())?;
+    let (Knowledge::Denied(it), Knowledge::Known(_)) = (&server.issuer, cx.graph.cluster()) else {
+        return None;
+    };
+    let evidence = Evidence {
+        place: "/.well-known/openid-configuration issuer".into(),
+        found: refused(it),
+        needed: it.permission.to_string(),
+    };
+    Some((it.permission.clone(), evidence))
 }
 
 fn env_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {

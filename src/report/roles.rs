@@ -1,7 +1,7 @@
 //! Roles reversed: who could use each, and who is configured to.
 
 use crate::{
-    fact::{IamRole, Knowledge, Scope},
+    fact::{Denied, IamRole, Knowledge, Scope},
     graph::Graph,
     iam,
     ident::{Arn, Issuer, SaKey, Timestamp},
@@ -185,6 +185,7 @@ fn not_read(graph: &Graph, arn: &Arn, knowledge: &Knowledge<&IamRole>) -> Vec<St
         }
         Knowledge::Known(_) | Knowledge::Absent => {}
     }
+    res.extend(known_but_for(knowledge).map(|it| it.permission.to_string()));
     for (scope, state) in graph.sources().filter(|(it, _)| tells_of_users(it)) {
         let (word, _, detail, permission) = source_words(state);
         if let Some(it) = permission {
@@ -219,5 +220,22 @@ fn tells_of_users(scope: &Scope) -> bool {
         | Scope::Nodegroups
         | Scope::Roles { .. }
         | Scope::Providers { .. } => false,
+    }
+}
+
+/// What of a role that is known was refused: its policies, one of their documents, its last use.
+fn known_but_for<'a>(role: &Knowledge<&'a IamRole>) -> impl Iterator<Item = &'a Denied> {
+    role.as_ref().known().into_iter().flat_map(|role| {
+        let documents = role.policies.as_ref().known().into_iter().flat_map(|it| &it.attached);
+        let documents = documents.filter_map(|it| refusal(&it.document));
+        let parts = [refusal(&role.last_used), refusal(&role.policies)];
+        parts.into_iter().flatten().chain(documents)
+    })
+}
+
+fn refusal<T>(of: &Knowledge<T>) -> Option<&Denied> {
+    match of {
+        Knowledge::Denied(it) => Some(it),
+        Knowledge::Known(_) | Knowledge::Absent | Knowledge::NotYet => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     check::{
-        Acc, ContainerContext, Evidence, Fix, PodContext, Subject, blocker_or_wrong_id,
+        Acc, Confidence, ContainerContext, Evidence, Fix, PodContext, Subject, blocker_or_wrong_id,
         hook::{has_identity_variables, opted},
         injection,
     },
@@ -77,26 +77,39 @@ pub(super) fn older_than_annotation(pod: &PodContext<'_>, acc: &mut Acc) {
         return;
     }
     let Knowledge::Known(sa) = &pod.identity.sa else { return };
-    let (Some(at), Some(changed)) = (pod.pod.created, sa.annotation_changed.or(sa.created)) else {
-        return;
+    let Some(at) = pod.pod.created else { return };
+    // The API server keeps no managedFields of an object that was created bare, as `kubectl create serviceaccount`
+    // does, so nobody knows when its annotation came. That the pod is older is what most often explains such a pod.
+    let changed = sa.annotation_changed.or(sa.created.filter(|it| born(at, *it) == Born::Before));
+    let is_older = match changed {
+        Some(changed) => born(at, changed) == Born::Before,
+        None => is_called(pod),
     };
     let missed: Vec<_> = missed(pod).collect();
-    if missed.is_empty() || born(at, changed) != Born::Before {
+    if missed.is_empty() || !is_older {
         return;
     }
-    let evidence = vec![
-        annotation(pod, format!("changed at {changed}, after the pod was created")),
-        nothing(pod, &missed),
-    ];
-    let still = missed.iter().any(|it| it.ends_with_identity());
-    let finding = acc.push(
-        Subject::pod(pod.pod),
-        format!(
-            "was created before ServiceAccount `{}` was annotated, so nothing was injected",
-            pod.identity.key
+    let key = pod.identity.key;
+    let (found, message) = match changed {
+        Some(changed) => (
+            format!("changed at {changed}, after the pod was created"),
+            format!(
+                "was created before ServiceAccount `{key}` was annotated, so nothing was injected"
+            ),
         ),
-        evidence,
-    );
+        None => (
+            "set at a time that managedFields do not tell".to_owned(),
+            format!(
+                "carries nothing of the annotation of ServiceAccount `{key}`, which most likely came after it"
+            ),
+        ),
+    };
+    let still = missed.iter().any(|it| it.ends_with_identity());
+    let evidence = vec![annotation(pod, found), nothing(pod, &missed)];
+    let finding = acc.push(Subject::pod(pod.pod), message, evidence);
+    if changed.is_none() {
+        finding.confidence = Confidence::Likely;
+    }
     finding.severity = blocker_or_wrong_id(still);
     finding.fixes.push(Fix::restart(&pod.pod.namespace, &pod.pod.name, pod.owner));
 }

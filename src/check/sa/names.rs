@@ -91,7 +91,10 @@ pub(super) fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         || cx.graph.associated_with(arn).next().is_some();
     let Some(role) = judge::settled_role(cx.graph, arn).known().filter(|_| !used) else { return };
     if let Some(key) = only_subjects_here(cx, role) {
-        if cx.graph.namespace(&key.namespace) != Knowledge::Absent {
+        // Somebody may use the role after all where ServiceAccounts or associations may not be read.
+        let is_unused = matches!(cx.graph.service_account(&key), Knowledge::Absent)
+            && matches!(cx.graph.association_of(&key), Knowledge::Absent);
+        if !is_unused || cx.graph.namespace(&key.namespace) != Knowledge::Absent {
             return;
         }
         let finding = acc.push(
