@@ -142,6 +142,31 @@ fn is_covered(code: &str) -> bool {
 }
 
 #[test]
+fn the_shop_of_the_demo_says_what_its_list_has() {
+    let path = Path::new("assets/scenarios/default.yaml");
+    let (graph, ledger) = judged(path, &fs::read_to_string(path).unwrap());
+    // What may not be read is said by the sources, which are not here.
+    let is_limit = |it: &str| it.starts_with("TOOL-");
+    let rolled = roll_up(&graph, &ledger).into_iter().map(|it| line(it.finding));
+    let mut found: BTreeSet<String> = rolled.filter(|it| !is_limit(it)).collect();
+    found.extend(graph.identities().map(|key| {
+        let it = ledger.identity(key).unwrap();
+        let (verdict, health) = (it.verdict.as_str(), ledger.health(&graph, key).as_str());
+        format!("identity {key} {} {verdict} {health}", it.mechanism.as_str())
+    }));
+    // The suite on real servers holds it to the same list.
+    let list = fs::read_to_string("tests/live/worlds/shop.txt").unwrap();
+    let listed = list.lines().filter(|it| !it.starts_with('#') && !is_limit(it));
+    let expected: BTreeSet<String> = listed.map(str::to_owned).collect();
+    let missing: Vec<_> = expected.difference(&found).collect();
+    let too_much: Vec<_> = found.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && too_much.is_empty(),
+        "missing: {missing:#?}\ntoo much: {too_much:#?}"
+    );
+}
+
+#[test]
 fn one_change_at_a_time_comes_to_the_same() {
     // One a code is enough: what differs between them is what is found, not how it comes.
     let of_code = |it: &PathBuf| {

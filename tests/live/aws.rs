@@ -1,10 +1,16 @@
-//! Clients of the real emulators, and what the suite makes there.
+//! Clients of the real emulators, and a writer of whole accounts that it can take away again.
 
 use aws_credential_types::Credentials;
+use aws_sdk_eks::error::DisplayErrorContext;
 use aws_sdk_iam::config::Region;
 use aws_smithy_http_client::{Builder, tls};
+use idscope::{
+    ident::AccountId,
+    lab::scenario::{Association, Provider, Role, World},
+};
+use std::{collections::HashMap, error::Error};
 
-/// Settings of an SDK client for `url` with the given key pair (`test` is MiniStack's root).
+/// Settings of an SDK client for `url` with the given key pair. A key of twelve digits is the root of that account.
 pub fn config(url: &str, region: &str, key: &str, secret: &str) -> aws_config::SdkConfig {
     let http = Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
@@ -20,6 +26,8 @@ pub fn config(url: &str, region: &str, key: &str, secret: &str) -> aws_config::S
         .build()
 }
 
+/// Clients of one account in one region.
+#[derive(Clone)]
 pub struct Aws {
     pub iam: aws_sdk_iam::Client,
     pub eks: aws_sdk_eks::Client,
@@ -27,8 +35,9 @@ pub struct Aws {
 }
 
 impl Aws {
-    pub fn new(url: &str, region: &str) -> Aws {
-        Aws::with_key(url, region, "test", "test")
+    /// As the account's root.
+    pub fn new(url: &str, region: &str, account: &str) -> Aws {
+        Aws::with_key(url, region, account, "test")
     }
 
     pub fn with_key(url: &str, region: &str, key: &str, secret: &str) -> Aws {
@@ -42,105 +51,231 @@ impl Aws {
 
     /// Creates a role with its path; its ARN comes back.
     pub async fn role(&self, arn: &str, trust: &str) -> String {
-        let resource = arn.split_once(":role").expect("a role ARN").1;
-        let (path, name) = resource.rsplit_once('/').expect("a role ARN has a slash");
-        let made = self
-            .iam
-            .create_role()
-            .role_name(name)
-            .path(format!("{path}/"))
-            .assume_role_policy_document(trust)
-            .send()
-            .await
-            .unwrap_or_else(|err| {
-                panic!("role {arn}: {}", aws_sdk_iam::error::DisplayErrorContext(&err))
-            });
+        let (name, path) = split(arn);
+        let request = self.iam.create_role().role_name(name).path(path);
+        let made = request.assume_role_policy_document(trust).send().await;
+        let made = made.unwrap_or_else(|err| panic!("{}", told(arn, &err)));
         made.role().expect("a role").arn().to_owned()
     }
 
-    /// Deletes every role, provider and association.
-    pub async fn wipe(&self, cluster: &str) {
-        let associations = self
-            .eks
-            .list_pod_identity_associations()
-            .cluster_name(cluster)
-            .send()
-            .await
-            .map(|it| it.associations().to_vec())
-            .unwrap_or_default();
-        for it in associations {
-            let id = it.association_id().unwrap_or_default();
-            let gone = self
-                .eks
-                .delete_pod_identity_association()
-                .cluster_name(cluster)
-                .association_id(id)
-                .send()
-                .await;
-            gone.expect("an association can be deleted");
-        }
-        let providers = self.iam.list_open_id_connect_providers().send().await.expect("providers");
-        for it in providers.open_id_connect_provider_list() {
-            let arn = it.arn().unwrap_or_default();
-            let gone = self
-                .iam
-                .delete_open_id_connect_provider()
-                .open_id_connect_provider_arn(arn)
-                .send()
-                .await;
-            gone.expect("a provider can be deleted");
-        }
-        let roles = self.iam.list_roles().send().await.expect("roles");
-        for role in roles.roles() {
-            // The cluster's own role stays: the cluster names it.
-            if role.role_name() != CLUSTER_ROLE {
-                self.delete_role(role.role_name()).await;
-            }
-        }
-    }
-
-    async fn delete_role(&self, name: &str) {
-        let attached = self.iam.list_attached_role_policies().role_name(name).send().await;
-        for it in attached.expect("attached policies").attached_policies() {
-            let arn = it.policy_arn().unwrap_or_default();
-            let gone = self.iam.detach_role_policy().role_name(name).policy_arn(arn).send().await;
-            gone.expect("a policy can be detached");
-        }
-        let inline = self.iam.list_role_policies().role_name(name).send().await;
-        for it in inline.expect("inline policies").policy_names() {
-            let gone = self.iam.delete_role_policy().role_name(name).policy_name(it).send().await;
-            gone.expect("an inline policy can be deleted");
-        }
-        self.iam.delete_role().role_name(name).send().await.expect("a role can be deleted");
-    }
-
-    /// Creates the EKS cluster and returns its issuer, with scheme.
-    pub async fn cluster(&self, name: &str) -> String {
-        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-        let arn = self
-            .role(&format!("arn:aws:iam::{}:role/{CLUSTER_ROLE}", crate::peers::ACCOUNT), trust)
-            .await;
-        let network = aws_sdk_eks::types::VpcConfigRequest::builder()
-            .subnet_ids("subnet-1")
-            .subnet_ids("subnet-2")
-            .build();
-        self.eks
-            .create_cluster()
-            .name(name)
-            .role_arn(arn)
-            .resources_vpc_config(network)
-            .send()
-            .await
-            .expect("a cluster");
-        let described = self.eks.describe_cluster().name(name).send().await.expect("the cluster");
-        let issuer = described
-            .cluster()
-            .and_then(|it| it.identity())
-            .and_then(|it| it.oidc())
-            .and_then(|it| it.issuer());
-        issuer.expect("the cluster has an issuer").to_owned()
+    /// Creates a user who may do what `policy` says; its key pair comes back.
+    pub async fn user(&self, name: &str, policy: &str) -> (String, String) {
+        self.iam.create_user().user_name(name).send().await.expect("a user");
+        let put = self.iam.put_user_policy().user_name(name).policy_name("suite");
+        put.policy_document(policy).send().await.expect("a user's policy");
+        let made = self.iam.create_access_key().user_name(name).send().await.expect("a key");
+        let key = made.access_key().expect("a key");
+        (key.access_key_id().to_owned(), key.secret_access_key().to_owned())
     }
 }
 
-/// The role that the cluster itself runs with.
-pub const CLUSTER_ROLE: &str = "live-cluster-role";
+/// A role's name and its path with both slashes.
+fn split(arn: &str) -> (&str, &str) {
+    let resource = arn.split_once(":role").expect("a role ARN").1;
+    let end = resource.rfind('/').expect("a role ARN has a slash");
+    (&resource[end + 1..], &resource[..=end])
+}
+
+/// Makes what a world has in IAM and EKS, and takes it away again.
+pub struct Maker {
+    url: String,
+    clients: HashMap<(String, String), Aws>,
+    undo: Vec<Undo>,
+}
+
+enum Undo {
+    Role { aws: Aws, name: String },
+    Provider { aws: Aws, arn: String },
+    Policy { aws: Aws, arn: String },
+    Association { aws: Aws, cluster: String, id: String },
+    Addon { aws: Aws, cluster: String, name: String },
+    Nodegroup { aws: Aws, cluster: String, name: String },
+}
+
+fn told(what: &str, err: &(impl Error + 'static)) -> String {
+    format!("{what}: {}", DisplayErrorContext(err))
+}
+
+impl Maker {
+    pub fn new(url: String) -> Maker {
+        Maker { url, clients: HashMap::new(), undo: Vec::new() }
+    }
+
+    /// The root of an account.
+    pub fn root(&mut self, account: &str, region: &str) -> Aws {
+        let key = (account.to_owned(), region.to_owned());
+        self.clients.entry(key).or_insert_with(|| Aws::new(&self.url, region, account)).clone()
+    }
+
+    pub async fn make(&mut self, world: &World) -> Result<(), String> {
+        let region = world.cluster.region.to_string();
+        for policy in &world.policies {
+            let account = policy.arn.account().ok_or("a policy without an account")?;
+            let aws = self.root(account.as_str(), &region);
+            let name = policy.arn.name().ok_or("a policy without a name")?;
+            let request = aws.iam.create_policy().policy_name(name);
+            let made = request.policy_document(&*policy.document).send().await;
+            made.map_err(|err| told(policy.arn.as_str(), &err))?;
+            self.undo.push(Undo::Policy { aws, arn: policy.arn.to_string() });
+        }
+        for role in &world.roles {
+            self.role(role, &region).await?;
+        }
+        for provider in &world.providers {
+            self.provider(provider, &region).await?;
+        }
+        self.cluster(world).await
+    }
+
+    async fn role(&mut self, role: &Role, region: &str) -> Result<(), String> {
+        let arn = role.arn.as_str();
+        let account = role.arn.account().as_ref().map(AccountId::to_string);
+        let aws = self.root(&account.ok_or("a role without an account")?, region);
+        let (name, path) = split(arn);
+        let mut request = aws.iam.create_role().role_name(name).path(path);
+        request = request.assume_role_policy_document(&*role.trust);
+        request = request.max_session_duration(role.max_session_seconds);
+        for (key, value) in &role.tags {
+            let tag = aws_sdk_iam::types::Tag::builder().key(&**key).value(&**value).build();
+            request = request.tags(tag.expect("a tag"));
+        }
+        if let Some(boundary) = &role.boundary {
+            request = request.permissions_boundary(boundary.as_str());
+        }
+        let made = request.send().await.map_err(|err| told(arn, &err))?;
+        assert_eq!(made.role().map(|it| it.arn()), Some(arn));
+        let name = name.to_owned();
+        self.undo.push(Undo::Role { aws: aws.clone(), name: name.clone() });
+        for policy in &role.attached {
+            let request = aws.iam.attach_role_policy().role_name(&name).policy_arn(policy.as_str());
+            request.send().await.map_err(|err| told(policy.as_str(), &err))?;
+        }
+        for (policy, document) in &role.inline {
+            let request = aws.iam.put_role_policy().role_name(&name).policy_name(&**policy);
+            let put = request.policy_document(&**document).send().await;
+            put.map_err(|err| told(policy, &err))?;
+        }
+        Ok(())
+    }
+
+    async fn provider(&mut self, provider: &Provider, region: &str) -> Result<(), String> {
+        let aws = self.root(provider.account.as_str(), region);
+        let mut request = aws.iam.create_open_id_connect_provider();
+        request = request.url(format!("https://{}", provider.url));
+        for it in &provider.client_ids {
+            request = request.client_id_list(&**it);
+        }
+        for it in &provider.thumbprints {
+            request = request.thumbprint_list(&**it);
+        }
+        let made = request.send().await.map_err(|err| told(&provider.url, &err))?;
+        let arn = made.open_id_connect_provider_arn().unwrap_or_default().to_owned();
+        self.undo.push(Undo::Provider { aws, arn });
+        Ok(())
+    }
+
+    /// What lives in clusters. The clusters themselves are the site's.
+    async fn cluster(&mut self, world: &World) -> Result<(), String> {
+        let account = world.cluster.account.to_string();
+        let aws = self.root(&account, &world.cluster.region);
+        let cluster = world.cluster.name.to_string();
+        for it in &world.nodegroups {
+            let request = aws.eks.create_nodegroup().cluster_name(&cluster);
+            let request = request.nodegroup_name(&*it.name).node_role(it.node_role.as_str());
+            let made = request.subnets("subnet-1").send().await;
+            made.map_err(|err| told(&it.name, &err))?;
+            let (aws, cluster, name) = (aws.clone(), cluster.clone(), it.name.to_string());
+            self.undo.push(Undo::Nodegroup { aws, cluster, name });
+        }
+        for it in &world.addons {
+            let request = aws.eks.create_addon().cluster_name(&cluster).addon_name(&*it.name);
+            let made = request
+                .addon_version(&*it.version)
+                .set_service_account_role_arn(
+                    it.service_account_role.as_ref().map(ToString::to_string),
+                )
+                .set_configuration_values(it.configuration.as_ref().map(ToString::to_string))
+                .send()
+                .await;
+            made.map_err(|err| told(&it.name, &err))?;
+            let (aws, cluster, name) = (aws.clone(), cluster.clone(), it.name.to_string());
+            self.undo.push(Undo::Addon { aws, cluster, name });
+        }
+        for it in &world.associations {
+            self.association(world, it).await?;
+        }
+        Ok(())
+    }
+
+    async fn association(&mut self, world: &World, it: &Association) -> Result<(), String> {
+        let clusters = std::iter::once(&world.cluster).chain(&world.other_clusters);
+        let home = clusters.into_iter().find(|cluster| cluster.name == it.cluster);
+        let home = home.ok_or_else(|| format!("no cluster {}", it.cluster))?;
+        let aws = self.root(home.account.as_str(), &home.region);
+        let request = aws.eks.create_pod_identity_association().cluster_name(&*it.cluster);
+        let request = request
+            .namespace(&*it.service_account.namespace)
+            .service_account(&*it.service_account.name)
+            .role_arn(it.role.as_str())
+            .disable_session_tags(it.disable_session_tags)
+            .set_target_role_arn(it.target_role.as_ref().map(ToString::to_string))
+            .set_policy(it.policy.as_ref().map(ToString::to_string));
+        let made = request.send().await.map_err(|err| told(it.role.as_str(), &err))?;
+        let id = made.association().and_then(|it| it.association_id()).unwrap_or_default();
+        let (cluster, id) = (it.cluster.to_string(), id.to_owned());
+        self.undo.push(Undo::Association { aws, cluster, id });
+        Ok(())
+    }
+
+    pub async fn wipe(&mut self) {
+        for it in self.undo.drain(..).rev() {
+            it.run().await.unwrap_or_else(|err| panic!("cannot be taken away: {err}"));
+        }
+    }
+}
+
+impl Undo {
+    async fn run(self) -> Result<(), String> {
+        match self {
+            Undo::Role { aws, name } => {
+                let attached = aws.iam.list_attached_role_policies().role_name(&name).send().await;
+                let attached = attached.map_err(|err| told(&name, &err))?;
+                for it in attached.attached_policies() {
+                    let arn = it.policy_arn().unwrap_or_default();
+                    let request = aws.iam.detach_role_policy().role_name(&name).policy_arn(arn);
+                    request.send().await.map_err(|err| told(arn, &err))?;
+                }
+                let inline = aws.iam.list_role_policies().role_name(&name).send().await;
+                for it in inline.map_err(|err| told(&name, &err))?.policy_names() {
+                    let request = aws.iam.delete_role_policy().role_name(&name).policy_name(it);
+                    request.send().await.map_err(|err| told(it, &err))?;
+                }
+                let gone = aws.iam.delete_role().role_name(&name).send().await;
+                gone.map(drop).map_err(|err| told(&name, &err))
+            }
+            Undo::Provider { aws, arn } => {
+                let request = aws.iam.delete_open_id_connect_provider();
+                let gone = request.open_id_connect_provider_arn(&arn).send().await;
+                gone.map(drop).map_err(|err| told(&arn, &err))
+            }
+            Undo::Policy { aws, arn } => {
+                let gone = aws.iam.delete_policy().policy_arn(&arn).send().await;
+                gone.map(drop).map_err(|err| told(&arn, &err))
+            }
+            Undo::Association { aws, cluster, id } => {
+                let request = aws.eks.delete_pod_identity_association().cluster_name(cluster);
+                let gone = request.association_id(&id).send().await;
+                gone.map(drop).map_err(|err| told(&id, &err))
+            }
+            Undo::Addon { aws, cluster, name } => {
+                let request = aws.eks.delete_addon().cluster_name(cluster).addon_name(&name);
+                request.send().await.map(drop).map_err(|err| told(&name, &err))
+            }
+            Undo::Nodegroup { aws, cluster, name } => {
+                let request = aws.eks.delete_nodegroup().cluster_name(cluster);
+                let gone = request.nodegroup_name(&name).send().await;
+                gone.map(drop).map_err(|err| told(&name, &err))
+            }
+        }
+    }
+}

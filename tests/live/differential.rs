@@ -3,9 +3,9 @@
 //! Twice: in bulk against its evaluator alone, in one Python process, with every part of the language that it knows;
 //! and a few over HTTP against its STS, which shows that the evaluator is what STS answers by.
 
-use crate::base64_url;
 use crate::{
     aws::Aws,
+    encode::base64_url,
     peers::{ACCOUNT, installed},
     policies::{self, Case, Feature, Mechanism},
 };

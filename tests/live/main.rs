@@ -1,44 +1,70 @@
 //! idscope against real servers: kube-apiserver with etcd, MiniStack (IAM, STS, EKS), moto.
 //!
-//! `tests/live/install` puts the servers into a cache outside the checkout; a missing one fails the suite. One test,
-//! since the parts share the servers and run one after another; each prints what it proved.
+//! `tests/live/install` puts the servers into a cache outside the checkout; a missing one fails the suite. Each test
+//! starts its own and prints what it proved.
 
 mod aws;
 mod differential;
+mod encode;
+mod exchange;
 mod kube;
+mod paging;
 mod peers;
-mod planted;
 #[path = "../common/policies.rs"]
+#[expect(dead_code, reason = "other suites read more of a case")]
 mod policies;
+mod rights;
+mod scenarios;
+mod shop;
+mod site;
+mod state;
+mod watch;
 
-use peers::{MiniStack, REGION};
+use peers::{ACCOUNT, MiniStack, REGION};
+
+/// The issuer of the cluster of most scenarios.
+const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_holds_on_real_peers() {
+async fn policies_are_judged_as_sts_judges_them() {
     let dir = tempfile::tempdir().expect("a directory");
     let ministack = MiniStack::start(dir.path());
-    let aws = aws::Aws::new(&ministack.url(), REGION);
+    let aws = aws::Aws::new(&ministack.url(), REGION, ACCOUNT);
     differential::run(&aws).await;
-    let (fresh, kubernetes) = (dir.path().join("aws"), dir.path().join("kubernetes"));
-    for it in [&fresh, &kubernetes] {
-        std::fs::create_dir(it).expect("a directory");
-    }
-    let ministack = MiniStack::start(&fresh);
-    let aws = aws::Aws::new(&ministack.url(), REGION);
-    planted::run(&ministack, &aws, &kubernetes).await;
 }
 
-/// RFC 4648 section 5, without padding.
-fn base64_url(text: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut res = String::new();
-    for chunk in text.as_bytes().chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |acc, it| (acc << 8) | u32::from(*it))
-            << (8 * (3 - chunk.len()));
-        for i in 0..=chunk.len() {
-            let index = (bits >> (18 - 6 * i)) & 63;
-            res.push(char::from(DIGITS[index as usize]));
-        }
-    }
-    res
+#[tokio::test(flavor = "multi_thread")]
+async fn scenarios_hold() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut site = site::Site::start(dir.path(), ISSUER).await;
+    scenarios::run(&mut site).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_permission_makes_unknown_what_depends_on_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut site = site::Site::start(dir.path(), ISSUER).await;
+    rights::run(&mut site).await;
+    rights::watches(&mut site).await;
+    rights::narrow(&mut site).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_while_the_api_server_is_away() {
+    let dir = tempfile::tempdir().expect("a directory");
+    watch::run(dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_lists_are_read_to_their_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut site = site::Site::start(dir.path(), ISSUER).await;
+    paging::pods(&mut site).await;
+    paging::iam(&mut site, dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shop_is_what_it_is_on_the_lab() {
+    let dir = tempfile::tempdir().expect("a directory");
+    shop::run(dir.path()).await;
 }

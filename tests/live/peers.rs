@@ -1,9 +1,12 @@
 //! Starts and ends the real servers on free loopback ports, each in a directory of its own.
 
+use crate::encode::base64;
+use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -78,8 +81,12 @@ impl Server {
         drop(self.child.wait());
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// Asks the server to end, and waits until it has.
+    pub fn terminate(&mut self) {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(asked.is_ok_and(|it| it.success()), "{} can be signalled", self.name);
+        drop(self.child.wait());
     }
 }
 
@@ -97,9 +104,25 @@ pub fn pause() {
 
 /// Status and body of a plain HTTP GET on loopback; `None` when nobody answers.
 pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    exchange(port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"))
+}
+
+/// As [`get`], with a JSON body.
+pub fn post(port: u16, path: &str, body: &Value) -> Option<(u16, String)> {
+    let body = body.to_string();
+    let length = body.len();
+    exchange(
+        port,
+        &format!(
+            "POST {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn exchange(port: u16, request: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut text = String::new();
     drop(stream.read_to_string(&mut text));
@@ -108,10 +131,11 @@ pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
     Some((status, body))
 }
 
-/// MiniStack with `AUTH=true`: IAM, STS and EKS of account 111122223333.
+/// MiniStack with `AUTH=true`: IAM, STS and EKS, whose state is a file between two runs.
 pub struct MiniStack {
     pub port: u16,
-    _server: Server,
+    dir: PathBuf,
+    server: Server,
 }
 
 pub const ACCOUNT: &str = "111122223333";
@@ -120,6 +144,11 @@ pub const REGION: &str = "us-east-1";
 impl MiniStack {
     pub fn start(dir: &Path) -> MiniStack {
         let port = free_port();
+        let server = MiniStack::server(dir, port);
+        MiniStack { port, dir: dir.to_owned(), server }
+    }
+
+    fn server(dir: &Path, port: u16) -> Server {
         let mut command = Command::new(installed().join("py/bin/ministack"));
         command.envs([
             ("BIND_HOST", "127.0.0.1"),
@@ -128,14 +157,34 @@ impl MiniStack {
             ("SERVICES", "iam,sts,eks"),
             ("IOT_MTLS_ENABLED", "false"),
             ("MINISTACK_ACCOUNT_ID", ACCOUNT),
+            // Policies of AWS that it does not know by itself can be attached too.
+            ("MINISTACK_AUTOCREATE_AWS_MANAGED", "1"),
+            ("PERSIST_STATE", "1"),
+            ("STATE_DIR", &dir.join("state").display().to_string()),
         ]);
-        let mut server = Server::start("ministack", dir, &mut command);
-        server.wait(|| get(port, "/_localstack/health").is_some_and(|(status, _)| status == 200));
-        MiniStack { port, _server: server }
+        let mut res = Server::start("ministack", dir, &mut command);
+        res.wait(|| get(port, "/_localstack/health").is_some_and(|(status, _)| status == 200));
+        res
     }
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it, lets `edit` change what it wrote down of IAM and of EKS, and starts it again with that.
+    pub fn restart_with(&mut self, edit: impl FnOnce(&mut Value, &mut Value)) {
+        self.server.terminate();
+        let file = |name: &str| self.dir.join("state").join(name);
+        let read = |name: &str| -> Value {
+            let text = fs::read_to_string(file(name)).expect("the state was saved");
+            serde_json::from_str(&text).expect("the state is JSON")
+        };
+        let (mut iam, mut eks) = (read("iam.json"), read("eks.json"));
+        edit(&mut iam["payload"], &mut eks["payload"]);
+        for (name, value) in [("iam.json", iam), ("eks.json", eks)] {
+            fs::write(file(name), value.to_string()).expect("the state can be written");
+        }
+        self.server = MiniStack::server(&self.dir, self.port);
     }
 }
 
@@ -150,6 +199,7 @@ impl Moto {
         let port = free_port();
         let mut command = Command::new(installed().join("py/bin/moto_server"));
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        command.env("MOTO_ACCOUNT_ID", ACCOUNT);
         let mut server = Server::start("moto", dir, &mut command);
         server.wait(|| get(port, "/moto-api/").is_some_and(|(status, _)| status == 200));
         Moto { port, _server: server }
@@ -165,40 +215,39 @@ pub struct Kubernetes {
     pub port: u16,
     dir: PathBuf,
     issuer: String,
-    etcd_port: u16,
-    etcd: Server,
+    pub etcd_port: u16,
+    flags: Vec<String>,
+    _etcd: Server,
     apiserver: Server,
 }
 
-/// Bearer tokens of `tokens.csv`.
-pub const ADMIN: &str = "admin-token";
-pub const READER: &str = "reader-token";
-pub const NAMESPACED: &str = "namespaced-token";
+/// The bearer token of the cluster's administrator.
+pub const ADMIN: &str = "admin";
+
+/// How many users without any rights the server knows beside: `user-0` and so on, each with its name as its token.
+const N_USERS: usize = 100;
 
 impl Kubernetes {
     /// `issuer` is what the server publishes and signs tokens with.
     pub fn start(dir: &Path, issuer: &str) -> Kubernetes {
+        Kubernetes::start_with(dir, issuer, &[])
+    }
+
+    /// As `start`, with further flags of the API server.
+    pub fn start_with(dir: &Path, issuer: &str, flags: &[&str]) -> Kubernetes {
         let dir = dir.to_owned();
         let key = dir.join("sa.key");
-        let made = Command::new("openssl")
-            .args(["genrsa", "-out"])
-            .arg(&key)
-            .arg("2048")
-            .stderr(Stdio::null())
-            .status();
-        assert!(made.is_ok_and(|it| it.success()), "openssl makes the signing key");
-        let made = Command::new("openssl")
-            .args(["rsa", "-pubout", "-in"])
-            .arg(&key)
-            .arg("-out")
-            .arg(dir.join("sa.pub"))
-            .stderr(Stdio::null())
-            .status();
-        assert!(made.is_ok_and(|it| it.success()), "openssl writes the public key");
-        let tokens = format!(
-            "{ADMIN},admin,uid-admin,\"system:masters\"\n{READER},reader,uid-reader\n\
-             {NAMESPACED},namespaced,uid-namespaced\n"
-        );
+        let openssl = |args: &[&str], out: &Path| {
+            let mut command = Command::new("openssl");
+            command.args(args).arg("-out").arg(out).current_dir(&dir).stderr(Stdio::null());
+            assert!(command.status().is_ok_and(|it| it.success()), "openssl {args:?}");
+        };
+        openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], &key);
+        openssl(&["pkey", "-pubout", "-in", "sa.key"], &dir.join("sa.pub"));
+        let mut tokens = format!("{ADMIN},admin,admin,\"system:masters\"\n");
+        for n in 0..N_USERS {
+            tokens += &format!("user-{n},user-{n},user-{n}\n");
+        }
         fs::write(dir.join("tokens.csv"), tokens).expect("a token file");
         let (etcd_port, peer_port, port) = (free_port(), free_port(), free_port());
         let mut command = Command::new(installed().join("bin/etcd"));
@@ -215,85 +264,150 @@ impl Kubernetes {
         ]);
         let mut etcd = Server::start("etcd", &dir, &mut command);
         etcd.wait(|| get(etcd_port, "/health").is_some_and(|(_, body)| body.contains("true")));
-        let apiserver = Kubernetes::apiserver(&dir, port, etcd_port, issuer);
-        let mut res = Kubernetes { port, dir, issuer: issuer.into(), etcd_port, etcd, apiserver };
+        let issuer = issuer.to_owned();
+        let flags: Vec<String> = flags.iter().map(|it| (*it).to_owned()).collect();
+        let apiserver = apiserver(&dir, "certs", port, etcd_port, &issuer, &flags);
+        let mut res = Kubernetes { port, dir, issuer, etcd_port, flags, _etcd: etcd, apiserver };
         res.wait();
         res
     }
 
-    fn apiserver(dir: &Path, port: u16, etcd_port: u16, issuer: &str) -> Server {
-        let mut command = Command::new(installed().join("bin/kube-apiserver"));
-        command.args([
-            "--etcd-servers",
-            &format!("http://127.0.0.1:{etcd_port}"),
-            "--secure-port",
-            &port.to_string(),
-            "--bind-address",
-            "127.0.0.1",
-            "--cert-dir",
-            "certs",
-            "--service-account-issuer",
-            issuer,
-            "--service-account-key-file",
-            "sa.pub",
-            "--service-account-signing-key-file",
-            "sa.key",
-            "--api-audiences",
-            &format!("{issuer},sts.amazonaws.com"),
-            "--token-auth-file",
-            "tokens.csv",
-            "--authorization-mode",
-            "RBAC",
-            "--service-cluster-ip-range",
-            "10.0.0.0/24",
-            "--disable-admission-plugins",
-            "ServiceAccount",
-        ]);
-        Server::start("kube-apiserver", dir, &mut command)
-    }
-
     fn wait(&mut self) {
-        let (port, certs) = (self.port, self.dir.join("certs/apiserver.crt"));
-        self.apiserver.wait(|| {
-            // The port opens before RBAC's bootstrap roles exist; readyz knows of them.
-            certs.exists() && readyz(port)
-        });
+        let port = self.port;
+        self.apiserver.wait(|| readyz(port));
     }
 
-    /// Ends the API server as a crash would, and starts it again on the same port and data.
-    pub fn restart(&mut self) {
+    /// Ends the API server as a crash would.
+    pub fn kill(&mut self) {
         self.apiserver.kill();
-        self.apiserver = Kubernetes::apiserver(&self.dir, self.port, self.etcd_port, &self.issuer);
+    }
+
+    /// Starts a killed API server again on the same port and data.
+    pub fn revive(&mut self) {
+        let (dir, issuer) = (&self.dir, &self.issuer);
+        self.apiserver = apiserver(dir, "certs", self.port, self.etcd_port, issuer, &self.flags);
         self.wait();
     }
 
-    pub fn etcd_port(&self) -> u16 {
-        self.etcd_port
+    /// Starts the API server again with another issuer, unless it has this one.
+    pub fn publish(&mut self, issuer: &str) {
+        if self.issuer != issuer {
+            self.kill();
+            self.issuer = issuer.to_owned();
+            self.revive();
+        }
     }
 
-    pub fn etcd_pid(&self) -> u32 {
-        self.etcd.pid()
+    /// Writes the value of a key into etcd, beneath the API server.
+    pub fn put(&self, key: &str, value: &str) {
+        let body = json!({"key": base64(key), "value": base64(value)});
+        let answer = post(self.etcd_port, "/v3/kv/put", &body);
+        assert!(answer.as_ref().is_some_and(|(status, _)| *status == 200), "{key}: {answer:?}");
     }
 
-    /// Writes a kubeconfig for the owner of `token`, with the EKS cluster named as `aws eks update-kubeconfig` does,
-    /// and returns its path.
-    pub fn kubeconfig(&self, name: &str, token: &str) -> PathBuf {
-        let path = self.dir.join(format!("kubeconfig-{name}"));
-        let certificate = self.dir.join("certs/apiserver.crt");
-        let text = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: live\n\
-             clusters:\n- name: live\n  cluster:\n    server: https://127.0.0.1:{}\n    certificate-authority: {}\n\
-             users:\n- name: live\n  user:\n    token: {token}\n\
-             contexts:\n- name: live\n  context: {{cluster: live, user: live}}\n",
-            self.port,
-            certificate.display(),
-        );
-        fs::write(&path, text).expect("a kubeconfig");
-        path
+    /// Writes a kubeconfig for the owner of `token` and returns its path: what `aws eks update-kubeconfig` writes, with a
+    /// credential plugin of the same arguments.
+    pub fn kubeconfig(&self, arn: &str, token: &str) -> PathBuf {
+        kubeconfig(&self.dir, "certs", self.port, arn, token)
     }
 }
 
-/// `/readyz` over TLS; curl is on every machine that builds us, and anonymous may ask this.
+/// A second API server on the same etcd.
+pub struct Twin {
+    port: u16,
+    dir: PathBuf,
+    _apiserver: Server,
+}
+
+impl Twin {
+    pub fn start(of: &Kubernetes) -> Twin {
+        let port = free_port();
+        let mut apiserver =
+            apiserver(&of.dir, "certs-of-twin", port, of.etcd_port, &of.issuer, &of.flags);
+        apiserver.wait(|| readyz(port));
+        Twin { port, dir: of.dir.clone(), _apiserver: apiserver }
+    }
+
+    pub fn kubeconfig(&self, token: &str) -> PathBuf {
+        kubeconfig(
+            &self.dir,
+            "certs-of-twin",
+            self.port,
+            "arn:aws:eks:eu-west-1:111122223333:cluster/twin",
+            token,
+        )
+    }
+}
+
+fn apiserver(
+    dir: &Path,
+    certs: &str,
+    port: u16,
+    etcd_port: u16,
+    issuer: &str,
+    flags: &[String],
+) -> Server {
+    let mut command = Command::new(installed().join("bin/kube-apiserver"));
+    command.args([
+        "--etcd-servers",
+        &format!("http://127.0.0.1:{etcd_port}"),
+        "--secure-port",
+        &port.to_string(),
+        "--bind-address",
+        "127.0.0.1",
+        "--cert-dir",
+        certs,
+        "--service-account-issuer",
+        issuer,
+        "--service-account-key-file",
+        "sa.pub",
+        "--service-account-signing-key-file",
+        "sa.key",
+        "--api-audiences",
+        &format!("{issuer},sts.amazonaws.com"),
+        "--token-auth-file",
+        "tokens.csv",
+        "--authorization-mode",
+        "RBAC",
+        "--allow-privileged=true",
+        "--service-cluster-ip-range",
+        "10.0.0.0/24",
+        "--disable-admission-plugins",
+        "ServiceAccount",
+    ]);
+    command.args(flags);
+    Server::start(
+        if certs == "certs" { "kube-apiserver" } else { "kube-apiserver-2" },
+        dir,
+        &mut command,
+    )
+}
+
+fn kubeconfig(dir: &Path, certs: &str, port: u16, arn: &str, token: &str) -> PathBuf {
+    let path = dir.join(format!("kubeconfig-{certs}-{token}"));
+    let certificate = dir.join(certs).join("apiserver.crt");
+    let parts: Vec<&str> = arn.split(':').collect();
+    let (region, name) = (parts[3], parts[5].trim_start_matches("cluster/"));
+    let plugin = dir.join("aws");
+    let credential = json!({"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential",
+        "spec": {}, "status": {"token": "TOKEN"}});
+    let script = credential.to_string().replace("TOKEN", "'$SUITE_TOKEN'");
+    fs::write(&plugin, format!("#!/bin/sh\necho '{script}'\n")).expect("a plugin");
+    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1beta1", "command": plugin, "args":
+        ["--region", region, "eks", "get-token", "--cluster-name", name, "--output", "json"],
+        "env": [{"name": "SUITE_TOKEN", "value": token}]});
+    let text = json!({"apiVersion": "v1", "kind": "Config", "current-context": arn,
+        "clusters": [{"name": arn, "cluster": {"server": format!("https://127.0.0.1:{port}"),
+            "certificate-authority": certificate}}],
+        "users": [{"name": arn, "user": {"exec": exec}}],
+        "contexts": [{"name": arn, "context": {"cluster": arn, "user": arn}}]});
+    fs::write(&path, text.to_string()).expect("a kubeconfig");
+    path
+}
+
+/// `/readyz` over TLS, which knows of RBAC's bootstrap roles too; curl is on every machine that builds us, and anonymous
+/// may ask this.
 fn readyz(port: u16) -> bool {
     let out = Command::new("curl")
         .args(["-sk", "-o", "/dev/null", "-w", "%{http_code}"])

@@ -1,0 +1,103 @@
+//! Tokens of real ServiceAccounts, exchanged at MiniStack's STS: it answers as the verdict says.
+
+use crate::{
+    encode::{base64_url, from_base64_url},
+    kube,
+    site::{Said, Site},
+};
+use idscope::lab::World;
+use serde_json::{Value, json};
+
+/// Where MiniStack's STS answers otherwise than AWS's, by scenario.
+const DIFFERS: &[(&str, &str)] =
+    &[("ANN-07/fires.yaml", "it finds a role by its name, whatever the path")];
+
+/// What came of the comparison.
+#[derive(Default)]
+pub struct Exchange {
+    n_allowed: usize,
+    n_denied: usize,
+    /// MiniStack's STS looks at no OIDC provider, so what only the provider decides is proven elsewhere.
+    n_left: usize,
+}
+
+impl Exchange {
+    pub fn say(&self) {
+        eprintln!(
+            "tokens: {} allowed and {} denied by STS as we say, {} not compared (unknown, or decided by the provider, at which \
+             MiniStack does not look)",
+            self.n_allowed, self.n_denied, self.n_left
+        );
+    }
+
+    /// Whether enough was compared to tell anything.
+    pub fn is_enough(&self) {
+        assert!(40 < self.n_allowed && 40 < self.n_denied, "too few tokens");
+    }
+
+    /// Asks STS for every ServiceAccount whose verdict is about its annotation.
+    pub async fn compare(
+        &mut self,
+        site: &mut Site,
+        world: &World,
+        said: &Said,
+        name: &str,
+        wrong: &mut Vec<String>,
+    ) {
+        let irsa = said.identities().iter().filter(|it| {
+            it["mechanism"] == "irsa" && it["exists"] == true && it["roleArn"].is_string()
+        });
+        for identity in irsa {
+            let text = |key: &str| identity[key].as_str().unwrap_or_default();
+            let by_provider = ["E01", "E02", "E03", "E04"].contains(&text("errorSignature"));
+            let differs = DIFFERS.iter().any(|(it, _)| *it == name);
+            if text("verdict") == "unknown" || by_provider || differs {
+                self.n_left += 1;
+                continue;
+            }
+            let (namespace, account) = (text("namespace"), text("serviceAccount"));
+            let token = token(site, namespace, account).await;
+            let aws = site.aws.root(world.cluster.account.as_str(), &world.cluster.region);
+            let request = aws.sts.assume_role_with_web_identity().role_arn(text("roleArn"));
+            let request = request.role_session_name("suite").web_identity_token(token);
+            let answer = request.send().await;
+            let is_allowed = answer.is_ok();
+            if (text("verdict") == "allow") != is_allowed {
+                let why =
+                    answer.err().map(|it| aws_sdk_sts::error::DisplayErrorContext(it).to_string());
+                wrong.push(format!(
+                    "{name}: {namespace}/{account}: ours {}, theirs {}",
+                    text("because"),
+                    why.unwrap_or_else(|| "allowed".into())
+                ));
+            }
+            if is_allowed {
+                self.n_allowed += 1;
+            } else {
+                self.n_denied += 1;
+            }
+        }
+    }
+}
+
+/// A token that the API server signed for a ServiceAccount as the webhook would have asked for it, with its audience as
+/// a string: MiniStack denies the one-element list that Kubernetes writes, which STS accepts. It does not look at the
+/// signature.
+async fn token(site: &Site, namespace: &str, account: &str) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
+    let object = kube::call(&site.admin, "GET", &path, None).await.expect("a ServiceAccount");
+    let asked = object["metadata"]["annotations"]["eks.amazonaws.com/audience"].as_str();
+    let audience = asked.filter(|it| !it.is_empty()).unwrap_or("sts.amazonaws.com");
+    let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"audiences": [audience]}});
+    let path = format!("{path}/token");
+    let answer = kube::call(&site.admin, "POST", &path, Some(&body)).await.expect("a token");
+    let token = answer["status"]["token"].as_str().expect("a token");
+    let mut parts = token.split('.');
+    let (header, claims) = (parts.next().expect("a header"), parts.next().expect("claims"));
+    let mut claims: Value =
+        serde_json::from_str(&from_base64_url(claims).expect("base64")).expect("JSON");
+    assert_eq!(claims["aud"], json!([audience]));
+    claims["aud"] = audience.into();
+    format!("{header}.{}.{}", base64_url(&claims.to_string()), base64_url("changed"))
+}
