@@ -96,6 +96,18 @@ async fn one_pass_reads_everything_to_the_last_page() {
 }
 
 #[tokio::test]
+async fn a_provider_is_what_its_url_says_and_not_its_arn() {
+    let fake = Fake::start().await;
+    fake.on("iam:ListOpenIDConnectProviders", |_| (200, fake::list_providers(&[ISSUER])));
+    fake.on("iam:GetOpenIDConnectProvider", |_| {
+        (200, fake::get_provider(&format!("https://{ISSUER}/")))
+    });
+    let seen = Run::start(settings(&fake)).finish().await;
+    let urls: Vec<_> = seen.providers().iter().map(|it| it.url.to_string()).collect();
+    assert_eq!(urls, [format!("{ISSUER}/")]);
+}
+
+#[tokio::test]
 async fn a_refusal_costs_only_what_it_concerns() {
     let fake = Fake::start().await;
     fake.on("iam:ListRoles", |call| fake::denied_xml(&call.operation));

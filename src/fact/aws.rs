@@ -119,9 +119,20 @@ pub struct AttachedPolicy {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OidcProvider {
     pub arn: Arn,
-    /// What the ARN says after `oidc-provider/`, which is all that the list tells.
+    /// Without scheme. What the ARN says after `oidc-provider/`, which is all that the list tells, until `detail` says
+    /// what STS goes by.
     pub url: Text,
     pub detail: Knowledge<ProviderDetail>,
+}
+
+impl OidcProvider {
+    pub fn new(arn: Arn, detail: Knowledge<ProviderDetail>) -> OidcProvider {
+        let described = detail.as_ref().known().map(|it| &it.url).filter(|it| !it.is_empty());
+        let url = described.cloned().unwrap_or_else(|| {
+            arn.as_str().split_once(":oidc-provider/").map_or("", |(_, it)| it).into()
+        });
+        OidcProvider { arn, url, detail }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

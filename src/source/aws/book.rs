@@ -188,7 +188,7 @@ impl Book {
         });
         for it in listed {
             if let Some(known) = self.providers.get(&it.arn) {
-                it.detail = known.detail.clone();
+                *it = OidcProvider::new(it.arn.clone(), known.detail.clone());
             }
         }
     }

@@ -84,7 +84,7 @@ pub(crate) async fn providers(shared: &Shared, account: &Account, all: bool, fir
         }
     }
     .into_iter()
-    .filter_map(|it| Some(unread_provider(Arn::new(it.arn?))))
+    .filter_map(|it| Some(OidcProvider::new(Arn::new(it.arn?), Knowledge::NotYet)))
     .collect();
     let mut due = {
         let mut state = shared.state();
@@ -141,13 +141,8 @@ pub(crate) fn provider_known(
     detail: Knowledge<ProviderDetail>,
 ) -> Vec<Change> {
     shared.state().book.provider_got(arn, detail.clone(), now());
-    let provider = OidcProvider { detail, ..unread_provider(arn.clone()) };
+    let provider = OidcProvider::new(arn.clone(), detail);
     vec![Change::Upsert(Box::new(Fact::Provider(provider)))]
-}
-
-fn unread_provider(arn: Arn) -> OidcProvider {
-    let url = arn.as_str().split_once(":oidc-provider/").map_or("", |(_, it)| it);
-    OidcProvider { url: url.into(), detail: Knowledge::NotYet, arn }
 }
 
 /// GetRole by the friendly name in `wanted`. IAM ignores the path, so what comes back may be another role: then the
