@@ -11,7 +11,6 @@ mod kube;
 mod paging;
 mod peers;
 #[path = "../common/policies.rs"]
-#[expect(dead_code, reason = "other suites read more of a case")]
 mod policies;
 mod rights;
 mod scenarios;

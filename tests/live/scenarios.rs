@@ -17,7 +17,6 @@ const ONLY: &str = "IDSCOPE_LIVE_ONLY";
 
 /// Files whose worlds these servers cannot be brought to, and why. Each is tried all the same, and must fail.
 const CANNOT: &[(&str, &str)] = &[
-    ("OIDC-09/fires.yaml", "MiniStack takes a trailing slash off a provider's ARN"),
     ("OIDC-09/near-miss.yaml", "MiniStack takes two URLs that differ by a slash for one"),
     (
         "TRUST-PRIN-12/fires.yaml",
@@ -28,7 +27,6 @@ const CANNOT: &[(&str, &str)] = &[
 /// Codes of the first wave that have scenarios and cannot be had here, and why.
 const NOT_HERE: &[(&str, &str)] = &[
     ("OIDC-06", "MiniStack has no partition aws-cn"),
-    ("OIDC-09", "MiniStack takes a trailing slash off a provider's ARN"),
     ("TRUST-PRIN-12", "IAM saves no trust policy with NotPrincipal, and neither does MiniStack"),
 ];
 
