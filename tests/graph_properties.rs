@@ -15,7 +15,7 @@ use std::{
 
 const NAMESPACES: &[&str] = &["kube-system", "shop"];
 const ACCOUNTS: &[&str] = &["111122223333", "444455556666"];
-const NAMES: &[&str] = &["api", "default", "web"];
+const NAMES: &[&str] = &["api", "default", "web", "webs"];
 const ISSUERS: &[&str] =
     &["oidc.eks.eu-west-1.amazonaws.com/id/A", "oidc.eks.eu-west-1.amazonaws.com/id/B"];
 const AGENT: &str = "eks-pod-identity-agent";
@@ -254,7 +254,19 @@ fn fact(seed: u64) -> Fact {
             policies: dice.known(Policies::default()),
             read_at: None,
         }),
-        _ => match dice.roll(3) {
+        _ => match dice.roll(5) {
+            3 => {
+                let of = |dice: &mut Dice| OtherAssociation {
+                    service_account: SaKey::new(dice.of(NAMESPACES), dice.of(NAMES)),
+                    cluster: "arn:aws:eks:eu-west-1:111122223333:cluster/stage".into(),
+                };
+                let all = (0..dice.roll(3)).map(|_| of(dice)).collect();
+                Fact::OtherAssociations(OtherAssociations::new(all))
+            }
+            4 => {
+                let names = (0..dice.roll(2)).map(|_| "corp".into()).collect();
+                Fact::IdentityProviders(IdentityProviders { names })
+            }
             0 => {
                 let url = dice.of(ISSUERS);
                 let detail = ProviderDetail {
@@ -304,6 +316,8 @@ fn scopes() -> Vec<Scope> {
         Scope::Webhooks,
         Scope::Cluster,
         Scope::OtherClusters,
+        Scope::OtherAssociations,
+        Scope::IdentityProviders,
         Scope::Associations,
         Scope::Addons,
         Scope::Nodegroups,
@@ -345,6 +359,8 @@ fn belongs(fact: &Fact, scope: &Scope) -> bool {
         Fact::Caller(_) => *scope == Scope::Caller,
         Fact::Cluster(_) => *scope == Scope::Cluster,
         Fact::OtherClusters(_) => *scope == Scope::OtherClusters,
+        Fact::OtherAssociations(_) => *scope == Scope::OtherAssociations,
+        Fact::IdentityProviders(_) => *scope == Scope::IdentityProviders,
         Fact::Association(_) => *scope == Scope::Associations,
         Fact::Addon(_) => *scope == Scope::Addons,
         Fact::Nodegroup(_) => *scope == Scope::Nodegroups,
@@ -459,7 +475,8 @@ impl Naive {
             self.said.remove(&fact.key());
         }
         let mut fact = fact.clone();
-        let old = self.facts.get(&slot(&fact));
+        // What is only painted takes nothing over.
+        let old = self.facts.get(&slot(&fact)).filter(|_| !cached);
         match (&mut fact, old) {
             (Fact::Role(new), Some((Fact::Role(old), false)))
                 if old.id == new.id && new.policies == Knowledge::NotYet =>
@@ -572,6 +589,7 @@ fn dump(graph: &Graph) -> String {
     let _ = writeln!(res, "{:?}", graph.service_accounts().collect::<Vec<_>>());
     let _ = writeln!(res, "{:?}", graph.named_roles().collect::<Vec<_>>());
     let _ = writeln!(res, "{:?}", graph.all_providers().collect::<Vec<_>>());
+    let _ = writeln!(res, "{:?}", graph.identity_providers());
     res
 }
 
@@ -626,6 +644,9 @@ fn view(graph: &Graph, unit: &Ref) -> String {
                 let _ = write!(acc, "{:?}", graph.listed(scope));
             }
             neighbours_view(graph, key, acc);
+            let _ = write!(acc, "{:?}", graph.associated_elsewhere(key));
+            let idle: Vec<_> = graph.idle_associations_like(key).collect();
+            let _ = write!(acc, "{idle:?}");
         }
         Ref::Pod { namespace, name } => {
             let Some(pod) = graph.pod(namespace, name) else { return res };
@@ -652,6 +673,7 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             let _ = write!(acc, "{it:?} {pods:?}");
             identity_view(graph, &it.service_account, acc);
             roles_view(graph, it, acc);
+            association_view(graph, &it.service_account, acc);
         }
         Ref::Role(arn) => {
             let annotated: Vec<_> = graph.annotated_with(arn).collect();
@@ -689,6 +711,9 @@ fn view(graph: &Graph, unit: &Ref) -> String {
                     let _ = write!(acc, "{named:?} {:?} {users:?}", graph.role(named).map(trusted));
                 }
                 let _ = write!(acc, "{:?}", graph.providers(&account));
+                if graph.named_accounts().any(|it| *it == account) {
+                    let _ = write!(acc, "{:?}", graph.identity_providers());
+                }
             }
         }
         Ref::Node(name) => {
@@ -705,6 +730,13 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             }
             let associations: Vec<_> = graph.associations().collect();
             let _ = write!(acc, "{associations:?}");
+            // How old what is used here is.
+            for arn in graph.named_roles() {
+                let _ = write!(acc, "{:?}", graph.role(arn).map(trusted));
+            }
+            for arn in graph.expected_providers() {
+                let _ = write!(acc, "{:?}", graph.provider_at(&arn));
+            }
         }
         Ref::Namespace(_)
         | Ref::Webhook(_)
@@ -738,6 +770,28 @@ fn neighbours_view(graph: &Graph, key: &SaKey, acc: &mut String) {
         if role.is_some() || association {
             let _ = write!(acc, "{it} {role:?} {association} {}", used(it));
         }
+    }
+}
+
+/// Who uses the ServiceAccount, and where nobody does, whom it may be mistaken for.
+fn association_view(graph: &Graph, key: &SaKey, acc: &mut String) {
+    let _ = write!(acc, "{:?}", graph.associations_of(key).collect::<Vec<_>>());
+    let namespace = || Some(key.namespace.clone());
+    for kind in WorkloadKind::ALL {
+        let _ =
+            write!(acc, "{:?}", graph.listed(&Scope::Workloads { kind, namespace: namespace() }));
+    }
+    let _ = write!(acc, "{:?}", graph.listed(&Scope::Pods { namespace: namespace() }));
+    let _ = write!(acc, "{}", graph.is_used(key));
+    if graph.is_used(key) {
+        return;
+    }
+    for other in graph.lookalikes(key) {
+        let role = graph.service_account(other).known().and_then(|it| it.role_arn().cloned());
+        let pods: Vec<_> = graph.pods_of(other).map(apart_from_health).collect();
+        let workloads: Vec<_> = graph.workloads_of(other).collect();
+        let association = graph.association_of(other).is_known();
+        let _ = write!(acc, "{other} {role:?} {association} {pods:?} {workloads:?}");
     }
 }
 

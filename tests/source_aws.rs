@@ -84,7 +84,8 @@ async fn one_pass_reads_everything_to_the_last_page() {
     assert_eq!(cluster.created.unwrap().to_string(), "2023-11-14T22:13:20.5Z");
     let others = seen.other_clusters().expect("listed");
     assert_eq!(others.clusters.iter().map(|it| &*it.name).collect::<Vec<_>>(), ["old"]);
-    assert_eq!(others.regions.iter().map(|it| &**it).collect::<Vec<_>>(), ["eu-west-1"]);
+    let places: Vec<_> = others.places.iter().map(|it| (&*it.account, &*it.region)).collect();
+    assert_eq!(places, [(ACCOUNT, "eu-west-1")]);
     assert_eq!((seen.addons(), seen.nodegroups()), (1, 1));
     for scope in seen.scopes() {
         assert!(
@@ -647,4 +648,102 @@ async fn silence_and_broken_connections_end() {
     assert!(dropped.contains("connection closed"), "{dropped}");
     assert!(matches!(seen.state(&Scope::Associations), SourceState::Live { .. }));
     assert_eq!(seen.known(&Ref::Role(arn("app"))), Some(Knowledge::NotYet));
+}
+
+#[tokio::test]
+async fn the_other_clusters_are_those_of_every_region_that_a_provider_names() {
+    const LONDON: &str = "oidc.eks.eu-west-2.amazonaws.com/id/BBBB";
+    /// What London answers to ListClusters, and whether that is an answer.
+    const ANSWERS: [(&str, bool); 3] = [
+        (r#"{"clusters": ["london"]}"#, true),
+        (r#"{"__type": "AccessDeniedException", "message": "explicit deny"}"#, false),
+        // Of a region that is not enabled the credentials are not known.
+        (r#"{"__type": "UnrecognizedClientException", "message": "invalid token"}"#, false),
+    ];
+    for (answer, is_read) in ANSWERS {
+        let fake = Fake::start().await;
+        fake.on("iam:ListOpenIDConnectProviders", |_| {
+            (200, fake::list_providers(&[ISSUER, LONDON, "token.actions.githubusercontent.com"]))
+        });
+        fake.on("iam:GetOpenIDConnectProvider", |call| {
+            let arn = call.get("OpenIDConnectProviderArn").to_owned();
+            (200, fake::get_provider(arn.split_once("oidc-provider/").unwrap().1))
+        });
+        fake.on("eks:ListClusters", move |call| match &*call.region {
+            "eu-west-1" => (200, r#"{"clusters": ["prod", "stage"]}"#.into()),
+            "eu-west-2" => (if is_read { 200 } else { 403 }, answer.into()),
+            other => panic!("nobody named {other}"),
+        });
+        fake.on("eks:DescribeCluster", |call| match call.last() {
+            "prod" => (200, fake::cluster("prod", ISSUER)),
+            "london" => (200, fake::cluster("london", LONDON)),
+            name => (200, fake::cluster(name, "oidc.eks.eu-west-1.amazonaws.com/id/CCCC")),
+        });
+        fake.on("eks:ListPodIdentityAssociations", |call| {
+            match call.get("path").contains("/stage/") {
+                true => (200, fake::associations(0..1, None)),
+                false => (200, r#"{"associations": []}"#.into()),
+            }
+        });
+        fake.on("eks:ListIdentityProviderConfigs", |_| {
+            (200, r#"{"identityProviderConfigs": [{"type": "oidc", "name": "corp"}]}"#.into())
+        });
+
+        let seen = Run::start(settings(&fake)).finish().await;
+
+        let others = seen.other_clusters().expect("listed");
+        let places: Vec<_> = others.places.iter().map(|it| &*it.region).collect();
+        let names: Vec<_> = others.clusters.iter().map(|it| &*it.name).collect();
+        match is_read {
+            true => assert_eq!(
+                (places, names),
+                (vec!["eu-west-1", "eu-west-2"], vec!["london", "stage"])
+            ),
+            false => assert_eq!((places, names), (vec!["eu-west-1"], vec!["stage"])),
+        }
+        let associations = seen.other_associations().expect("listed");
+        assert_eq!(associations.iter().count(), 1, "those of the other clusters");
+        assert!(seen.associations().is_empty(), "those of the own one");
+        let logins = seen.identity_providers().expect("listed");
+        assert_eq!(logins.names.iter().map(|it| &**it).collect::<Vec<_>>(), ["corp"]);
+        for scope in seen.scopes() {
+            let state = seen.state(&scope);
+            assert!(matches!(state, SourceState::Live { .. }), "{answer}: {scope:?}: {state:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_other_clusters_refuse_is_unknown_of_them_alone() {
+    let fake = Fake::start().await;
+    fake.on("eks:ListClusters", |_| (200, r#"{"clusters": ["prod", "stage", "test"]}"#.into()));
+    fake.on("eks:DescribeCluster", |call| {
+        (
+            200,
+            fake::cluster(
+                call.last(),
+                &format!("oidc.eks.eu-west-1.amazonaws.com/id/{}", call.last()),
+            ),
+        )
+    });
+    fake.on("eks:ListPodIdentityAssociations", |call| {
+        let path = call.get("path").to_owned();
+        match () {
+            () if path.contains("/stage/") => fake::denied_json("eks:ListPodIdentityAssociations"),
+            () if path.contains("/test/") => (200, fake::associations(0..2, None)),
+            () => (200, r#"{"associations": []}"#.into()),
+        }
+    });
+    fake.on("eks:ListIdentityProviderConfigs", |_| {
+        fake::denied_json("eks:ListIdentityProviderConfigs")
+    });
+
+    let seen = Run::start(settings(&fake)).finish().await;
+
+    assert_eq!(seen.missing(&Scope::OtherAssociations), "eks:ListPodIdentityAssociations");
+    assert_eq!(seen.other_associations().expect("some").iter().count(), 2);
+    assert_eq!(seen.missing(&Scope::IdentityProviders), "eks:ListIdentityProviderConfigs");
+    for scope in [Scope::Associations, Scope::OtherClusters, Scope::Addons, providers(), roles()] {
+        assert!(matches!(seen.state(&scope), SourceState::Live { .. }), "{scope:?}");
+    }
 }

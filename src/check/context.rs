@@ -46,6 +46,14 @@ pub struct IdentityContext<'a> {
     pub(crate) diagnosis: OnceCell<Option<Diagnosis>>,
 }
 
+/// One Pod Identity association, listed and not painted from the disk.
+pub struct AssociationContext<'a> {
+    pub cx: Context<'a>,
+    pub association: &'a Association,
+    /// What keeps the role's trust policy from letting EKS in; worked out when the first row asks.
+    pub(crate) trust: OnceCell<Vec<crate::check::pi_trust::Fault>>,
+}
+
 /// One pod that has not run to its end.
 pub struct PodContext<'a> {
     pub cx: Context<'a>,

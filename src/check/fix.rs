@@ -20,6 +20,15 @@ impl Fix {
         Fix { id, title, applicability, restart_needed, edits: vec![edit], by_hand: Vec::new() }
     }
 
+    /// Both in one, under this one's id.
+    pub(crate) fn then(mut self, other: Fix) -> Fix {
+        self.title = format!("{}, then {}", self.title, other.title);
+        self.restart_needed |= other.restart_needed;
+        self.edits.extend(other.edits);
+        self.by_hand.extend(other.by_hand);
+        self
+    }
+
     /// FX-SA-ANN. `was` is what is there now.
     pub(crate) fn annotate(key: &SaKey, was: Option<&Text>, role: &str) -> Fix {
         let edit = Edit::Annotate {
@@ -216,12 +225,35 @@ impl Fix {
         Fix::of("FX-PIA-CREATE", title, Applicability::Confirm, edit)
     }
 
-    /// FX-PIA-DEL. An add-on's association is changed through the add-on.
+    /// FX-PIA-UPDATE. An add-on's association is changed through the add-on.
+    pub(crate) fn update_association(
+        cx: &Context<'_>,
+        association: &Association,
+        title: String,
+        fields: AssociationFields,
+    ) -> Option<Fix> {
+        let was = association.detail.as_ref().known()?;
+        if let Some(owner) = &association.owner_arn {
+            return Some(Fix::through_addon(cx, association, owner));
+        }
+        let edit = Edit::UpdateAssociation {
+            id: association.id.clone(),
+            service_account: association.service_account.clone(),
+            was: was.into(),
+            fields,
+        };
+        Some(Fix::of("FX-PIA-UPDATE", title, Applicability::Confirm, edit))
+    }
+
+    /// FX-PIA-DEL. What belongs to an add-on goes only through it.
     pub(crate) fn delete_association(cx: &Context<'_>, association: &Association) -> Fix {
+        if let Some(owner) = &association.owner_arn {
+            return Fix::through_addon(cx, association, owner);
+        }
         let key = &association.service_account;
         let title = format!("delete the Pod Identity association of `{key}`");
-        match (association.detail.as_ref().known(), &association.owner_arn) {
-            (Some(it), None) => {
+        match association.detail.as_ref().known() {
+            Some(it) => {
                 let edit = Edit::DeleteAssociation {
                     id: association.id.clone(),
                     service_account: key.clone(),
@@ -229,20 +261,33 @@ impl Fix {
                 };
                 Fix::of("FX-PIA-DEL", title, Applicability::Confirm, edit)
             }
-            (_, owner) => {
-                let command = match owner {
-                    Some(it) => format!(
-                        "# {it} owns it: aws eks update-addon --pod-identity-associations …"
-                    ),
-                    None => format!(
-                        "aws eks delete-pod-identity-association --cluster-name {} --association-id {}",
-                        cluster_name(cx),
-                        plan::quote(&association.id)
-                    ),
-                };
+            None => {
+                let command = format!(
+                    "aws eks delete-pod-identity-association --cluster-name {} --association-id {}",
+                    cluster_name(cx),
+                    plan::quote(&association.id)
+                );
                 Fix::by_hand("FX-PIA-DEL", title, vec![command])
             }
         }
+    }
+
+    /// An association that an add-on owns is the add-on's setting; setting it replaces all that the add-on has.
+    pub(crate) fn through_addon(cx: &Context<'_>, it: &Association, owner: &Arn) -> Fix {
+        // `arn:P:eks:REGION:ACCOUNT:addon/CLUSTER/NAME/ID`
+        let name = owner.as_str().split('/').nth(2).unwrap_or("ADDON");
+        let role = it.detail.as_ref().known().map_or("ROLE_ARN", |it| it.role_arn.as_str());
+        let value = format!("serviceAccount={},roleArn={role}", it.service_account.name);
+        Fix::by_hand(
+            "FX-NONE",
+            format!("change the associations of add-on `{name}`, all of them at once"),
+            vec![format!(
+                "aws eks update-addon --cluster-name {} --addon-name {} --resolve-conflicts PRESERVE --pod-identity-associations {}",
+                cluster_name(cx),
+                plan::quote(name),
+                plan::quote(&value)
+            )],
+        )
     }
 
     /// FX-AGENT-ADD.

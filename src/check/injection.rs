@@ -151,6 +151,19 @@ pub(crate) fn leaves_out_pods_of(graph: &Graph, workload: &Workload) -> bool {
         && left_out(&called_for_template(graph, workload)).is_some()
 }
 
+/// The owner's template; of a pod without owner one of its ServiceAccount's whose containers it has.
+pub(crate) fn template_of<'a>(graph: &'a Graph, pod: &Pod) -> Option<&'a PodSpec> {
+    if pod.owner.is_some() {
+        return graph.root_owner(pod).map(|it| &*it.template);
+    }
+    let has = |name: &Text| pod.spec.containers.iter().any(|it| it.name == *name);
+    let fits = |it: &&Workload| {
+        let containers = &it.template.containers;
+        !containers.is_empty() && containers.iter().all(|it| has(&it.name))
+    };
+    graph.templates_of(&pod.service_account()).find(fits).map(|it| &*it.template)
+}
+
 /// As it would be for a new pod of the workload.
 pub(crate) fn called_for_template(graph: &Graph, workload: &Workload) -> Knowledge<Called> {
     let pending: &[&str] = match workload.kind {

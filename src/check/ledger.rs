@@ -37,6 +37,8 @@ pub struct Ledger {
     findings: Store,
     overview: Overview,
     injection: Injection,
+    /// When what was said of a unit ceases to be true by itself.
+    lapses: HashMap<Ref, Timestamp>,
 }
 
 /// One ServiceAccount judged.
@@ -105,7 +107,7 @@ impl Ledger {
             }
         }
         if others.iter().any(judging::concerns_overview) {
-            self.look_over(cx, &mut identities, &mut pods);
+            self.look_over(cx, &mut identities, &mut pods, &mut others);
         }
         for (namespace, name) in &pods {
             if let Some(it) = self.weigh_pod(graph, namespace, name) {
@@ -138,6 +140,12 @@ impl Ledger {
             self.judge_unit(cx, unit);
         }
         identities
+    }
+
+    /// The units to judge again because time has passed.
+    pub fn lapsed(&self, now: Timestamp) -> Vec<Ref> {
+        let lapsed = self.lapses.iter().filter(|(_, at)| **at <= now);
+        lapsed.map(|(unit, _)| unit.clone()).collect()
     }
 
     /// All findings, unsorted, one a unit and fault; `roll_up` makes siblings one.

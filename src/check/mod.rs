@@ -50,7 +50,9 @@ mod trust_sub;
 
 pub use crate::plan::quote;
 pub use blast::{Blast, End, Moved, When, after, blast};
-pub use context::{ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id};
+pub use context::{
+    AssociationContext, ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id,
+};
 pub use expect::{is_node_agent, known_controller};
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
@@ -60,7 +62,7 @@ pub use rollup::{Affects, Rolled, roll_up};
 pub use table::{FAMILIES, row, table};
 
 use crate::{
-    ident::{Arn, Ref, Text},
+    ident::{Arn, Ref, Text, Timestamp},
     identity::Signature,
     plan::Edit,
 };
@@ -219,6 +221,8 @@ pub enum Rule {
     Identity(fn(&IdentityContext<'_>, &mut Acc)),
     /// Once for every pod that has not run to its end.
     Pod(fn(&PodContext<'_>, &mut Acc)),
+    /// Once for every Pod Identity association.
+    Association(fn(&AssociationContext<'_>, &mut Acc)),
     /// Once for every unit of the other kinds; the rule looks only at its own kind.
     Unit(fn(&Context<'_>, &Ref, &mut Acc)),
     /// Once, with what pods and templates show of the pod identity webhook.
@@ -304,11 +308,21 @@ pub struct Fix {
 pub struct Acc {
     row: &'static Row,
     found: Vec<Finding>,
+    lapses: Option<Timestamp>,
 }
 
 impl Acc {
     pub(crate) fn new(row: &'static Row) -> Acc {
-        Acc { row, found: Vec::new() }
+        Acc { row, found: Vec::new(), lapses: None }
+    }
+
+    /// What was said is not true any longer at `at`, even if nothing changes.
+    pub fn lapses(&mut self, at: Timestamp) {
+        self.lapses = Some(self.lapses.map_or(at, |it| it.min(at)));
+    }
+
+    pub(crate) fn lapse(&self) -> Option<Timestamp> {
+        self.lapses
     }
 
     /// The code that is asked for now.

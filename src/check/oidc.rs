@@ -1,9 +1,11 @@
 //! OIDC: the IAM OIDC provider of the cluster.
 
 mod absent;
+mod orphan;
 mod present;
 mod recreation;
 
+pub(crate) use orphan::{is_orphan, orphans};
 pub(crate) use recreation::recreated;
 
 use crate::{
@@ -180,6 +182,21 @@ pub const ROWS: &[Row] = &[
         rule: Rule::Unit(absent::quota),
     },
     Row {
+        code: "OIDC-12",
+        name: "provider-without-cluster",
+        title: "orphan provider",
+        severity: Severity::Hygiene,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::OidcProvider,
+        fragment: "OIDC providers are for an issuer that no cluster has",
+        detect: "The provider's URL is an EKS issuer, and no cluster of its region has it in any account that the caller reads. The region is the one that the issuer names. Needs `eks:ListClusters` and `eks:DescribeCluster` in that region and every account; where one of them cannot be listed, nothing is said. A cluster of an account that is not read may still have the issuer.",
+        repair: "Delete the provider when no role trusts it any more and no other account's cluster needs it. Roles are not changed by that; assuming them by its tokens fails.",
+        signatures: &[],
+        fixes: &["FX-OIDC-DEL"],
+        reference: "https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteOpenIDConnectProvider.html",
+        rule: Rule::Unit(orphan::report),
+    },
+    Row {
         code: "OIDC-13",
         name: "provider-deleted",
         title: "trusted provider does not exist",
@@ -193,6 +210,21 @@ pub const ROWS: &[Row] = &[
         fixes: &["FX-TRUST-EDIT", "FX-OIDC-CREATE"],
         reference: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html",
         rule: Rule::Unit(present::dangling),
+    },
+    Row {
+        code: "OIDC-16",
+        name: "provider-confused-with-login",
+        title: "OIDC login of people instead of an IAM provider",
+        severity: Severity::Hygiene,
+        confidence: Confidence::Certain,
+        subject: SubjectKind::OidcProvider,
+        fragment: "OIDC providers are missing while the cluster has an OIDC login for people",
+        detect: "The cluster has an OIDC identity provider config, which lets people log in, and the account has no IAM OIDC provider for the cluster's issuer, which roles of ServiceAccounts need. Needs `eks:ListIdentityProviderConfigs`.",
+        repair: "Create the IAM OIDC provider; the identity provider config has nothing to do with it and may stay.",
+        signatures: &[Signature::E01],
+        fixes: &["FX-OIDC-CREATE"],
+        reference: "https://docs.aws.amazon.com/eks/latest/userguide/authenticate-oidc-identity-provider.html",
+        rule: Rule::Unit(absent::login),
     },
     Row {
         code: "OIDC-17",

@@ -3,7 +3,7 @@
 
 use crate::{
     check::{Context, judge, oidc},
-    ident::AccountId,
+    ident::{AccountId, Arn},
 };
 use std::collections::BTreeSet;
 
@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Overview {
     /// Accounts whose roles still trust the issuer that the cluster had before it was made again (OIDC-04).
     pub recreated: BTreeSet<AccountId>,
+    /// Providers of EKS issuers that no cluster has (OIDC-12).
+    pub orphans: BTreeSet<Arn>,
     /// TOOL-CTX-01: no verdict is given.
     pub not_one_cluster: bool,
 }
@@ -22,6 +24,7 @@ impl Overview {
         let recreated = accounts.filter(|it| oidc::recreated(&cx, it).is_some());
         Overview {
             recreated: recreated.collect(),
+            orphans: oidc::orphans(&cx),
             not_one_cluster: judge::issuer_mismatch(cx.graph).is_some(),
         }
     }

@@ -26,8 +26,15 @@ const GIVE_WAY: &[(&str, &[&str])] = &[
     ("SA-05", &["PI-ASSOC-01"]),
     // The kubelet makes a static pod from its own file, whenever that was.
     ("HOOK-11", &["HOOK-01", "HOOK-05", "HOOK-06", "PI-POD-01", "PI-POD-02"]),
+    ("ANN-11", &["PI-ASSOC-04"]),
+    ("ANN-12", &["PI-ASSOC-04"]),
+    ("ANN-16", &["PI-ASSOC-04"]),
+    ("PI-ASSOC-04", &["ANN-01"]),
+    ("PI-ASSOC-12", &["ANN-01", "PI-ASSOC-04"]),
     ("PI-ASSOC-01", &["PI-ASSOC-10"]),
-    ("PI-ASSOC-03", &["PI-ASSOC-10", "PI-ASSOC-01"]),
+    ("PI-ASSOC-05", &["PI-ASSOC-10"]),
+    // An association with a mistyped name is refused by a trust policy that has the right one.
+    ("PI-ASSOC-03", &["PI-ASSOC-10", "PI-ASSOC-01", "PI-TRUST-05"]),
     ("PI-ASSOC-08", &["PI-TRUST"]),
     ("PI-TRUST-03", &["PI-TRUST-10"]),
     ("PI-TRUST-02", &["PI-TRUST-10"]),
@@ -48,7 +55,7 @@ const EXPLAINED_BY_RECREATION: &[&str] = &["TRUST-PRIN-03", "TRUST-KEY-01", "TRU
 
 /// On the ServiceAccount: says why its pods carry nothing.
 const EXPLAINS_NOTHING_INJECTED: &[&str] =
-    &["ANN-01", "ANN-11", "ANN-12", "ANN-16", "SA-01", "SA-03"];
+    &["ANN-01", "ANN-11", "ANN-12", "ANN-16", "PI-ASSOC-04", "PI-ASSOC-12", "SA-01", "SA-03"];
 
 /// On the pod itself: likewise.
 const EXPLAINS_ON_POD: &[&str] = &["HOOK", "PI-POD", "POD-ENV", "POD-KEY"];
@@ -60,9 +67,13 @@ const NOT_INJECTED: &[&str] =
 /// What a pod says only where nothing else explains it.
 const LAST_RESORT: &[&str] = &["NODE-01", "CHAIN-05"];
 
-/// Leaves what is said of a ServiceAccount after "one cause, one finding".
-pub(crate) fn of_identity(found: &mut Vec<Finding>, recreated: bool) {
+/// Leaves what is said of a ServiceAccount after "one cause, one finding". `is_meant`: an association has nearly its name
+/// (PI-ASSOC-03 says so there).
+pub(crate) fn of_identity(found: &mut Vec<Finding>, recreated: bool, is_meant: bool) {
     give_way(found);
+    if is_meant {
+        found.retain(|it| !fits(it.code, &["ANN-01", "PI-ASSOC-04"]));
+    }
     if recreated {
         found.retain(|it| !EXPLAINED_BY_RECREATION.contains(&it.code));
     }

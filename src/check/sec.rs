@@ -1,6 +1,7 @@
 //! SEC: works, but too broad.
 
 mod open;
+mod orphan;
 mod principal;
 
 use crate::{
@@ -148,6 +149,21 @@ pub const ROWS: &[Row] = &[
         fixes: &["FX-TRUST-EDIT"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html",
         rule: Rule::Unit(principal::pod_identity),
+    },
+    Row {
+        code: "SEC-TRUST-10",
+        name: "trust-without-cluster",
+        title: "statement for a cluster that nobody has",
+        severity: Severity::SecLow,
+        confidence: Confidence::Likely,
+        subject: SubjectKind::Role,
+        fragment: "roles trust an issuer that no known cluster has",
+        detect: "A role that is used here has, beside what lets its ServiceAccounts in, an Allow statement for the provider of an EKS issuer that no cluster of that region has in any account that the caller reads: it was deleted, or belongs to another account. Where a region or an account could not be listed, nothing is said. A provider that does not exist either is OIDC-13 where tokens of this cluster are what the role is for.",
+        repair: "Remove the statement, unless a cluster of another account is meant to have the role.",
+        signatures: &[],
+        fixes: &["FX-TRUST-EDIT"],
+        reference: "https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteOpenIDConnectProvider.html",
+        rule: Rule::Unit(orphan::report),
     },
     Row {
         code: "SEC-TRUST-11",

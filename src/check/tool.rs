@@ -52,8 +52,8 @@ pub const ROWS: &[Row] = &[
         "role-not-readable",
         "iam:GetRole denied",
         Role,
-        "roles may not be read, so their trust is unknown",
-        "iam:GetRole (or iam:ListRoles) was refused for a role that is used here.",
+        "roles may not be read, so their trust or their boundary is unknown",
+        "iam:GetRole was refused for a role that is used here. Where iam:ListRoles brought its trust policy, only its boundary, tags and last use are unknown; where not, the verdict is too.",
         "Allow iam:GetRole to the caller.",
         PERMISSIONS,
         role_denied
@@ -127,13 +127,13 @@ pub const ROWS: &[Row] = &[
     row!(
         "TOOL-LAG-01",
         "data-old",
-        "data older than the refresh interval",
+        "data older than the refresh interval, or IAM/EKS change less than a minute old",
         Cluster,
-        "clusters are shown with data that could not be renewed",
-        "A source was complete once and its link is down now; what is shown is as old as it says.",
-        "Wait for the reconnect, or press ctrl-r.",
-        RBAC,
-        freshness::old
+        "clusters are shown with data that is old, or younger than AWS is quick",
+        "A source was complete once and its link is down now, so what is shown is as old as it says; or an association, a role or a provider that is used here was made or changed less than a minute ago, and AWS may still answer as before. When a trust policy was changed IAM does not say.",
+        "Wait for the reconnect or for the minute to pass, or press ctrl-r; read again before repairing anything.",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency",
+        freshness::lag
     ),
     row!(
         "TOOL-PAGE-01",
@@ -216,8 +216,13 @@ fn role_refusal(cx: &Context<'_>, unit: &Ref) -> Option<(crate::ident::Arn, Deni
     let used = cx.graph.annotated_with(arn).next().is_some()
         || cx.graph.associated_with(arn).next().is_some();
     match cx.graph.role(arn) {
-        Knowledge::Denied(it) if used => Some((arn.clone(), it)),
-        Knowledge::Denied(_) | Knowledge::Known(_) | Knowledge::Absent | Knowledge::NotYet => None,
+        _ if !used => None,
+        Knowledge::Denied(it) => Some((arn.clone(), it)),
+        Knowledge::Known(it) => match &it.last_used {
+            Knowledge::Denied(it) => Some((arn.clone(), it.clone())),
+            Knowledge::Known(_) | Knowledge::Absent | Knowledge::NotYet => None,
+        },
+        Knowledge::Absent | Knowledge::NotYet => None,
     }
 }
 
@@ -233,9 +238,14 @@ fn role_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| is_account_read(cx, arn)) else {
         return;
     };
+    // The list brings trust policies too, and nothing else that matters.
+    let what = match cx.graph.role(&arn) {
+        Knowledge::Known(_) => "boundary, tags and last use",
+        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => "the trust policy",
+    };
     acc.push(
         Subject::role(&arn),
-        format!("`{}` is denied, so the trust policy of `{arn}` is unknown", it.permission),
+        format!("`{}` is denied, so {what} of `{arn}` is unknown", it.permission),
         vec![Evidence {
             place: format!("role {arn}"),
             found: refused(&it),
@@ -319,6 +329,8 @@ fn kube_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         | Scope::Caller
         | Scope::Cluster
         | Scope::OtherClusters
+        | Scope::OtherAssociations
+        | Scope::IdentityProviders
         | Scope::Associations
         | Scope::Addons
         | Scope::Nodegroups

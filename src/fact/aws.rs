@@ -37,8 +37,26 @@ pub struct Cluster {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtherClusters {
     pub clusters: Vec<OtherCluster>,
-    /// Regions whose clusters were listed completely.
-    pub regions: Vec<Text>,
+    /// Where they were listed completely.
+    pub places: Vec<Place>,
+}
+
+impl OtherClusters {
+    /// Whether all clusters of the account in the region are known.
+    pub fn covers(&self, account: &str, region: &str) -> bool {
+        self.places.iter().any(|it| &*it.account == account && &*it.region == region)
+    }
+
+    pub fn of_issuer(&self, issuer: &Issuer) -> Option<&OtherCluster> {
+        self.clusters.iter().find(|it| it.issuer.as_ref() == Some(issuer))
+    }
+}
+
+/// One account's part of one region: what one `eks:ListClusters` answers for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub account: Text,
+    pub region: Text,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +65,44 @@ pub struct OtherCluster {
     pub arn: Arn,
     pub region: Text,
     pub issuer: Option<Issuer>,
+}
+
+/// `eks:ListPodIdentityAssociations` of the account's other clusters, as far as they may be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherAssociations {
+    /// Sorted.
+    all: Vec<OtherAssociation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherAssociation {
+    pub service_account: SaKey,
+    /// The cluster that has it.
+    pub cluster: Arn,
+}
+
+impl OtherAssociations {
+    pub fn new(mut all: Vec<OtherAssociation>) -> OtherAssociations {
+        all.sort();
+        OtherAssociations { all }
+    }
+
+    /// The first one for a ServiceAccount of this name.
+    pub fn of(&self, key: &SaKey) -> Option<&OtherAssociation> {
+        let at = self.all.partition_point(|it| it.service_account < *key);
+        self.all.get(at).filter(|it| it.service_account == *key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &OtherAssociation> {
+        self.all.iter()
+    }
+}
+
+/// `eks:ListIdentityProviderConfigs`: the OIDC providers by which *people* log in to the cluster, another thing than
+/// IAM's OIDC providers. Their names, sorted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdentityProviders {
+    pub names: Vec<Text>,
 }
 
 /// `eks:DescribePodIdentityAssociation`; what only describe tells is `Knowledge`, since one row may fail alone.

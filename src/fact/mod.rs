@@ -26,6 +26,8 @@ pub enum Fact {
     Caller(Caller),
     Cluster(Cluster),
     OtherClusters(OtherClusters),
+    OtherAssociations(OtherAssociations),
+    IdentityProviders(IdentityProviders),
     Association(Association),
     Role(IamRole),
     Provider(OidcProvider),
@@ -34,12 +36,15 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The node that this fact describes. `ApiServer`, `Caller`, `OtherClusters` describe the cluster as a whole.
+    /// The node that this fact describes. What exists once describes the cluster as a whole.
     pub fn key(&self) -> Ref {
         match self {
-            Fact::ApiServer(_) | Fact::Caller(_) | Fact::Cluster(_) | Fact::OtherClusters(_) => {
-                Ref::Cluster
-            }
+            Fact::ApiServer(_)
+            | Fact::Caller(_)
+            | Fact::Cluster(_)
+            | Fact::OtherClusters(_)
+            | Fact::OtherAssociations(_)
+            | Fact::IdentityProviders(_) => Ref::Cluster,
             Fact::Namespace(it) => Ref::Namespace(it.name.clone()),
             Fact::ServiceAccount(it) => Ref::ServiceAccount(it.key.clone()),
             Fact::Pod(it) => Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() },
@@ -136,8 +141,13 @@ pub enum Scope {
     Caller,
     /// `eks:DescribeCluster`.
     Cluster,
-    /// `eks:ListClusters` of the cluster's region and what DescribeCluster says of each.
+    /// `eks:ListClusters` of the cluster's region, and of the regions that OIDC providers of a readable account name,
+    /// and what DescribeCluster says of each.
     OtherClusters,
+    /// `eks:ListPodIdentityAssociations` of the other clusters in the cluster's account.
+    OtherAssociations,
+    /// `eks:ListIdentityProviderConfigs`.
+    IdentityProviders,
     Associations,
     Addons,
     Nodegroups,
@@ -170,6 +180,8 @@ impl Scope {
             Scope::Caller => "sts/caller".into(),
             Scope::Cluster => "eks/cluster".into(),
             Scope::OtherClusters => "eks/clusters".into(),
+            Scope::OtherAssociations => "eks/other-associations".into(),
+            Scope::IdentityProviders => "eks/identity-providers".into(),
             Scope::Associations => "eks/associations".into(),
             Scope::Addons => "eks/addons".into(),
             Scope::Nodegroups => "eks/nodegroups".into(),

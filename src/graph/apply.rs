@@ -56,7 +56,10 @@ impl Graph {
     }
 
     fn put(&mut self, mut fact: Fact, mark: Mark, acc: &mut Touched) {
-        self.enrich(&mut fact);
+        // What is only painted takes nothing over from what was observed, or it would be another the second time.
+        if !mark.cached {
+            self.enrich(&mut fact);
+        }
         let slot = Slot::of(&fact);
         // An observed fact outweighs what was said; once it is here the word is out of date.
         let outdated = slot.name().filter(|_| !mark.cached && !self.said.is_empty());

@@ -2,8 +2,8 @@
 
 use crate::{
     fact::{
-        Addon, Association, Caller, Cluster, IamRole, Knowledge, Nodegroup, OidcProvider,
-        OtherClusters, Scope,
+        Addon, Association, Caller, Cluster, IamRole, IdentityProviders, Knowledge, Nodegroup,
+        OidcProvider, OtherAssociation, OtherClusters, Scope,
     },
     graph::{Graph, scope::Reading, table::Held},
     ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey},
@@ -40,6 +40,21 @@ impl Graph {
 
     pub fn other_clusters(&self) -> Knowledge<&OtherClusters> {
         self.single(self.other_clusters.as_ref(), &Scope::OtherClusters)
+    }
+
+    /// An association for a ServiceAccount of this name in another cluster of the account. `None` says nothing: it may
+    /// not be known.
+    pub fn associated_elsewhere(&self, key: &SaKey) -> Option<&OtherAssociation> {
+        self.single(self.other_associations.as_ref(), &Scope::OtherAssociations).known()?.of(key)
+    }
+
+    /// As far as they were read.
+    pub fn other_associations(&self) -> impl Iterator<Item = &OtherAssociation> {
+        self.other_associations.iter().flat_map(|it| it.fact.iter())
+    }
+
+    pub fn identity_providers(&self) -> Knowledge<&IdentityProviders> {
+        self.single(self.identity_providers.as_ref(), &Scope::IdentityProviders)
     }
 
     fn published_issuer(&self) -> Knowledge<Issuer> {
@@ -85,6 +100,17 @@ impl Graph {
             return Knowledge::Known(&it.fact);
         }
         if painted { Knowledge::NotYet } else { self.missing(&Scope::Associations) }
+    }
+
+    /// All of one ServiceAccount, which EKS lets have but one. Sorted by id; what is painted from the disk is left out.
+    pub fn associations_of<'a>(
+        &'a self,
+        key: &SaKey,
+    ) -> impl Iterator<Item = &'a Association> + use<'a> {
+        let seat = self.seats.get(&key.namespace, &key.name);
+        let ids = seat.into_iter().flat_map(|it| &it.associations);
+        let held = ids.filter_map(|it| self.associations.get(it));
+        held.filter(|it| !it.mark.cached).map(|it| &it.fact)
     }
 
     /// `Absent` when GetRole said NoSuchEntity, when a complete list of its account does not have that exact ARN, or

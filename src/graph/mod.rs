@@ -17,6 +17,7 @@
 
 mod apply;
 mod aws;
+mod idle;
 mod kube;
 mod pods;
 mod roles;
@@ -25,6 +26,7 @@ mod slot;
 mod store;
 mod table;
 mod touch;
+mod touch_aws;
 mod touch_scope;
 mod trust;
 mod wanted;
@@ -33,11 +35,12 @@ pub use wanted::Outstanding;
 
 use crate::{
     fact::{
-        Addon, ApiServer, Association, Caller, Cluster, KeyNames, Knowledge, Namespace, Node,
-        Nodegroup, OidcProvider, OtherClusters, Scope, ServiceAccount, SourceState, Webhook,
-        Workload,
+        Addon, ApiServer, Association, Caller, Cluster, IdentityProviders, KeyNames, Knowledge,
+        Namespace, Node, Nodegroup, OidcProvider, OtherAssociations, OtherClusters, Scope,
+        ServiceAccount, SourceState, Webhook, Workload,
     },
     graph::{
+        idle::Idle,
         pods::{PodId, Pods},
         roles::Roles,
         table::{Held, Links, Namespaced},
@@ -56,6 +59,8 @@ pub struct Graph {
     caller: Option<Held<Caller>>,
     cluster: Option<Held<Cluster>>,
     other_clusters: Option<Held<OtherClusters>>,
+    other_associations: Option<Held<OtherAssociations>>,
+    identity_providers: Option<Held<IdentityProviders>>,
     namespaces: BTreeMap<Text, Held<Namespace>>,
     seats: Namespaced<Seat>,
     /// Name -> namespaces with a seat of that name.
@@ -71,6 +76,7 @@ pub struct Graph {
     pod_readers: Links<Ref, PodId>,
     workload_readers: Links<Ref, (WorkloadKind, Text)>,
     associations: BTreeMap<Text, Held<Association>>,
+    idle: Idle,
     roles: Roles,
     providers: BTreeMap<Arn, Held<OidcProvider>>,
     provider_urls: BTreeMap<AccountId, Links<Text, Arn>>,

@@ -122,6 +122,8 @@ pub fn namespace_of(scope: &Scope) -> Option<&Text> {
         | Scope::Caller
         | Scope::Cluster
         | Scope::OtherClusters
+        | Scope::OtherAssociations
+        | Scope::IdentityProviders
         | Scope::Associations
         | Scope::Addons
         | Scope::Nodegroups
@@ -144,6 +146,8 @@ fn cluster_wide(scope: &Scope) -> Option<Scope> {
         | Scope::Caller
         | Scope::Cluster
         | Scope::OtherClusters
+        | Scope::OtherAssociations
+        | Scope::IdentityProviders
         | Scope::Associations
         | Scope::Addons
         | Scope::Nodegroups
@@ -175,7 +179,8 @@ fn permission(scope: &Scope) -> Text {
         Scope::Caller => "sts:GetCallerIdentity".into(),
         Scope::Cluster => "eks:DescribeCluster".into(),
         Scope::OtherClusters => "eks:ListClusters".into(),
-        Scope::Associations => "eks:ListPodIdentityAssociations".into(),
+        Scope::Associations | Scope::OtherAssociations => "eks:ListPodIdentityAssociations".into(),
+        Scope::IdentityProviders => "eks:ListIdentityProviderConfigs".into(),
         Scope::Addons => "eks:ListAddons".into(),
         Scope::Nodegroups => "eks:ListNodegroups".into(),
         Scope::Roles { .. } => "iam:ListRoles".into(),

@@ -10,12 +10,14 @@ use crate::{
     ident::{Arn, Ref, Text},
 };
 
-/// Where one fact is held. `Ref::Cluster` alone would name four.
+/// Where one fact is held. `Ref::Cluster` alone would name six.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Slot {
     ApiServer,
     Caller,
     OtherClusters,
+    OtherAssociations,
+    IdentityProviders,
     Of(Ref),
 }
 
@@ -25,6 +27,8 @@ impl Slot {
             Fact::ApiServer(_) => Slot::ApiServer,
             Fact::Caller(_) => Slot::Caller,
             Fact::OtherClusters(_) => Slot::OtherClusters,
+            Fact::OtherAssociations(_) => Slot::OtherAssociations,
+            Fact::IdentityProviders(_) => Slot::IdentityProviders,
             Fact::Namespace(_)
             | Fact::ServiceAccount(_)
             | Fact::Pod(_)
@@ -47,7 +51,11 @@ impl Slot {
     pub fn name(&self) -> Option<&Ref> {
         match self {
             Slot::Of(it) => Some(it),
-            Slot::ApiServer | Slot::Caller | Slot::OtherClusters => None,
+            Slot::ApiServer
+            | Slot::Caller
+            | Slot::OtherClusters
+            | Slot::OtherAssociations
+            | Slot::IdentityProviders => None,
         }
     }
 }
@@ -60,6 +68,8 @@ pub fn covers(scope: &Scope, fact: &Fact) -> bool {
         | (Scope::Caller, Fact::Caller(_))
         | (Scope::Cluster, Fact::Cluster(_))
         | (Scope::OtherClusters, Fact::OtherClusters(_))
+        | (Scope::OtherAssociations, Fact::OtherAssociations(_))
+        | (Scope::IdentityProviders, Fact::IdentityProviders(_))
         | (Scope::Namespaces, Fact::Namespace(_))
         | (Scope::Nodes, Fact::Node(_))
         | (Scope::Webhooks, Fact::Webhook(_))
@@ -85,6 +95,8 @@ impl Graph {
             Slot::ApiServer => return self.api_server.is_some(),
             Slot::Caller => return self.caller.is_some(),
             Slot::OtherClusters => return self.other_clusters.is_some(),
+            Slot::OtherAssociations => return self.other_associations.is_some(),
+            Slot::IdentityProviders => return self.identity_providers.is_some(),
             Slot::Of(it) => it,
         };
         match of {
@@ -120,6 +132,12 @@ impl Graph {
             Scope::Caller => one(&mut self.caller, Slot::Caller, visit),
             Scope::Cluster => one(&mut self.cluster, Slot::Of(Ref::Cluster), visit),
             Scope::OtherClusters => one(&mut self.other_clusters, Slot::OtherClusters, visit),
+            Scope::OtherAssociations => {
+                one(&mut self.other_associations, Slot::OtherAssociations, visit)
+            }
+            Scope::IdentityProviders => {
+                one(&mut self.identity_providers, Slot::IdentityProviders, visit)
+            }
             Scope::Namespaces => {
                 many(self.namespaces.values_mut(), |it| Ref::Namespace(it.name.clone()), visit)
             }

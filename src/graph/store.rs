@@ -21,6 +21,8 @@ impl Graph {
             Fact::Caller(it) => Held::renew(self.caller.as_mut(), it, mark),
             Fact::Cluster(it) => Held::renew(self.cluster.as_mut(), it, mark),
             Fact::OtherClusters(it) => Held::renew(self.other_clusters.as_mut(), it, mark),
+            Fact::OtherAssociations(it) => Held::renew(self.other_associations.as_mut(), it, mark),
+            Fact::IdentityProviders(it) => Held::renew(self.identity_providers.as_mut(), it, mark),
             Fact::Namespace(it) => Held::renew(self.namespaces.get_mut(&it.name), it, mark),
             Fact::ServiceAccount(it) => {
                 let seat = self.seats.get_mut(&it.key.namespace, &it.key.name);
@@ -85,6 +87,8 @@ impl Graph {
             | Fact::Caller(_)
             | Fact::Cluster(_)
             | Fact::OtherClusters(_)
+            | Fact::OtherAssociations(_)
+            | Fact::IdentityProviders(_)
             | Fact::Addon(_)
             | Fact::Nodegroup(_) => {}
         }
@@ -97,6 +101,8 @@ impl Graph {
             Fact::Caller(fact) => self.caller = Some(Held { fact, mark }),
             Fact::Cluster(fact) => self.cluster = Some(Held { fact, mark }),
             Fact::OtherClusters(fact) => self.other_clusters = Some(Held { fact, mark }),
+            Fact::OtherAssociations(fact) => self.other_associations = Some(Held { fact, mark }),
+            Fact::IdentityProviders(fact) => self.identity_providers = Some(Held { fact, mark }),
             Fact::Namespace(fact) => put(&mut self.namespaces, fact.name.clone(), fact, mark),
             Fact::ServiceAccount(fact) => {
                 if let Some(role) = fact.role_arn().filter(|it| !it.is_empty()) {
@@ -113,7 +119,9 @@ impl Graph {
             Fact::KeyNames(fact) => put(&mut self.key_names, fact.of.clone(), fact, mark),
             Fact::Association(fact) => {
                 self.roles.associate(&fact);
-                self.seat_mut(&fact.service_account).associations.insert(fact.id.clone());
+                let key = fact.service_account.clone();
+                self.seat_mut(&key).associations.insert(fact.id.clone());
+                self.renew_idle(&key);
                 put(&mut self.associations, fact.id.clone(), fact, mark);
             }
             Fact::Role(fact) => self.roles.insert(Held { fact, mark }),
@@ -135,6 +143,8 @@ impl Graph {
             Slot::ApiServer => return self.api_server = None,
             Slot::Caller => return self.caller = None,
             Slot::OtherClusters => return self.other_clusters = None,
+            Slot::OtherAssociations => return self.other_associations = None,
+            Slot::IdentityProviders => return self.identity_providers = None,
             Slot::Of(it) => it,
         };
         match of {
@@ -181,7 +191,9 @@ impl Graph {
         let id = self.pods.insert(held);
         // INVARIANT: the id is the one that was just given.
         let pod = self.pods.get(id).expect("the pod was just put there").fact.clone();
-        self.seat_mut(&pod.service_account()).pods.insert(pod.name.clone(), id);
+        let key = pod.service_account();
+        self.seat_mut(&key).pods.insert(pod.name.clone(), id);
+        self.renew_idle(&key);
         if let Some((kind, owner)) = owner_of(&pod) {
             let owned = self.owned[kind as usize].entry(&pod.namespace, owner);
             owned.pods.insert(pod.name.clone(), id);
@@ -223,6 +235,7 @@ impl Graph {
         let child = (it.kind, it.name.clone());
         let key = SaKey::new(it.namespace.clone(), it.template.service_account.clone());
         self.seat_mut(&key).workloads.insert(child.clone());
+        self.renew_idle(&key);
         if let Some((kind, owner)) = parent_of(it) {
             let owned = self.owned[kind as usize].entry(&it.namespace, owner);
             owned.workloads.insert(child.clone());
@@ -272,6 +285,7 @@ impl Graph {
             self.seats.remove(&key.namespace, &key.name);
             self.seat_names.unlink(&key.name, &key.namespace);
         }
+        self.renew_idle(key);
     }
 
     fn disown(

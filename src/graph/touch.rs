@@ -3,7 +3,7 @@
 //! Asked before and after the change, because a change moves what depends on it. Over-approximates, never misses.
 
 use crate::{
-    fact::{Cluster, Pod},
+    fact::Pod,
     graph::{
         Graph, Seat,
         pods::PodId,
@@ -11,7 +11,7 @@ use crate::{
         slot::Slot,
         store::{env_objects, owner_of, parent_of},
     },
-    ident::{AccountId, Arn, Ref, SaKey, Text, WorkloadKind},
+    ident::{Arn, Ref, SaKey, Text, WorkloadKind},
 };
 use std::collections::HashSet;
 
@@ -37,6 +37,8 @@ impl Graph {
             Slot::ApiServer | Slot::Caller | Slot::OtherClusters => {
                 return self.touch_everything(acc);
             }
+            Slot::OtherAssociations => return self.touch_associated_elsewhere(acc),
+            Slot::IdentityProviders => return self.touch_own_providers(acc),
             Slot::Of(it) => it,
         };
         match of {
@@ -59,11 +61,24 @@ impl Graph {
             }
             Ref::Association(id) => self.touch_association(id, acc),
             Ref::Role(arn) => {
+                // Whether anything is brand new is asked of the cluster.
+                acc.refs.insert(Ref::Cluster);
                 self.touch_role(arn, acc);
                 self.touch_trust(arn, acc);
             }
             Ref::Provider(arn) => self.touch_provider(arn, acc),
         }
+    }
+
+    /// The ServiceAccounts that have an association in another cluster.
+    pub(crate) fn touch_associated_elsewhere(&self, acc: &mut Touched) {
+        let all = self.other_associations.iter().flat_map(|it| it.fact.iter());
+        all.for_each(|it| self.touch_identity(&it.service_account, acc));
+    }
+
+    /// The providers that the cluster's tokens need, there or not.
+    pub(crate) fn touch_own_providers(&self, acc: &mut Touched) {
+        acc.refs.extend(self.expected_providers().map(Ref::Provider));
     }
 
     pub(crate) fn touch_everything(&self, acc: &mut Touched) {
@@ -88,6 +103,7 @@ impl Graph {
             self.touch_one_workload(*kind, &seat.key.namespace, name, acc);
         }
         acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+        self.touch_idle(key, acc);
     }
 
     /// Those that look at their neighbours: whoever runs as `default` was meant for a ServiceAccount of the namespace
@@ -128,6 +144,8 @@ impl Graph {
             let role = Arn::new(role.clone());
             self.touch_one_role(&role, acc);
             self.touch_expected_of(&role, acc);
+            // Which roles are named at all is asked of the cluster.
+            acc.refs.insert(Ref::Cluster);
         }
     }
 
@@ -143,15 +161,23 @@ impl Graph {
         let pod = &held.fact;
         let key = pod.service_account();
         self.touch_pod_alone(id, acc);
+        self.touch_use(&key, acc);
+        // Its first pod comes, or its last one goes.
+        let seat = self.seats.get(&key.namespace, &key.name);
+        if seat.is_some_and(|it| it.pods.len() <= 1) {
+            self.touch_beside(&key, acc);
+        }
+        acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
+    }
+
+    /// Units that read whether somebody uses a ServiceAccount.
+    fn touch_use(&self, key: &SaKey, acc: &mut Touched) {
+        acc.refs.insert(Ref::ServiceAccount(key.clone()));
         if let Some(seat) = self.seats.get(&key.namespace, &key.name) {
             acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
-            // Its first pod comes, or its last one goes.
-            if seat.pods.len() <= 1 {
-                self.touch_beside(&key, acc);
-            }
         }
-        acc.refs.insert(Ref::ServiceAccount(key));
-        acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
+        self.touch_idle(key, acc);
+        self.touch_lookalikes(key, acc);
     }
 
     /// Units that read how a pod is doing: its own, its owners', its node's; of an agent those of the pods beside it.
@@ -177,12 +203,12 @@ impl Graph {
         if let Some(held) = self.workloads[kind as usize].get(namespace, name) {
             let template = &held.fact.template;
             let key = SaKey::new(namespace.clone(), template.service_account.clone());
+            self.touch_use(&key, acc);
             let seat = self.seats.get(&key.namespace, &key.name);
             if seat.is_some_and(|it| it.workloads.len() <= 1) {
                 self.touch_beside(&key, acc);
                 self.touch_sought(&key, acc);
             }
-            acc.refs.insert(Ref::ServiceAccount(key));
             acc.wants.extend(env_objects(namespace, template));
         }
         self.touch_owners(kind, namespace, name, acc);
@@ -221,7 +247,9 @@ impl Graph {
             self.touch_one_workload(*kind, namespace, name, acc);
             if let Some(held) = self.workloads[*kind as usize].get(namespace, name) {
                 let account = held.fact.template.service_account.clone();
-                acc.refs.insert(Ref::ServiceAccount(SaKey::new(namespace.clone(), account)));
+                let key = SaKey::new(namespace.clone(), account);
+                self.touch_idle(&key, acc);
+                acc.refs.insert(Ref::ServiceAccount(key));
             }
             self.touch_owned(*kind, namespace, name, depth - 1, acc);
         }
@@ -249,6 +277,7 @@ impl Graph {
         self.touch_identity(key, acc);
         self.touch_beside(key, acc);
         self.touch_namesakes(&key.name, acc);
+        self.touch_lookalikes(key, acc);
         for arn in roles_of(&held.fact) {
             self.touch_one_role(arn, acc);
             self.touch_expected_of(arn, acc);
@@ -258,59 +287,6 @@ impl Graph {
         let account = seat.and_then(|it| it.account.as_ref());
         if let Some(role) = account.and_then(|it| it.fact.role_arn()) {
             self.touch_expected_of(&Arn::new(role.clone()), acc);
-        }
-    }
-
-    /// Units that read a role, or would: those that name it, or that name one it could be mistaken for.
-    pub(crate) fn touch_role(&self, arn: &Arn, acc: &mut Touched) {
-        if self.is_node_role(arn) {
-            self.touch_everything(acc);
-        }
-        acc.wants.insert(Ref::Role(arn.clone()));
-        self.touch_users(arn, acc);
-        for alike in self.roles.named_alike(arn) {
-            self.touch_users(alike, acc);
-        }
-    }
-
-    /// Units that read whether a role is there and whom it trusts: those that its trust policy names, and the provider
-    /// that its account should have.
-    fn touch_trust(&self, arn: &Arn, acc: &mut Touched) {
-        self.touch_expected_of(arn, acc);
-        let Some(naming) = self.roles.trust_of(arn) else { return };
-        for key in &naming.subjects {
-            self.touch_identity(key, acc);
-        }
-        for provider in &naming.providers {
-            self.touch_one_provider(provider, acc);
-        }
-    }
-
-    /// A role's unit and those of whoever names it.
-    pub(crate) fn touch_users(&self, arn: &Arn, acc: &mut Touched) {
-        self.touch_one_role(arn, acc);
-        for key in self.roles.annotated(arn) {
-            self.touch_identity(key, acc);
-        }
-        for id in self.roles.associated(arn) {
-            let Some(held) = self.associations.get(id) else { continue };
-            acc.refs.insert(Ref::Association(id.clone()));
-            self.touch_identity(&held.fact.service_account, acc);
-            for other in roles_of(&held.fact) {
-                self.touch_one_role(other, acc);
-            }
-        }
-    }
-
-    fn touch_provider(&self, arn: &Arn, acc: &mut Touched) {
-        self.touch_one_provider(arn, acc);
-        for role in self.roles.trusting(arn) {
-            self.touch_one_role(role, acc);
-        }
-        let Some(account) = arn.account() else { return };
-        self.touch_expected(&account, acc);
-        for role in self.roles.named_in(&account) {
-            self.touch_users(role, acc);
         }
     }
 
@@ -331,49 +307,6 @@ impl Graph {
             let (namespace, name) = (namespace.clone(), name.clone());
             acc.refs.insert(Ref::Workload { kind, namespace, name });
         }
-    }
-
-    /// The provider that the account of a role should have, for it counts the roles that need it.
-    pub(crate) fn touch_expected_of(&self, role: &Arn, acc: &mut Touched) {
-        if let Some(account) = role.account() {
-            self.touch_expected(&account, acc);
-        }
-    }
-
-    pub(crate) fn touch_one_role(&self, arn: &Arn, acc: &mut Touched) {
-        acc.wants.insert(Ref::Role(arn.clone()));
-        if self.roles.get(arn).is_some() || self.roles.is_named(arn) {
-            acc.refs.insert(Ref::Role(arn.clone()));
-        }
-    }
-
-    fn touch_one_provider(&self, arn: &Arn, acc: &mut Touched) {
-        let expected = || {
-            let account = arn.account().filter(|it| self.roles.names_account(it));
-            account.and_then(|it| self.expected_provider(&it)).is_some_and(|it| it == *arn)
-        };
-        if self.providers.contains_key(arn) || expected() {
-            acc.refs.insert(Ref::Provider(arn.clone()));
-        }
-    }
-
-    pub(crate) fn touch_expected(&self, account: &AccountId, acc: &mut Touched) {
-        let Some(arn) = self.expected_provider(account) else { return };
-        if self.roles.names_account(account) || self.providers.contains_key(&arn) {
-            acc.refs.insert(Ref::Provider(arn));
-        }
-    }
-
-    pub(crate) fn is_node_role(&self, arn: &Arn) -> bool {
-        self.node_roles().any(|it| it == arn)
-    }
-
-    /// The roles of node groups and of Auto Mode.
-    pub(crate) fn node_roles(&self) -> impl Iterator<Item = &Arn> {
-        let cluster: Option<&Cluster> = self.cluster.as_ref().map(|it| &it.fact);
-        let auto = cluster.and_then(|it| it.node_role.as_ref());
-        let groups = self.nodegroups.values().filter_map(|it| it.fact.node_role.as_ref());
-        auto.into_iter().chain(groups)
     }
 }
 

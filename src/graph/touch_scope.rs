@@ -34,6 +34,12 @@ impl Graph {
             Scope::Caller => self.caller.is_some(),
             Scope::Cluster => self.cluster.is_some(),
             Scope::OtherClusters => self.other_clusters.is_some(),
+            // Only what is known of them is read.
+            Scope::OtherAssociations => true,
+            Scope::IdentityProviders => {
+                self.touch_own_providers(acc);
+                true
+            }
             Scope::Webhooks => self.webhooks.contains_key(Webhook::POD_IDENTITY),
             // Rules ask for them by names that nothing here refers to.
             Scope::Addons | Scope::Nodegroups => false,
@@ -50,8 +56,10 @@ impl Graph {
                 true
             }
             Scope::Pods { namespace } | Scope::Workloads { namespace, .. } => {
-                let seats = self.seats.iter_in(namespace.as_deref());
-                acc.refs.extend(seats.map(|it| Ref::ServiceAccount(it.key.clone())));
+                for seat in self.seats.iter_in(namespace.as_deref()) {
+                    acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
+                    acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+                }
                 if namespace.as_deref().is_none_or(is_agents_namespace) {
                     self.touch_nodes(acc);
                 }

@@ -1,6 +1,7 @@
 //! The offline route from a scenario to facts: as if every source had read everything once.
 //!
-//! Honours what the `Caller` may read; faults of the endpoints are theirs alone.
+//! Honours what the `Caller` may read, and faults that keep a list of AWS from being read for good; all other faults of
+//! the endpoints are theirs alone.
 
 use crate::{
     fact::{
@@ -9,10 +10,15 @@ use crate::{
     },
     iam,
     ident::{Arn, Issuer, Ref, Text},
-    lab::scenario::{Caller, Provider, Role, World},
+    lab::{
+        listing::{IAM_PAGE, Listing, UNPAGED},
+        scenario::{Caller, Provider, Role, World},
+    },
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
+
+const LIST_PROVIDERS: &str = "iam:ListOpenIDConnectProviders";
 
 /// Everything that the sources would say of `world`.
 pub fn changes(world: &World) -> Vec<Change> {
@@ -96,12 +102,13 @@ fn collect_roles(value: &Value, res: &mut BTreeSet<Arn>) {
 fn roles(world: &World, account: &Text, named: &BTreeSet<Arn>, res: &mut Vec<Change>) {
     let scope = Scope::Roles { account: account.clone() };
     let of_account = |it: &Arn| it.account().is_some_and(|it| it.as_str() == &**account);
-    if !world.caller.denies("iam:ListRoles", None) {
-        let own = world.roles.iter().filter(|it| of_account(&it.arn));
-        let facts = own.map(|it| Fact::Role(role(world, &world.caller, it))).collect();
-        return replace(world, scope, facts, res);
+    let own = world.roles.iter().filter(|it| of_account(&it.arn));
+    let facts: Vec<Fact> = own.map(|it| Fact::Role(role(world, &world.caller, it))).collect();
+    let listing = Listing::of(world, "iam:ListRoles", None, facts.len(), IAM_PAGE);
+    if listing.tell(world, scope, facts, res) {
+        return;
     }
-    refuse(world, scope, denied("iam:ListRoles", ""), res);
+    // Those that are used are asked for by name.
     for arn in named.iter().filter(|it| of_account(it)) {
         if world.caller.denies("iam:GetRole", Some(arn.as_str())) {
             let knowledge = Knowledge::Denied(denied("iam:GetRole", ""));
@@ -187,10 +194,11 @@ fn policies(world: &World, caller: &Caller, role: &Role) -> Knowledge<Policies> 
 fn providers(world: &World, account: &Text, res: &mut Vec<Change>) {
     let scope = Scope::Providers { account: account.clone() };
     let own = || world.providers.iter().filter(|it| it.account.as_str() == &**account);
-    if !world.caller.denies("iam:ListOpenIDConnectProviders", None) {
-        return replace(world, scope, own().map(|it| provider(world, it)).collect(), res);
+    let facts: Vec<Fact> = own().map(|it| provider(world, it)).collect();
+    let listing = Listing::of(world, LIST_PROVIDERS, None, facts.len(), UNPAGED);
+    if listing.tell(world, scope, facts, res) {
+        return;
     }
-    refuse(world, scope, denied("iam:ListOpenIDConnectProviders", ""), res);
     // The one that should exist is asked for by name.
     let Some(issuer) = world.cluster.issuer.as_deref().map(Issuer::new) else { return };
     let Some(account) = crate::ident::AccountId::parse(account) else { return };

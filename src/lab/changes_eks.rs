@@ -2,17 +2,19 @@
 
 use crate::{
     fact::{
-        self, Addon, ApiServer, AssociationDetail, Change, Fact, Knowledge, Nodegroup, Scope,
-        SourceState,
+        self, Addon, ApiServer, AssociationDetail, Change, Fact, IdentityProviders, Knowledge,
+        Nodegroup, OtherAssociation, OtherAssociations, OtherClusters, Place, Scope, SourceState,
     },
-    ident::{Issuer, Text},
+    ident::{AccountId, Issuer, Text},
     lab::{
         changes::{denied, refuse, replace},
         ids,
+        listing::{EKS_PAGE, Listing},
         scenario::{Association, Cluster, World},
     },
     source::aws,
 };
+use std::collections::BTreeSet;
 
 pub fn changes(world: &World) -> Vec<Change> {
     let mut res = Vec::new();
@@ -20,6 +22,7 @@ pub fn changes(world: &World) -> Vec<Change> {
     api_server(world, described.as_ref(), &mut res);
     caller(world, &mut res);
     other_clusters(world, &mut res);
+    identity_providers(world, &mut res);
     associations(world, &mut res);
     addons(world, &mut res);
     nodegroups(world, &mut res);
@@ -42,11 +45,30 @@ fn endpoint(cluster: &Cluster) -> Text {
 
 /// EKS is asked with the credentials of the cluster's account; `None`: they may.
 fn refused(world: &World, api: &str, resource: &str) -> Option<fact::Denied> {
-    if !world.caller.accounts.contains(&world.cluster.account) {
-        let why = format!("no credentials for account {}", world.cluster.account);
+    refused_in(world, &world.cluster.account, api, Some(resource))
+}
+
+/// What a list call about the cluster brings.
+fn list(world: &World, scope: Scope, api: &str, facts: Vec<Fact>, res: &mut Vec<Change>) {
+    if let Some(denied) = refused(world, api, world.cluster.arn().as_str()) {
+        return refuse(world, scope, denied, res);
+    }
+    let arn = world.cluster.arn();
+    let listing = Listing::of(world, api, Some(arn.as_str()), facts.len(), EKS_PAGE);
+    listing.tell(world, scope, facts, res);
+}
+
+fn refused_in(
+    world: &World,
+    account: &AccountId,
+    api: &str,
+    resource: Option<&str>,
+) -> Option<fact::Denied> {
+    if !world.caller.accounts.contains(account) {
+        let why = format!("no credentials for account {account}");
         return Some(denied(api, why));
     }
-    world.caller.denies(api, Some(resource)).then(|| denied(api, ""))
+    world.caller.denies(api, resource).then(|| denied(api, ""))
 }
 
 fn cluster(world: &World, res: &mut Vec<Change>) -> Option<fact::Cluster> {
@@ -118,41 +140,90 @@ fn caller(world: &World, res: &mut Vec<Change>) {
     replace(world, Scope::Caller, vec![fact], res);
 }
 
+/// Those of the cluster's region, and of every region that a provider of a readable account names.
 fn other_clusters(world: &World, res: &mut Vec<Change>) {
     let scope = Scope::OtherClusters;
-    if let Some(denied) = refused(world, "eks:ListClusters", "*") {
+    if let Some(denied) = refused_in(world, &world.cluster.account, "eks:ListClusters", None) {
+        refuse(world, Scope::OtherAssociations, denied.clone(), res);
         return refuse(world, scope, denied, res);
     }
-    let (account, region) = (&world.cluster.account, &world.cluster.region);
-    let listed: Vec<&Cluster> = world
-        .other_clusters
-        .iter()
-        .filter(|it| it.account == *account && it.region == *region)
-        .collect();
-    let readable =
-        |it: &&Cluster| refused(world, "eks:DescribeCluster", it.arn().as_str()).is_none();
-    let complete = listed.iter().all(readable);
-    let clusters = listed.into_iter().filter(readable).map(|it| fact::OtherCluster {
+    let mut clusters: Vec<&Cluster> = Vec::new();
+    let mut places = Vec::new();
+    for (account, region) in further_places(world) {
+        if refused_in(world, &account, "eks:ListClusters", None).is_some() {
+            continue;
+        }
+        let here = |it: &&Cluster| it.account == account && it.region == region;
+        let listed: Vec<&Cluster> = world.other_clusters.iter().filter(here).collect();
+        let readable = |it: &&Cluster| {
+            let arn = it.arn();
+            refused_in(world, &account, "eks:DescribeCluster", Some(arn.as_str())).is_none()
+        };
+        if listed.iter().all(readable) {
+            places.push(Place { account: account.as_str().into(), region: region.clone() });
+        }
+        clusters.extend(listed.into_iter().filter(readable));
+    }
+    clusters.sort_by_key(|it| it.arn());
+    let facts = clusters.iter().map(|it| fact::OtherCluster {
         name: it.name.clone(),
         arn: it.arn(),
         region: it.region.clone(),
         issuer: it.issuer.as_deref().map(Issuer::new),
     });
-    let fact = Fact::OtherClusters(fact::OtherClusters {
-        clusters: clusters.collect(),
-        regions: if complete { vec![region.clone()] } else { Vec::new() },
-    });
+    let fact = Fact::OtherClusters(OtherClusters { clusters: facts.collect(), places });
     replace(world, scope, vec![fact], res);
+    clusters.retain(|it| it.account == world.cluster.account);
+    other_associations(world, &clusters, res);
+}
+
+/// Where other clusters are looked for.
+fn further_places(world: &World) -> BTreeSet<(AccountId, Text)> {
+    let accounts = || world.caller.accounts.iter().cloned();
+    let readable = world.providers.iter().filter(|it| world.caller.accounts.contains(&it.account));
+    let named = readable.filter_map(|it| Issuer::new(&it.url).region().map(Text::from));
+    let regions: BTreeSet<Text> = match world.caller.denies("iam:ListOpenIDConnectProviders", None)
+    {
+        true => BTreeSet::new(),
+        false => named.collect(),
+    };
+    let named =
+        accounts().flat_map(|account| regions.iter().map(move |it| (account.clone(), it.clone())));
+    named.chain([(world.cluster.account.clone(), world.cluster.region.clone())]).collect()
+}
+
+fn other_associations(world: &World, clusters: &[&Cluster], res: &mut Vec<Change>) {
+    let (mut all, mut refusal) = (Vec::new(), None);
+    for cluster in clusters {
+        let arn = cluster.arn();
+        if let Some(it) = refused(world, "eks:ListPodIdentityAssociations", arn.as_str()) {
+            refusal = Some(it);
+            continue;
+        }
+        let own = world.associations.iter().filter(|it| it.cluster == cluster.name);
+        all.extend(own.map(|it| OtherAssociation {
+            service_account: it.service_account.clone(),
+            cluster: arn.clone(),
+        }));
+    }
+    let fact = Fact::OtherAssociations(OtherAssociations::new(all));
+    replace(world, Scope::OtherAssociations, vec![fact], res);
+    if let Some(denied) = refusal {
+        refuse(world, Scope::OtherAssociations, denied, res);
+    }
+}
+
+fn identity_providers(world: &World, res: &mut Vec<Change>) {
+    let mut names = world.cluster.identity_providers.clone();
+    names.sort();
+    let facts = vec![Fact::IdentityProviders(IdentityProviders { names })];
+    list(world, Scope::IdentityProviders, "eks:ListIdentityProviderConfigs", facts, res);
 }
 
 fn associations(world: &World, res: &mut Vec<Change>) {
-    let arn = world.cluster.arn();
-    if let Some(denied) = refused(world, "eks:ListPodIdentityAssociations", arn.as_str()) {
-        return refuse(world, Scope::Associations, denied, res);
-    }
     let own = world.associations.iter().filter(|it| it.cluster == world.cluster.name);
     let facts = own.map(|it| Fact::Association(association(world, it))).collect();
-    replace(world, Scope::Associations, facts, res);
+    list(world, Scope::Associations, "eks:ListPodIdentityAssociations", facts, res);
 }
 
 fn association(world: &World, it: &Association) -> fact::Association {
@@ -181,9 +252,7 @@ fn association(world: &World, it: &Association) -> fact::Association {
 
 fn addons(world: &World, res: &mut Vec<Change>) {
     let arn = world.cluster.arn();
-    let refusal = refused(world, "eks:ListAddons", arn.as_str())
-        .or_else(|| refused(world, "eks:DescribeAddon", arn.as_str()));
-    if let Some(denied) = refusal {
+    if let Some(denied) = refused(world, "eks:DescribeAddon", arn.as_str()) {
         return refuse(world, Scope::Addons, denied, res);
     }
     let fact = |it: &crate::lab::scenario::Addon| {
@@ -197,14 +266,13 @@ fn addons(world: &World, res: &mut Vec<Change>) {
             configuration: it.configuration.clone(),
         })
     };
-    replace(world, Scope::Addons, world.addons.iter().map(fact).collect(), res);
+    let facts = world.addons.iter().map(fact).collect();
+    list(world, Scope::Addons, "eks:ListAddons", facts, res);
 }
 
 fn nodegroups(world: &World, res: &mut Vec<Change>) {
     let arn = world.cluster.arn();
-    let refusal = refused(world, "eks:ListNodegroups", arn.as_str())
-        .or_else(|| refused(world, "eks:DescribeNodegroup", arn.as_str()));
-    if let Some(denied) = refusal {
+    if let Some(denied) = refused(world, "eks:DescribeNodegroup", arn.as_str()) {
         return refuse(world, Scope::Nodegroups, denied, res);
     }
     let facts = world.nodegroups.iter().map(|it| {
@@ -214,5 +282,5 @@ fn nodegroups(world: &World, res: &mut Vec<Change>) {
             status: "ACTIVE".into(),
         })
     });
-    replace(world, Scope::Nodegroups, facts.collect(), res);
+    list(world, Scope::Nodegroups, "eks:ListNodegroups", facts.collect(), res);
 }

@@ -15,6 +15,7 @@ mod fault;
 mod fleet;
 mod ids;
 mod kube;
+mod listing;
 mod pods;
 mod policies;
 mod resource;

@@ -305,6 +305,7 @@ const LABELS: &[&str] = &[
     "webhook",
     "add-ons",
     "clusters",
+    "user logins",
 ];
 
 /// The header's word for a scope, and whether the cluster itself answers for it.
@@ -319,7 +320,8 @@ fn label(scope: &Scope) -> (&'static str, bool) {
         Scope::Webhooks => ("webhook", true),
         Scope::Caller => ("caller", false),
         Scope::Cluster => ("cluster", false),
-        Scope::OtherClusters => ("clusters", false),
+        Scope::OtherClusters | Scope::OtherAssociations => ("clusters", false),
+        Scope::IdentityProviders => ("user logins", false),
         Scope::Associations => ("assoc", false),
         Scope::Addons | Scope::Nodegroups => ("add-ons", false),
         Scope::Roles { .. } => ("roles", false),

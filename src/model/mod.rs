@@ -185,6 +185,7 @@ impl Model {
             }
             Event::Tick(now) => {
                 self.now = now;
+                self.judge_lapsed();
                 if self.flash.as_ref().is_some_and(|it| it.until <= now) {
                     self.flash = None;
                 }

@@ -95,6 +95,13 @@ impl Model {
         Vec::new()
     }
 
+    /// What was said for a while only is judged again.
+    pub(in crate::model) fn judge_lapsed(&mut self) {
+        for unit in self.ledger.lapsed(self.now) {
+            self.queue.push(unit);
+        }
+    }
+
     /// Judges up to `units` of what waits. Sums are cheaper than judgements and make rows appear, so they share.
     pub(in crate::model) fn work(&mut self, units: usize) -> Vec<Request> {
         let sums = self.queue.take_sums(units.div_ceil(2));

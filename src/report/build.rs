@@ -167,6 +167,10 @@ pub fn count(graph: &Graph, scope: &Scope) -> usize {
         Scope::Cluster => usize::from(graph.cluster().is_known()),
         Scope::Webhooks => usize::from(graph.webhook().is_known()),
         Scope::OtherClusters => graph.other_clusters().known().map_or(0, |it| it.clusters.len()),
+        Scope::OtherAssociations => graph.other_associations().count(),
+        Scope::IdentityProviders => {
+            graph.identity_providers().known().map_or(0, |it| it.names.len())
+        }
         Scope::Namespaces => graph.namespaces().count(),
         Scope::ServiceAccounts { namespace } => {
             graph.service_accounts().filter(|it| within(namespace, &it.key.namespace)).count()

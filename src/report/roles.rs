@@ -216,6 +216,8 @@ fn tells_of_users(scope: &Scope) -> bool {
         | Scope::Webhooks
         | Scope::Caller
         | Scope::OtherClusters
+        | Scope::OtherAssociations
+        | Scope::IdentityProviders
         | Scope::Addons
         | Scope::Nodegroups
         | Scope::Roles { .. }

@@ -227,7 +227,9 @@ impl File {
                 | Scope::Nodes
                 | Scope::Webhooks
                 | Scope::Caller
-                | Scope::OtherClusters => {}
+                | Scope::OtherClusters
+                | Scope::OtherAssociations
+                | Scope::IdentityProviders => {}
             }
         }
         file

@@ -30,6 +30,8 @@ pub struct Call {
     /// Form fields, query parameters, and `path` for EKS.
     pub parameters: HashMap<String, String>,
     pub access_key_id: String,
+    /// What the request is signed for.
+    pub region: String,
     pub at: std::time::Instant,
 }
 
@@ -68,6 +70,9 @@ impl Fake {
         fake.on("eks:ListPodIdentityAssociations", |_| (200, r#"{"associations": []}"#.into()));
         fake.on("eks:ListAddons", |_| (200, r#"{"addons": []}"#.into()));
         fake.on("eks:ListNodegroups", |_| (200, r#"{"nodegroups": []}"#.into()));
+        fake.on("eks:ListIdentityProviderConfigs", |_| {
+            (200, r#"{"identityProviderConfigs": []}"#.into())
+        });
         let served = fake.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -114,11 +119,11 @@ impl Fake {
         let mut parameters = fields(parts.uri.query().unwrap_or_default());
         parameters.insert("path".into(), decoded(parts.uri.path()));
         let credential = parts.headers.get("authorization").and_then(|it| it.to_str().ok());
-        let access_key_id = credential
-            .and_then(|it| it.split_once("Credential="))
-            .and_then(|(_, it)| it.split('/').next())
-            .unwrap_or_default()
-            .to_owned();
+        let signed = |nth: usize| {
+            let scope = credential.and_then(|it| it.split_once("Credential=")).map(|(_, it)| it);
+            scope.and_then(|it| it.split('/').nth(nth)).unwrap_or_default().to_owned()
+        };
+        let (access_key_id, region) = (signed(0), signed(2));
         let is_query = parts.method == "POST" && parts.uri.path() == "/";
         if is_query {
             parameters.extend(fields(&String::from_utf8_lossy(&body)));
@@ -131,7 +136,7 @@ impl Fake {
             None => format!("eks:{}", eks_operation(parts.uri.path())),
         };
         let at = std::time::Instant::now();
-        let call = Call { operation, parameters, access_key_id, at };
+        let call = Call { operation, parameters, access_key_id, region, at };
         self.calls.lock().unwrap().push(call.clone());
         let handlers = self.handlers.lock().unwrap();
         let (status, body) = match handlers.get(&call.operation) {
@@ -159,6 +164,7 @@ fn eks_operation(path: &str) -> &'static str {
         ["clusters", _, "addons", _] => "DescribeAddon",
         ["clusters", _, "node-groups"] => "ListNodegroups",
         ["clusters", _, "node-groups", _] => "DescribeNodegroup",
+        ["clusters", _, "identity-provider-configs"] => "ListIdentityProviderConfigs",
         _ => "Unknown",
     }
 }

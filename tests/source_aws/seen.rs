@@ -4,8 +4,8 @@ use crate::fake::Fake;
 use idscope::{
     event::{Event, Generation},
     fact::{
-        Association, Caller, Change, Cluster, Fact, IamRole, Knowledge, OidcProvider,
-        OtherClusters, Scope, SourceState,
+        Association, Caller, Change, Cluster, Fact, IamRole, IdentityProviders, Knowledge,
+        OidcProvider, OtherAssociations, OtherClusters, Scope, SourceState,
     },
     ident::{Arn, Ref},
     source::{
@@ -212,6 +212,18 @@ impl Seen {
             .find_map(|it| if let Fact::OtherClusters(it) = it { Some(it) } else { None })
     }
 
+    pub fn other_associations(&self) -> Option<&OtherAssociations> {
+        self.facts
+            .values()
+            .find_map(|it| if let Fact::OtherAssociations(it) = it { Some(it) } else { None })
+    }
+
+    pub fn identity_providers(&self) -> Option<&IdentityProviders> {
+        self.facts
+            .values()
+            .find_map(|it| if let Fact::IdentityProviders(it) = it { Some(it) } else { None })
+    }
+
     pub fn addons(&self) -> usize {
         self.facts.values().filter(|it| matches!(it, Fact::Addon(_))).count()
     }
@@ -221,11 +233,13 @@ impl Seen {
     }
 }
 
-/// Three facts share the cluster's name.
+/// Five facts share the cluster's name.
 fn rank(fact: &Fact) -> u8 {
     match fact {
         Fact::Caller(_) => 1,
         Fact::OtherClusters(_) => 2,
+        Fact::OtherAssociations(_) => 3,
+        Fact::IdentityProviders(_) => 4,
         _ => 0,
     }
 }
@@ -236,6 +250,8 @@ fn scope_of(fact: &Fact) -> Scope {
         Fact::Caller(_) => Scope::Caller,
         Fact::Cluster(_) => Scope::Cluster,
         Fact::OtherClusters(_) => Scope::OtherClusters,
+        Fact::OtherAssociations(_) => Scope::OtherAssociations,
+        Fact::IdentityProviders(_) => Scope::IdentityProviders,
         Fact::Association(_) => Scope::Associations,
         Fact::Addon(_) => Scope::Addons,
         Fact::Nodegroup(_) => Scope::Nodegroups,

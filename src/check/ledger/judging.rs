@@ -2,15 +2,16 @@
 
 use crate::{
     check::{
-        Acc, ContainerContext, ContainerLine, Context, IdentityContext, Ledger, PodContext, Rule,
+        Acc, AssociationContext, ContainerContext, ContainerLine, Context, IdentityContext, Ledger,
+        PodContext, Rule,
         expect::Siblings,
         injection,
         judge::{self, Declaration},
         ledger::{Identity, is_trouble, tally::Marks},
         overview::Overview,
-        precedence, table,
+        pi_assoc, precedence, table,
     },
-    fact::{Knowledge, Pod, PodSpec, Workload},
+    fact::{Knowledge, Scope},
     graph::Graph,
     ident::{Ref, SaKey, Text},
     identity::{Carried, Judged, Mechanism},
@@ -43,12 +44,15 @@ impl Ledger {
         cx: Context<'_>,
         identities: &mut BTreeSet<SaKey>,
         pods: &mut BTreeSet<(Text, Text)>,
+        others: &mut BTreeSet<Ref>,
     ) {
         let now = Overview::of(cx);
         if now == self.overview {
             return;
         }
         let was = std::mem::replace(&mut self.overview, now);
+        let orphans = self.overview.orphans.symmetric_difference(&was.orphans);
+        others.extend(orphans.cloned().map(Ref::Provider));
         let differs = self.overview.not_one_cluster != was.not_one_cluster;
         if differs {
             self.all_pods(pods);
@@ -159,17 +163,21 @@ impl Ledger {
                 }
                 Rule::Identity(_)
                 | Rule::Pod(_)
+                | Rule::Association(_)
                 | Rule::Unit(_)
                 | Rule::Webhook(_)
                 | Rule::Page => {}
             }
         }
         let account = context.role_account();
+        let is_meant = pi_assoc::is_meant(&context);
         precedence::of_identity(
             &mut found,
             account.is_some_and(|it| self.overview.recreated.contains(&it)),
+            is_meant,
         );
-        let entry = entry(&context, precedence::explains_nothing_injected(&found));
+        let explained = is_meant || precedence::explains_nothing_injected(&found);
+        let entry = entry(&context, explained);
         self.findings.put(&unit, found);
         let same = was.is_some_and(|it| {
             it.declared == entry.declared
@@ -195,7 +203,7 @@ impl Ledger {
             identity: &identity,
             pod,
             owner: cx.graph.root_owner(pod),
-            template: template(cx.graph, pod),
+            template: injection::template_of(cx.graph, pod),
             called: injection::called_for(cx.graph, pod, self.injection.answers()),
             declared: entry.declared.clone(),
             containers: pod
@@ -222,6 +230,7 @@ impl Ledger {
                 }
                 Rule::Pod(_)
                 | Rule::Identity(_)
+                | Rule::Association(_)
                 | Rule::Unit(_)
                 | Rule::Webhook(_)
                 | Rule::Page => {}
@@ -243,30 +252,39 @@ impl Ledger {
     pub(crate) fn judge_unit(&mut self, cx: Context<'_>, unit: Ref) {
         // What is only painted from the disk is shown, not judged.
         if cx.graph.is_cached(&unit) {
+            self.lapses.remove(&unit);
             self.findings.forget(&unit);
             return;
         }
+        let association = association(cx, &unit);
         let mut found = Vec::new();
+        let mut lapse = None;
         for row in table() {
+            let mut acc = Acc::new(row);
             match row.rule {
-                Rule::Unit(rule) if self.may_speak(row.code) => {
-                    let mut acc = Acc::new(row);
-                    rule(&cx, &unit, &mut acc);
-                    found.append(&mut acc.into_findings());
+                Rule::Unit(rule) if self.may_speak(row.code) => rule(&cx, &unit, &mut acc),
+                Rule::Association(rule) if self.may_speak(row.code) => {
+                    let Some(context) = &association else { continue };
+                    rule(context, &mut acc);
                 }
                 Rule::Webhook(rule) if unit == Ref::Cluster && self.may_speak(row.code) => {
-                    let mut acc = Acc::new(row);
                     rule(&cx, &self.injection.shown(), &mut acc);
-                    found.append(&mut acc.into_findings());
                 }
                 Rule::Unit(_)
+                | Rule::Association(_)
                 | Rule::Webhook(_)
                 | Rule::Identity(_)
                 | Rule::Pod(_)
-                | Rule::Page => {}
+                | Rule::Page => continue,
             }
+            lapse = [lapse, acc.lapse()].into_iter().flatten().min();
+            found.append(&mut acc.into_findings());
         }
         precedence::of_unit(&mut found);
+        match lapse {
+            Some(at) => self.lapses.insert(unit.clone(), at),
+            None => self.lapses.remove(&unit),
+        };
         self.findings.put(&unit, found);
     }
 
@@ -313,6 +331,16 @@ fn entry(context: &IdentityContext<'_>, explained: bool) -> Entry {
     }
 }
 
+/// `None` for other units, and while the list of associations is only painted.
+fn association<'a>(cx: Context<'a>, unit: &Ref) -> Option<AssociationContext<'a>> {
+    let Ref::Association(id) = unit else { return None };
+    if !judge::is_settled(cx.graph, &Scope::Associations) {
+        return None;
+    }
+    let association = cx.graph.association(id)?;
+    Some(AssociationContext { cx, association, trust: OnceCell::new() })
+}
+
 /// The context of an identity that was judged before.
 fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> IdentityContext<'a> {
     let key = &entry.identity.key;
@@ -333,19 +361,6 @@ fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> Identit
         audience: entry.audience.clone(),
         diagnosis: OnceCell::new(),
     }
-}
-
-/// The owner's template; of a pod without owner one of its ServiceAccount's whose containers it has.
-fn template<'a>(graph: &'a Graph, pod: &Pod) -> Option<&'a PodSpec> {
-    if pod.owner.is_some() {
-        return graph.root_owner(pod).map(|it| &*it.template);
-    }
-    let has = |name: &Text| pod.spec.containers.iter().any(|it| it.name == *name);
-    let fits = |it: &&Workload| {
-        let containers = &it.template.containers;
-        !containers.is_empty() && containers.iter().all(|it| has(&it.name))
-    };
-    graph.templates_of(&pod.service_account()).find(fits).map(|it| &*it.template)
 }
 
 fn exists_or_named(graph: &Graph, key: &SaKey) -> bool {

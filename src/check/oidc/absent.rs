@@ -61,6 +61,32 @@ pub(crate) fn quota(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     );
 }
 
+/// OIDC-16.
+pub(crate) fn login(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
+    let Some((site, _)) = missing(cx, unit).filter(|(site, _)| !site.is_foreign(cx)) else {
+        return;
+    };
+    let Some(logins) = cx.graph.identity_providers().known() else { return };
+    let Some(first) = logins.names.first() else { return };
+    let finding = acc.push(
+        Subject::provider(&site.arn),
+        format!("the cluster's OIDC login `{first}` is for people; roles need an IAM provider"),
+        vec![
+            Evidence {
+                place: "identity provider configs of the cluster".into(),
+                found: logins.names.join(", "),
+                needed: "nothing: they do not serve ServiceAccounts".into(),
+            },
+            Evidence {
+                place: format!("OIDC providers of account {}", site.account),
+                found: String::new(),
+                needed: site.issuer.to_string(),
+            },
+        ],
+    );
+    finding.fixes.push(Fix::create_provider(cx, &site.account, &site.issuer));
+}
+
 /// OIDC-17.
 pub(crate) fn no_issuer(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some(cluster) = cx.graph.cluster().known().filter(|_| *unit == Ref::Cluster) else {
@@ -99,7 +125,7 @@ fn missing<'a>(cx: &Context<'a>, unit: &Ref) -> Option<(Site<'a>, Vec<&'a Arn>)>
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Near {
+pub(crate) enum Near {
     /// Equal but for slashes and letter case.
     Spelling,
     Region,
@@ -130,18 +156,15 @@ fn nearest<'a>(cx: &Context<'a>, site: &Site<'_>) -> Option<(Near, &'a OidcProvi
     let all = cx.graph.providers(&site.account).known()?;
     // A provider of a cluster that exists is that cluster's, however near its id.
     let others = cx.graph.other_clusters().known();
-    let is_theirs = |url: &str| {
-        others.is_some_and(|it| {
-            it.clusters.iter().any(|it| it.issuer.as_ref().is_some_and(|it| it.as_str() == url))
-        })
-    };
+    let is_theirs = |url: &str| others.is_some_and(|it| it.of_issuer(&Issuer::new(url)).is_some());
     all.into_iter()
         .filter(|it| !is_theirs(&it.url))
         .filter_map(|it| near(&it.url, &site.issuer).map(|near| (near, it)))
         .min_by(|(a, x), (b, y)| (a, &x.url).cmp(&(b, &y.url)))
 }
 
-fn near(url: &str, issuer: &Issuer) -> Option<Near> {
+/// How a provider's URL comes near to the issuer; `None` when it is of something else.
+pub(crate) fn near(url: &str, issuer: &Issuer) -> Option<Near> {
     let plain = |it: &str| {
         let parts: Vec<_> = it.split('/').filter(|it| !it.is_empty()).collect();
         parts.join("/").to_ascii_lowercase()

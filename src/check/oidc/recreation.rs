@@ -5,7 +5,7 @@ use crate::{
         Acc, Context, Evidence, Fix, Subject, judge,
         oidc::{Site, is_used},
     },
-    fact::{Knowledge, OtherClusters, Scope},
+    fact::{Cluster, Knowledge, OtherClusters, Scope},
     iam,
     ident::{AccountId, Arn, Issuer, Ref},
     identity::near_miss,
@@ -55,7 +55,7 @@ pub(crate) fn recreated(cx: &Context<'_>, account: &AccountId) -> Option<Recreat
         if issuers.contains(&issuer) {
             continue;
         }
-        let mut dead = issuers.into_iter().filter(|it| is_dead(it, &issuer, others));
+        let mut dead = issuers.into_iter().filter(|it| is_dead(it, &issuer, cluster, others));
         let Some(old) = dead.next() else { continue };
         if !judge::settled_role(graph, arn).is_known() || !is_used(cx, arn) {
             continue;
@@ -103,14 +103,17 @@ fn rewrite(cx: &Context<'_>, role: &Arn, old: &Issuer, new: &Issuer) -> Option<F
     Fix::trust_policy("FX-TRUST-ADD", title, role, &known.trust, &policy, change)
 }
 
-/// An EKS issuer whose region was listed and has no such cluster. A typing error of ours or a placeholder is none.
-fn is_dead(it: &Issuer, ours: &Issuer, others: &OtherClusters) -> bool {
-    let Some(region) = it.region() else { return false };
+/// An EKS issuer of the cluster's region, which was listed and has no such cluster. A typing error of ours or a
+/// placeholder is none.
+fn is_dead(it: &Issuer, ours: &Issuer, cluster: &Cluster, others: &OtherClusters) -> bool {
+    if it.region() != Some(&*cluster.region) {
+        return false;
+    }
     let (Some(id), Some(own)) = (it.id(), ours.id()) else { return false };
     let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
     is_id
         && id != own
         && !near_miss::text::is_near(id, own)
-        && others.regions.iter().any(|it| **it == *region)
-        && others.clusters.iter().all(|other| other.issuer.as_ref() != Some(it))
+        && others.covers(&cluster.account, &cluster.region)
+        && others.of_issuer(it).is_none()
 }

@@ -129,7 +129,11 @@ fn fault_of(pod: &PodContext<'_>, region: &str, own: &str) -> Option<&'static st
 fn is_used(pod: &PodContext<'_>, region: &str) -> bool {
     let graph = pod.cx.graph;
     let clusters = graph.other_clusters().known().is_some_and(|it| {
-        it.regions.iter().chain(it.clusters.iter().map(|it| &it.region)).any(|it| **it == *region)
+        it.places
+            .iter()
+            .map(|it| &it.region)
+            .chain(it.clusters.iter().map(|it| &it.region))
+            .any(|it| **it == *region)
     });
     let role = pod.identity.role_arn().and_then(|it| graph.role(&it).known());
     let role = role.is_some_and(|it| match &it.last_used {

@@ -70,7 +70,7 @@ pub(crate) fn beside(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
 }
 
 /// A role that is annotated or associated here, with its policy.
-fn used<'a>(cx: &Context<'a>, unit: &'a Ref) -> Option<(&'a Arn, &'a Policy)> {
+pub(crate) fn used<'a>(cx: &Context<'a>, unit: &'a Ref) -> Option<(&'a Arn, &'a Policy)> {
     let Ref::Role(arn) = unit else { return None };
     let is_used = cx.graph.annotated_with(arn).next().is_some()
         || cx.graph.associated_with(arn).next().is_some();
@@ -78,7 +78,7 @@ fn used<'a>(cx: &Context<'a>, unit: &'a Ref) -> Option<(&'a Arn, &'a Policy)> {
     Some((arn, role.trust.parsed.as_ref().ok()?))
 }
 
-fn allows(policy: &Policy) -> impl Iterator<Item = (usize, &Statement)> {
+pub(crate) fn allows(policy: &Policy) -> impl Iterator<Item = (usize, &Statement)> {
     policy.statements.iter().enumerate().filter(|(_, it)| it.effect == Effect::Allow)
 }
 

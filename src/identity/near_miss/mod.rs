@@ -12,6 +12,7 @@ pub mod text;
 mod value;
 
 pub use openness::{Open, Openness, eks_issuers, openness};
+pub(crate) use principal::{is_eks, named_issuer};
 pub use text::{NEAR, distance, is_near, is_placeholder};
 
 use crate::{

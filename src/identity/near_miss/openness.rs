@@ -103,8 +103,9 @@ fn of_statement(
             return vec![open(Openness::NoCondition, None, "".into())];
         }
         let vacuous = statement.conditions.iter().find(|it| {
-            // A key of another issuer or a mistyped one shows by its end.
-            let about = it.key.to_ascii_lowercase().trim_end().ends_with("sub");
+            // A key of another issuer or a mistyped one shows by its end, or by what it is compared with.
+            let about = it.key.to_ascii_lowercase().trim_end().ends_with("sub")
+                || it.values.iter().any(|it| it.trim_start().starts_with(PREFIX));
             let holds_anyway = it.parsed_operator().is_some_and(|it| {
                 it.negated || it.if_exists || it.quantifier == Some(Quantifier::All)
             });

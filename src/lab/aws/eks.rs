@@ -161,7 +161,11 @@ pub fn answer(shared: &Shared, state: &mut State, call: &Call<'_>) -> Result<Val
         }
         "CreateAddon" | "DeleteAddon" => change_addon(state, call, &cluster, third),
         "ListFargateProfiles" => page(call, "fargateProfileNames", Vec::new()),
-        "ListIdentityProviderConfigs" => page(call, "identityProviderConfigs", Vec::new()),
+        "ListIdentityProviderConfigs" => {
+            let names = cluster.identity_providers.iter();
+            let configs = names.map(|it| json!({"type": "oidc", "name": &**it}));
+            page(call, "identityProviderConfigs", configs.collect())
+        }
         "ListUpdates" => page(call, "updateIds", Vec::new()),
         _ => associations::answer(shared, state, call, &cluster),
     }

@@ -106,6 +106,7 @@ fn describe(doc: ClusterDoc, now: Timestamp) -> Cluster {
         node_role: doc.node_role,
         created: doc.created.unwrap_or_else(|| ago(now, CLUSTER)),
         tags: doc.tags,
+        identity_providers: doc.identity_providers,
     }
 }
 

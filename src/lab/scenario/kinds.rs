@@ -31,6 +31,7 @@ pub struct ClusterDoc {
     pub node_role: Option<Arn>,
     pub created: Option<Timestamp>,
     pub tags: Vec<(Text, Text)>,
+    pub identity_providers: Vec<Text>,
 }
 
 #[derive(Clone, Debug)]
@@ -136,6 +137,7 @@ fn cluster(node: &Node, of: &'static str, now: Timestamp) -> Result<ClusterDoc, 
         "nodeRoleArn",
         "age",
         "tags",
+        "identityProviderConfigs",
     ];
     let it = Fields::read(node, of, &known)?;
     if !it.has("issuer") {
@@ -160,6 +162,7 @@ fn cluster(node: &Node, of: &'static str, now: Timestamp) -> Result<ClusterDoc, 
         node_role: it.arn_opt("nodeRoleArn")?,
         created: age(&it, "age", now)?,
         tags: it.pairs("tags")?,
+        identity_providers: it.texts("identityProviderConfigs")?,
     })
 }
 

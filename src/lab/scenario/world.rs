@@ -47,6 +47,8 @@ pub struct Cluster {
     pub node_role: Option<Arn>,
     pub created: Timestamp,
     pub tags: Vec<(Text, Text)>,
+    /// Names of the OIDC providers by which people log in.
+    pub identity_providers: Vec<Text>,
 }
 
 impl Cluster {

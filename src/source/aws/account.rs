@@ -117,6 +117,16 @@ impl Clients {
 }
 
 impl Account {
+    /// EKS in any region, with these credentials.
+    pub(crate) fn eks_in(&self, region: &str) -> aws_sdk_eks::Client {
+        let own = self.clients.eks.config();
+        if own.region().is_some_and(|it| it.as_ref() == region) {
+            return self.clients.eks.clone();
+        }
+        let config = own.to_builder().region(Region::new(region.to_owned())).build();
+        aws_sdk_eks::Client::from_conf(config)
+    }
+
     /// Asks STS whose credentials these are. Nothing else is called before that is known.
     pub(crate) async fn prove(wiring: &Wiring<'_>, chain: &Chain) -> Result<Account, Failure> {
         let clients = Clients::new(wiring, chain.provider.clone());

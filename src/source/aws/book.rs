@@ -6,10 +6,10 @@ use crate::{
         Association, AssociationDetail, IamRole, Knowledge, OidcProvider, Policies, ProviderDetail,
     },
     iam::Document,
-    ident::{Arn, Text, Timestamp},
+    ident::{Arn, Issuer, Partition, Text, Timestamp},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -20,6 +20,8 @@ pub(crate) struct Book {
     asked: HashMap<Arn, Timestamp>,
     associations: HashMap<Text, Described<AssociationDetail>>,
     providers: HashMap<Arn, Described<ProviderDetail>>,
+    /// What the last list of each account names.
+    provider_urls: HashMap<Text, Vec<Text>>,
     /// Managed policies by ARN: many roles have the same ones attached.
     documents: HashMap<String, (Arc<Document>, Timestamp)>,
     document_locks: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
@@ -182,6 +184,8 @@ impl Book {
     }
 
     pub(crate) fn providers_listed(&mut self, listed: &mut [OidcProvider], account: &str) {
+        let urls = listed.iter().map(|it| it.url.clone()).collect();
+        self.provider_urls.insert(account.into(), urls);
         let arns: HashSet<&Arn> = listed.iter().map(|it| &it.arn).collect();
         self.providers.retain(|arn, _| {
             arns.contains(arn) || arn.parts().is_none_or(|it| it.account != account)
@@ -191,6 +195,16 @@ impl Book {
                 *it = OidcProvider::new(it.arn.clone(), known.detail.clone());
             }
         }
+    }
+
+    /// The regions of the partition whose EKS issuers some provider is for. Sorted.
+    pub(crate) fn provider_regions(&self, partition: &Partition) -> BTreeSet<Text> {
+        let issuers = self.provider_urls.values().flatten().map(|it| Issuer::new(it));
+        issuers
+            .filter_map(|it| it.region().map(Text::from))
+            .filter(|it| it.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'))
+            .filter(|it| Partition::of_region(it) == *partition)
+            .collect()
     }
 
     pub(crate) fn provider_got(

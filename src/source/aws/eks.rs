@@ -1,8 +1,9 @@
-//! EKS: which cluster this is, and its associations, add-ons and node groups; the other clusters of its region.
+//! EKS: which cluster this is, and its associations, add-ons and node groups; the clusters of its region. What becomes
+//! of the other ones is `elsewhere`'s.
 
 use crate::source::now;
 use crate::{
-    fact::{Association, Change, Cluster, Fact, Knowledge, OtherClusters, Scope, SourceState},
+    fact::{Association, Change, Cluster, Fact, IdentityProviders, Knowledge, Scope, SourceState},
     ident::{Ref, Text},
     source::{
         aws::{
@@ -21,7 +22,7 @@ use futures::FutureExt;
 use std::sync::Arc;
 
 /// Describe calls on their way at the same time.
-const N_AT_ONCE: usize = 8;
+pub(crate) const N_AT_ONCE: usize = 8;
 
 /// Known associations that one poll describes again, beside those that are not known yet.
 const N_OLD: usize = 60;
@@ -37,10 +38,10 @@ pub(crate) enum Found {
     Failed(Failure),
 }
 
-/// The clusters of the region as they were described, and whether those are all.
+/// The clusters of a region as they were described, and whether those are all.
 pub(crate) struct Region {
-    clusters: Vec<Cluster>,
-    end: Result<(), Failure>,
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) end: Result<(), Failure>,
 }
 
 /// By name; without one, or when the kubeconfig names one that does not exist, by the server's host.
@@ -56,7 +57,7 @@ pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Regi
     };
     let named = shared.hints.cluster.clone();
     if let Some(name) = &named {
-        match describe(account, name).await {
+        match describe(account, &account.clients.eks, name).await {
             Ok(it) => return (known(shared, it).await, None),
             Err(Failure::Absent) if !shared.hints.is_cluster_flag => {}
             Err(Failure::Absent) => {
@@ -73,7 +74,7 @@ pub(crate) async fn cluster(shared: &Shared, home: &Home) -> (Found, Option<Regi
             }
         }
     }
-    let listed = region_clusters(shared, account).await;
+    let listed = region_clusters(shared, account, &account.clients.eks).await;
     let of_server = listed.clusters.iter().find(|it| is_of_server(shared, it)).cloned();
     if let Some(it) = of_server {
         return (known(shared, it).await, Some(listed));
@@ -134,8 +135,12 @@ async fn refused(shared: &Shared, account: &Account, failure: &Failure) {
 }
 
 /// The guard: a cluster of another account than the credentials' is not this call's answer.
-async fn describe(account: &Account, name: &str) -> Result<Cluster, Failure> {
-    let request = account.clients.eks.describe_cluster().name(name).send();
+async fn describe(
+    account: &Account,
+    eks: &aws_sdk_eks::Client,
+    name: &str,
+) -> Result<Cluster, Failure> {
+    let request = eks.describe_cluster().name(name).send();
     let got = account.call("eks:DescribeCluster", request).await?;
     let cluster = got.cluster.and_then(lower_aws::cluster);
     let cluster = cluster.ok_or(Failure::Failed("DescribeCluster named no ARN".into()))?;
@@ -146,8 +151,12 @@ async fn describe(account: &Account, name: &str) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
-async fn region_clusters(shared: &Shared, account: &Account) -> Region {
-    let eks = &account.clients.eks;
+/// The clusters of the region that `eks` asks.
+pub(crate) async fn region_clusters(
+    shared: &Shared,
+    account: &Account,
+    eks: &aws_sdk_eks::Client,
+) -> Region {
     let listed = pages(shared, &Scope::OtherClusters, |token| {
         async move {
             let request = eks.list_clusters().max_results(100).set_next_token(token).send();
@@ -157,7 +166,7 @@ async fn region_clusters(shared: &Shared, account: &Account) -> Region {
         .boxed()
     })
     .await;
-    let describe = |name: String| async move { describe(account, &name).await };
+    let describe = |name: String| async move { describe(account, eks, &name).await };
     let described = at_once(N_AT_ONCE, listed.items.into_iter().map(describe)).await;
     let (mut clusters, mut end) = (Vec::new(), listed.end);
     for it in described {
@@ -170,39 +179,6 @@ async fn region_clusters(shared: &Shared, account: &Account) -> Region {
     }
     clusters.sort_by(|a, b| a.name.cmp(&b.name));
     Region { clusters, end }
-}
-
-/// Tells of the other clusters in the region; `read`: what looking for the own one has already brought.
-pub(crate) async fn others(
-    shared: &Shared,
-    home: &Home,
-    own: Option<&Cluster>,
-    read: Option<Region>,
-) {
-    let scope = Scope::OtherClusters;
-    let (account, Some(region)) = (&*home.account, &home.region) else { return };
-    let listed = match read {
-        Some(it) => it,
-        None => region_clusters(shared, account).await,
-    };
-    let is_other = |it: &&Cluster| own.is_none_or(|own| own.arn != it.arn);
-    let clusters: Vec<_> =
-        listed.clusters.iter().filter(is_other).map(lower_aws::other_cluster).collect();
-    let n_read = clusters.len();
-    let regions = listed.end.iter().map(|()| region.clone()).collect();
-    let facts = vec![Fact::OtherClusters(OtherClusters { clusters, regions })];
-    let mut changes = Vec::new();
-    if listed.end.is_ok() || 0 < n_read {
-        changes.push(Change::Replace { scope: scope.clone(), facts });
-    }
-    changes.push(match listed.end {
-        Ok(()) => shared.complete(&scope),
-        Err(failure) => {
-            shared.note(account, &failure);
-            shared.incomplete(&scope, &failure, &account.origin, n_read)
-        }
-    });
-    shared.emit(changes).await;
 }
 
 /// Lists the associations, then describes those that are due; `all`: every one. One that fails fails alone.
@@ -321,6 +297,33 @@ pub(crate) async fn nodegroups(shared: &Shared, account: &Account, cluster: &str
         Ok(got.nodegroup.and_then(lower_aws::nodegroup).map(Fact::Nodegroup))
     };
     each(shared, account, Scope::Nodegroups, names, read).await;
+}
+
+/// By which OIDC providers people log in to the cluster; what they are is of no interest here.
+pub(crate) async fn identity_providers(shared: &Shared, account: &Account, cluster: &str) {
+    let scope = Scope::IdentityProviders;
+    let eks = &account.clients.eks;
+    let listed = pages(shared, &scope, |token| {
+        async move {
+            let request = eks.list_identity_provider_configs().cluster_name(cluster);
+            let request = request.set_next_token(token).send();
+            let got = account.call("eks:ListIdentityProviderConfigs", request).await?;
+            Ok((got.identity_provider_configs.unwrap_or_default(), got.next_token))
+        }
+        .boxed()
+    })
+    .await;
+    let mut names: Vec<Text> = listed.items.into_iter().map(|it| it.name.into()).collect();
+    names.sort();
+    let facts = vec![Fact::IdentityProviders(IdentityProviders { names })];
+    let changes = match listed.end {
+        Ok(()) => vec![Change::Replace { scope: scope.clone(), facts }, shared.complete(&scope)],
+        Err(failure) => {
+            shared.note(account, &failure);
+            vec![shared.incomplete(&scope, &failure, &account.origin, 0)]
+        }
+    };
+    shared.emit(changes).await;
 }
 
 /// Describes every name; the list is complete only if all of them could be.

@@ -7,6 +7,7 @@ pub(crate) mod account;
 mod book;
 mod credentials;
 mod eks;
+mod elsewhere;
 mod env;
 pub(crate) mod error;
 pub(crate) mod hands;

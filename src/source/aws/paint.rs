@@ -146,6 +146,8 @@ impl Canvas {
             | Fact::Webhook(_)
             | Fact::KeyNames(_)
             | Fact::OtherClusters(_)
+            | Fact::OtherAssociations(_)
+            | Fact::IdentityProviders(_)
             | Fact::Association(_)
             | Fact::Role(_)
             | Fact::Provider(_)
@@ -241,6 +243,8 @@ fn scope_of(fact: &Fact) -> Option<Scope> {
         | Fact::KeyNames(_)
         | Fact::Caller(_)
         | Fact::Cluster(_)
-        | Fact::OtherClusters(_) => None,
+        | Fact::OtherClusters(_)
+        | Fact::OtherAssociations(_)
+        | Fact::IdentityProviders(_) => None,
     }
 }

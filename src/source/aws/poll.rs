@@ -13,6 +13,7 @@ use crate::{
             account::Account,
             book::Book,
             eks::{self, Found},
+            elsewhere::{self, Neighbours},
             env::Env,
             error::Failure,
             hints::Hints,
@@ -45,17 +46,20 @@ const OTHERS_EVERY: u64 = 10;
 const DETAIL_AGE: Duration = Duration::from_secs(600);
 
 /// The scopes that exist whatever the account is.
-const SCOPES: [Scope; 6] = [
+const SCOPES: [Scope; 8] = [
     Scope::Caller,
     Scope::Cluster,
     Scope::OtherClusters,
+    Scope::OtherAssociations,
+    Scope::IdentityProviders,
     Scope::Associations,
     Scope::Addons,
     Scope::Nodegroups,
 ];
 
 /// What cannot be asked for without the cluster's name.
-const DEPENDENT: [Scope; 3] = [Scope::Associations, Scope::Addons, Scope::Nodegroups];
+const DEPENDENT: [Scope; 4] =
+    [Scope::IdentityProviders, Scope::Associations, Scope::Addons, Scope::Nodegroups];
 
 pub(crate) async fn run(
     settings: Settings,
@@ -149,12 +153,15 @@ async fn round(shared: &Shared, n: u64, all: bool) {
         }
     };
     again_by_name(shared, n, all);
-    tokio::join!(
+    let (neighbours, (), ()) = tokio::join!(
         cluster_side(shared, &home, n, all),
         account_side(shared, &home.account, all),
         foreign_side(shared, &home, all),
     );
     own_provider(shared, &home.account);
+    if let Some(it) = neighbours {
+        elsewhere::tell(shared, &home, it).await;
+    }
     shared.save().await;
 }
 
@@ -237,7 +244,8 @@ async fn caller(shared: &Shared, home: &Home) {
     shared.emit(vec![replace, complete]).await;
 }
 
-async fn cluster_side(shared: &Shared, home: &Home, n: u64, all: bool) {
+/// The other clusters of the region, when they were due.
+async fn cluster_side(shared: &Shared, home: &Home, n: u64, all: bool) -> Option<Neighbours> {
     let account = &*home.account;
     let (found, read) = eks::cluster(shared, home).await;
     let (own, name) = match found {
@@ -249,33 +257,52 @@ async fn cluster_side(shared: &Shared, home: &Home, n: u64, all: bool) {
                 state: SourceState::Off { reason: reason.clone() },
             };
             shared.emit(DEPENDENT.into_iter().map(off).collect()).await;
-            return eks::others(shared, home, None, read).await;
+            return Some(neighbours(shared, home, None, read).await);
         }
         Found::Failed(failure) => {
             let incomplete = |it| shared.incomplete(&it, &failure, &account.origin, 0);
             shared.emit(DEPENDENT.into_iter().map(incomplete).collect()).await;
-            return match home.region {
-                Some(_) => eks::others(shared, home, None, read).await,
-                None => {
-                    let scope = Scope::OtherClusters;
-                    let change = shared.incomplete(&scope, &failure, &account.origin, 0);
-                    shared.emit(vec![change]).await;
-                }
-            };
+            if home.region.is_some() {
+                return Some(neighbours(shared, home, None, read).await);
+            }
+            let others = [Scope::OtherClusters, Scope::OtherAssociations];
+            shared.emit(others.into_iter().map(incomplete).collect()).await;
+            return None;
         }
     };
-    let own = own.as_deref();
-    let others = async move {
-        if all || read.is_some() || n.is_multiple_of(OTHERS_EVERY) {
-            eks::others(shared, home, own, read).await;
+    let is_due = all || read.is_some() || n.is_multiple_of(OTHERS_EVERY);
+    let others =
+        async move { if is_due { Some(neighbours(shared, home, own, read).await) } else { None } };
+    let logins = async {
+        if is_due {
+            eks::identity_providers(shared, account, &name).await;
         }
     };
-    tokio::join!(
+    let ((), (), (), (), res) = tokio::join!(
         eks::associations(shared, account, &name, all),
         eks::addons(shared, account, &name),
         eks::nodegroups(shared, account, &name),
+        logins,
         others,
     );
+    res
+}
+
+/// The clusters of the region; `read`: what looking for the own one has already brought.
+async fn neighbours(
+    shared: &Shared,
+    home: &Home,
+    own: Option<Arc<Cluster>>,
+    read: Option<eks::Region>,
+) -> Neighbours {
+    let account = &home.account;
+    let region = match read {
+        Some(it) => it,
+        None => eks::region_clusters(shared, account, &account.clients.eks).await,
+    };
+    let res = Neighbours { own, region };
+    elsewhere::tell_early(shared, home, &res).await;
+    res
 }
 
 /// Where providers could not be listed, the one that matters may still be read by its ARN.

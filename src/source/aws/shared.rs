@@ -95,6 +95,8 @@ impl State {
                 | Scope::Caller
                 | Scope::Cluster
                 | Scope::OtherClusters
+                | Scope::OtherAssociations
+                | Scope::IdentityProviders
                 | Scope::Associations
                 | Scope::Addons
                 | Scope::Nodegroups

@@ -1,0 +1,217 @@
+//! Associations as they are: doubled, owned, unused, changed or gone.
+
+use crate::{
+    check::{
+        Acc, AssociationContext, Context, Evidence, Fix, IdentityContext, Subject, SubjectKind,
+        fix,
+        judge::{self, Declaration},
+        quote,
+    },
+    fact::{Association, Knowledge, Pod, Scope},
+    ident::WorkloadKind,
+    identity::Carried,
+};
+use jiff::SignedDuration;
+
+/// How long credentials may be kept that the agent was given (EKS User Guide: up to 6 hours, 59 minutes with a target
+/// role).
+const KEPT: SignedDuration = SignedDuration::from_hours(6);
+const KEPT_OF_TARGET: SignedDuration = SignedDuration::from_mins(59);
+
+/// What EKS says to whoever asks for a second one.
+const EXISTS: &str = "Association already exists";
+
+/// PI-ASSOC-05.
+pub(crate) fn twice(context: &AssociationContext<'_>, acc: &mut Acc) {
+    let AssociationContext { cx, association: it, .. } = context;
+    let key = &it.service_account;
+    let first = cx.graph.associations_of(key).min_by_key(|it| age(it));
+    if let Some(first) = first.filter(|first| first.id != it.id) {
+        let finding = acc.push(
+            Subject::association(it),
+            format!("is a second association of `{key}`, which has `{}` already", first.id),
+            vec![Evidence {
+                place: format!("associations of {key}"),
+                found: format!("{}, {}", first.id, it.id),
+                needed: "one".into(),
+            }],
+        );
+        let delete = Fix::delete_association(cx, it);
+        if let (Knowledge::Known(new), Knowledge::Known(old)) = (&it.detail, &first.detail)
+            && new.role_arn != old.role_arn
+        {
+            let title = format!("give association `{}` the role `{}`", first.id, new.role_arn);
+            let update = Fix::update_association(cx, first, title, new.into());
+            finding.fixes.extend(update.map(|it| it.then(delete.clone())));
+        }
+        finding.fixes.push(delete);
+        return;
+    }
+    let refused = cx.graph.addons().find_map(|addon| {
+        let mut issues = addon.health_issues.iter();
+        let issue = issues.find(|(_, text)| text.contains(EXISTS) && text.contains(&*it.id))?;
+        Some((addon, &issue.1))
+    });
+    let Some((addon, text)) = refused else { return };
+    let finding = acc.push(
+        Subject::association(it),
+        format!("keeps add-on `{}` from making its own association of `{key}`", addon.name),
+        vec![Evidence {
+            place: format!("add-on {} health", addon.name),
+            found: text.to_string(),
+            needed: "one association".into(),
+        }],
+    );
+    finding.fixes.push(Fix::delete_association(cx, it));
+}
+
+/// Oldest first; one whose age nobody may read counts as young.
+fn age(it: &Association) -> impl Ord + use<> {
+    let created = it.detail.as_ref().known().and_then(|it| it.created);
+    (created.is_none(), created, it.id.clone())
+}
+
+/// PI-ASSOC-09.
+pub(crate) fn owned(context: &AssociationContext<'_>, acc: &mut Acc) {
+    let AssociationContext { cx, association: it, .. } = context;
+    let Some(owner) = &it.owner_arn else { return };
+    let finding = acc.push(
+        Subject::association(it),
+        format!("belongs to `{owner}`, which replaces it when it is updated"),
+        vec![Evidence {
+            place: format!("association {} ownerArn", it.id),
+            found: owner.to_string(),
+            needed: "nothing: change it through its owner".into(),
+        }],
+    );
+    finding.fixes.push(Fix::through_addon(cx, it, owner));
+}
+
+/// PI-ASSOC-10.
+pub(crate) fn unused(context: &AssociationContext<'_>, acc: &mut Acc) {
+    let AssociationContext { cx, association: it, .. } = context;
+    let key = &it.service_account;
+    if cx.graph.is_used(key) || !cx.graph.service_account(key).is_known() || !is_all_listed(context)
+    {
+        return;
+    }
+    let finding = acc.push(
+        Subject::association(it),
+        format!("is for `{key}`, which no workload uses"),
+        vec![Evidence {
+            place: format!("pods and templates of namespace {}", key.namespace),
+            found: "none names it".into(),
+            needed: format!("serviceAccountName: {}", key.name),
+        }],
+    );
+    finding.fixes.push(Fix::delete_association(cx, it));
+}
+
+/// Whether all pods and workloads of the association's namespace are known.
+fn is_all_listed(context: &AssociationContext<'_>) -> bool {
+    let AssociationContext { cx, association: it, .. } = context;
+    let namespace = || Some(it.service_account.namespace.clone());
+    let workloads =
+        WorkloadKind::ALL.into_iter().map(|kind| Scope::Workloads { kind, namespace: namespace() });
+    let mut scopes = workloads.chain([Scope::Pods { namespace: namespace() }]);
+    scopes.all(|it| cx.graph.listed(&it).is_known())
+}
+
+/// PI-ASSOC-11.
+pub(crate) fn changed(context: &AssociationContext<'_>, acc: &mut Acc) {
+    let AssociationContext { cx, association: it, .. } = context;
+    let Some(detail) = it.detail.as_ref().known() else { return };
+    let (Some(created), Some(modified)) = (detail.created, detail.modified) else { return };
+    let kept = if detail.target_role_arn.is_some() { KEPT_OF_TARGET } else { KEPT };
+    let Ok(end) = modified.checked_add(kept) else { return };
+    if modified <= created || end <= cx.now {
+        return;
+    }
+    let declared = Declaration::of(cx.graph, &it.service_account);
+    let mut served = cx
+        .graph
+        .pods_of(&it.service_account)
+        .filter(|pod| pod.created.is_some_and(|it| it < modified) && !pod.completed())
+        .filter(|pod| asks_agent(cx, pod, &declared));
+    let Some(first) = served.next() else { return };
+    let n_pods = 1 + served.count();
+    let finding = acc.push(
+        Subject::association(it),
+        format!(
+            "was changed at {modified}; {n_pods} of its pods may be served credentials of before until {end}"
+        ),
+        vec![Evidence {
+            place: format!("association {} modifiedAt", it.id),
+            found: format!("{modified}, younger than pod {}", first.name),
+            needed: format!("pods that are younger, or {end} past"),
+        }],
+    );
+    let owner = cx.graph.root_owner(first);
+    finding.fixes.push(Fix::restart(&first.namespace, &first.name, owner));
+    acc.lapses(end);
+}
+
+/// Whether some container asks the agent for credentials.
+fn asks_agent(cx: &Context<'_>, pod: &Pod, declared: &Declaration<'_>) -> bool {
+    let lines = judge::lines(cx.graph, pod, declared);
+    lines.iter().any(|it| matches!(it.effective, Carried::PodIdentity(_)))
+}
+
+/// PI-ASSOC-08.
+pub(crate) fn no_role(context: &AssociationContext<'_>, acc: &mut Acc) {
+    let AssociationContext { cx, association: it, .. } = context;
+    let Some(detail) = it.detail.as_ref().known() else { return };
+    if judge::settled_role(cx.graph, &detail.role_arn) != Knowledge::Absent {
+        return;
+    }
+    let finding = acc.push(
+        Subject::association(it),
+        format!("names role `{}`, which does not exist", detail.role_arn),
+        vec![Evidence {
+            place: format!("association {} roleArn", it.id),
+            found: format!("{} (no such role)", detail.role_arn),
+            needed: "the ARN of an existing role".into(),
+        }],
+    );
+    finding.fixes.push(Fix::by_hand(
+        "FX-PIA-UPDATE",
+        "give the association an existing role".into(),
+        vec![format!(
+            "aws eks update-pod-identity-association --cluster-name {} --association-id {} --role-arn ROLE_ARN",
+            fix::cluster_name(cx),
+            quote(&it.id)
+        )],
+    ));
+}
+
+/// PI-ASSOC-12.
+pub(crate) fn deleted(cx: &IdentityContext<'_>, acc: &mut Acc) {
+    let settled = judge::is_settled(cx.cx.graph, &Scope::Associations);
+    if cx.association != Knowledge::Absent || !settled || cx.counts.stale == 0 {
+        return;
+    }
+    let declared = Declaration::of(cx.cx.graph, cx.key);
+    let pods: Vec<_> = cx
+        .cx
+        .graph
+        .pods_of(cx.key)
+        .filter(|it| !it.completed())
+        .filter(|pod| asks_agent(&cx.cx, pod, &declared))
+        .collect();
+    let Some(first) = pods.iter().min_by_key(|it| &it.name) else { return };
+    let subject =
+        Subject { kind: SubjectKind::Association, ..Subject::service_account(cx.key, None) };
+    let finding = acc.push(
+        subject,
+        format!("of `{}` is gone, and {} of its pods still ask the agent", cx.key, pods.len()),
+        vec![Evidence {
+            place: format!(
+                "pod {}/{} env AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                first.namespace, first.name
+            ),
+            found: "set, but no association exists".into(),
+            needed: "an association, or a restart".into(),
+        }],
+    );
+    finding.fixes.push(Fix::restart(&first.namespace, &first.name, cx.cx.graph.root_owner(first)));
+}
