@@ -216,8 +216,22 @@ async fn writes_are_checked_against_the_version_that_was_read() {
     let path = "/api/v1/namespaces/shop/serviceaccounts";
     let exists = kube(&lab, "POST", path, &exists).await;
     assert_eq!(exists.json()["message"], "serviceaccounts \"web\" already exists");
+    let wrong = kube(&lab, "POST", path, &json!({"metadata": {"name": "BAD"}})).await;
+    assert_eq!((wrong.status, &wrong.json()["details"]["kind"]), (422, &json!("ServiceAccount")));
+    let cause = &wrong.json()["details"]["causes"][0];
+    assert_eq!(
+        (&cause["field"], &cause["reason"]),
+        (&json!("metadata.name"), &json!("FieldValueInvalid"))
+    );
     let missing = get(&lab, "/api/v1/namespaces/shop/pods/nope").await;
     assert_eq!(missing.json()["message"], "pods \"nope\" not found");
+    let path = "/api/v1/namespaces/shop/secrets";
+    let secret = json!({"metadata": {"name": "s"}, "stringData": {"a": "b"}});
+    let made = kube(&lab, "POST", path, &secret).await.json();
+    assert_eq!((&made["data"], &made["stringData"]), (&json!({"a": "Yg=="}), &Value::Null));
+    let more = json!({"stringData": {"c": "d"}});
+    let patched = kube(&lab, "PATCH", &format!("{path}/s"), &more).await.json();
+    assert_eq!(patched["data"], json!({"a": "Yg==", "c": "ZA=="}));
 }
 
 /// The events of a watch that ends by itself.

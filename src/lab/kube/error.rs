@@ -66,7 +66,17 @@ impl Refusal {
             group => format!("{}.{group}", resource.kind),
         };
         let message = format!("{kind} \"{name}\" is invalid: {why}");
-        Refusal::new(422, "Invalid", message).about(resource, name)
+        // `kubectl` prints the causes, not the message.
+        let (field, cause) = why.split_once(": ").unwrap_or(("", why));
+        let reason = match cause.split(':').next() {
+            Some("Required value") => "FieldValueRequired",
+            Some("Forbidden") => "FieldValueForbidden",
+            Some(_) | None => "FieldValueInvalid",
+        };
+        let causes = json!([{"reason": reason, "message": cause, "field": field}]);
+        let details =
+            json!({"name": name, "group": resource.group, "kind": resource.kind, "causes": causes});
+        Refusal { details, ..Refusal::new(422, "Invalid", message) }
     }
 
     /// A JSON patch whose `test` fails or whose path does not exist.

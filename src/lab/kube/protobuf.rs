@@ -75,6 +75,42 @@ const POD_SPEC: Schema = &[
 const TEMPLATE: Schema =
     &[(1, "metadata", Field::Message(METADATA)), (2, "spec", Field::Message(POD_SPEC))];
 const SELECTOR: Schema = &[(1, "matchLabels", Field::Map)];
+const JOB_SPEC: Schema = &[
+    (1, "parallelism", Field::Number),
+    (2, "completions", Field::Number),
+    (7, "backoffLimit", Field::Number),
+    (6, "template", Field::Message(TEMPLATE)),
+];
+const JOB: Schema =
+    &[(1, "metadata", Field::Message(METADATA)), (2, "spec", Field::Message(JOB_SPEC))];
+const RULE: Schema = &[
+    (1, "verbs", Field::Texts),
+    (2, "apiGroups", Field::Texts),
+    (3, "resources", Field::Texts),
+    (4, "resourceNames", Field::Texts),
+    (5, "nonResourceURLs", Field::Texts),
+];
+const RBAC_ROLE: Schema =
+    &[(1, "metadata", Field::Message(METADATA)), (2, "rules", Field::Messages(RULE))];
+const SUBJECT: Schema = &[
+    (1, "kind", Field::Text),
+    (2, "apiGroup", Field::Text),
+    (3, "name", Field::Text),
+    (4, "namespace", Field::Text),
+];
+const BINDING: Schema = &[
+    (1, "metadata", Field::Message(METADATA)),
+    (2, "subjects", Field::Messages(SUBJECT)),
+    (
+        3,
+        "roleRef",
+        Field::Message(&[
+            (1, "apiGroup", Field::Text),
+            (2, "kind", Field::Text),
+            (3, "name", Field::Text),
+        ]),
+    ),
+];
 
 const KINDS: &[(&str, Schema)] = &[
     ("Namespace", &[(1, "metadata", Field::Message(METADATA))]),
@@ -177,6 +213,27 @@ const KINDS: &[(&str, Schema)] = &[
         ],
     ),
     ("Pod", &[(1, "metadata", Field::Message(METADATA)), (2, "spec", Field::Message(POD_SPEC))]),
+    ("Job", JOB),
+    (
+        "CronJob",
+        &[
+            (1, "metadata", Field::Message(METADATA)),
+            (
+                2,
+                "spec",
+                Field::Message(&[
+                    (1, "schedule", Field::Text),
+                    (3, "concurrencyPolicy", Field::Text),
+                    (4, "suspend", Field::Bool),
+                    (5, "jobTemplate", Field::Message(JOB)),
+                ]),
+            ),
+        ],
+    ),
+    ("Role", RBAC_ROLE),
+    ("ClusterRole", RBAC_ROLE),
+    ("RoleBinding", BINDING),
+    ("ClusterRoleBinding", BINDING),
 ];
 
 /// Of the envelope `runtime.Unknown`, whose field 2 is the object.
@@ -324,6 +381,22 @@ mod tests {
             decode(&envelope("ServiceAccount", &raw)),
             Some(json!({"metadata": {"name": "robot", "labels": {"a": "b"}},
                 "automountServiceAccountToken": true, "apiVersion": "v1", "kind": "ServiceAccount"}))
+        );
+        let container = [field(1, b"c"), field(2, b"image")].concat();
+        let spec = field(2, &[field(2, &container), field(8, b"web")].concat());
+        let job = [field(1, &field(1, b"j")), field(2, &field(6, &spec))].concat();
+        assert_eq!(
+            decode(&envelope("Job", &job)).unwrap()["spec"]["template"]["spec"],
+            json!({"containers": [{"name": "c", "image": "image"}], "serviceAccountName": "web"})
+        );
+        let subject = [field(1, b"ServiceAccount"), field(3, b"web"), field(4, b"shop")].concat();
+        let binding = [field(2, &subject), field(3, &field(3, b"reader"))].concat();
+        assert_eq!(
+            decode(&envelope("RoleBinding", &binding)),
+            Some(
+                json!({"subjects": [{"kind": "ServiceAccount", "name": "web", "namespace": "shop"}],
+                "roleRef": {"name": "reader"}, "apiVersion": "v1", "kind": "RoleBinding"})
+            )
         );
         assert_eq!(decode(&envelope("Lease", &raw)), None);
         assert_eq!(decode(b"{}"), None);
