@@ -50,13 +50,10 @@ pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta<'_>, keep: Keep<'_>) -
         .filter(|it| keep(it.finding.code) && asked(it.finding))
         .map(|it| finding(it, &names))
         .collect();
-    findings.sort_by(|a, b| {
-        let key = |it: &json::Finding| {
-            let it = it.clone();
-            let subject = it.subject;
-            (subject.namespace, subject.name, it.code, subject.arn, subject.container, it.message)
-        };
-        key(a).cmp(&key(b))
+    findings.sort_by_cached_key(|it| {
+        let subject = it.subject.clone();
+        let at = (subject.namespace, subject.name);
+        (at, it.code, subject.arn, subject.container, it.message.clone())
     });
     let identities: Vec<json::Identity> =
         keys.into_iter().map(|it| identity(graph, ledger, it, keep)).collect();
