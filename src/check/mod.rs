@@ -7,6 +7,7 @@ mod blast;
 mod context;
 mod expect;
 mod fix;
+mod goal;
 mod injection;
 mod judge;
 mod ledger;
@@ -16,6 +17,7 @@ mod precedence;
 mod propose;
 mod rollup;
 mod sidecar;
+mod statement;
 mod subject;
 mod table;
 
@@ -54,6 +56,7 @@ pub use context::{
     AssociationContext, ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id,
 };
 pub use expect::{is_node_agent, known_controller};
+pub use goal::{Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, reach};
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
