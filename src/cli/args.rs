@@ -269,8 +269,17 @@ pub struct Fix {
     /// Every subject that has the code
     #[arg(long, requires = "code", conflicts_with = "targets")]
     pub all: bool,
+    /// Lead one ServiceAccount to a whole identity
+    #[arg(long, value_enum, conflicts_with_all = ["code", "all"])]
+    pub goal: Option<Reach>,
+    /// With --goal: the role, where nothing names it yet
+    #[arg(long, value_name = "ARN", requires = "goal")]
+    pub role: Option<String>,
+    /// With --goal migrate: how long every pod must have been there before the annotation goes
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub ready_for: std::time::Duration,
     /// A plan that somebody else made (JSON); - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "code", "all"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "code", "all", "goal"])]
     pub plan: Option<PathBuf>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
@@ -281,6 +290,16 @@ pub struct Fix {
     /// With --apply: do not ask, if the plan has this digest
     #[arg(long, value_name = "DIGEST", requires = "apply")]
     pub yes: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reach {
+    /// Provider, trust policy, annotation, restart
+    Irsa,
+    /// Agent, trust policy, association, ServiceAccount, restart
+    PodIdentity,
+    /// The next stage from IRSA to Pod Identity
+    Migrate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

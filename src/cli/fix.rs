@@ -11,7 +11,7 @@ use crate::{
         demo,
         error::UsageError,
         fix::record::{entries, given, journal, list, place},
-        headless, output, read_with,
+        goal, headless, output, read_with,
     },
     fact::Knowledge,
     ident::{AccountId, Ref, Text, visible},
@@ -62,6 +62,12 @@ pub async fn fix(args: &Fix, global: &Global) -> Result<u8, UsageError> {
         }
         None => {
             let targets = session.targets(&args.targets)?;
+            if let Some(goal) = args.goal {
+                let (role, ready_for) = (args.role.as_deref(), args.ready_for);
+                let asked = goal::Asked { goal, role, ready_for, answered: false };
+                let proposal = goal::proposal(&asked, &targets, &session.read)?;
+                return session.answer(&proposal, &How::from(args), None).await;
+            }
             let wanted = Wanted { code: args.code.as_deref().map(Into::into), targets };
             let Collected { graph, ledger, now, .. } = &session.read;
             check::propose(graph, ledger, &wanted, *now)

@@ -8,6 +8,7 @@ mod dashboard;
 mod error;
 mod explain;
 mod fix;
+mod goal;
 mod info;
 mod lab;
 mod output;

@@ -1,0 +1,86 @@
+//! `fix --goal`: the way to a whole identity instead of the repair of findings.
+
+use crate::{
+    check::{self, Goal, Proof, Proposal, Stage},
+    cli::{args::Reach, collect::Collected, error::UsageError},
+    ident::{Arn, Ref, SaKey, visible},
+    plan::{self, Because},
+};
+use std::time::Duration;
+
+/// What `--goal` asks for, with what belongs to it.
+pub struct Asked<'a> {
+    pub goal: Reach,
+    pub role: Option<&'a str>,
+    pub ready_for: Duration,
+    /// EKS Auth answered with the expected role, as a probe found.
+    pub answered: bool,
+}
+
+/// The plan of the way, or of the present stage of a migration; what is to be known beside it goes to stderr.
+pub fn proposal(
+    asked: &Asked<'_>,
+    targets: &[Ref],
+    read: &Collected,
+) -> Result<Proposal, UsageError> {
+    let Collected { graph, ledger, now, .. } = read;
+    let [target] = targets else {
+        return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload"));
+    };
+    let key = key_of(read, target).ok_or_else(|| {
+        UsageError::new(format!("{target} has no ServiceAccount that could be led to a goal"))
+    })?;
+    let role = asked.role.map(Arn::from);
+    let no_way = |it: String| UsageError::new(format!("`{key}`: {it}"));
+    let (way, id, title) = match asked.goal {
+        Reach::Irsa => {
+            let way = check::reach(graph, &key, Goal::Irsa, role.as_ref(), *now).map_err(no_way)?;
+            (way, "irsa", format!("make IRSA work for `{key}`"))
+        }
+        Reach::PodIdentity => {
+            let goal = Goal::PodIdentity;
+            let way = check::reach(graph, &key, goal, role.as_ref(), *now).map_err(no_way)?;
+            (way, "pod-identity", format!("make Pod Identity work for `{key}`"))
+        }
+        Reach::Migrate => {
+            let proof = Proof { ready_for: asked.ready_for, answered: asked.answered };
+            let it = check::migrate(graph, ledger, &key, proof, *now).map_err(no_way)?;
+            eprintln!("idscope: stage {}: {}", it.stage.as_str(), visible(&it.because));
+            if it.stage != Stage::Finished && !it.leave.is_empty() {
+                eprintln!("idscope: `idscope undo` leaves the stages that were applied");
+            }
+            let title = format!("migrate `{key}` to Pod Identity: {}", it.stage.as_str());
+            (it.way, "migrate", title)
+        }
+    };
+    for it in &way.notes {
+        eprintln!("idscope: note: {}", visible(it));
+    }
+    let because = Because { code: None, subject: format!("sa/{key}").into() };
+    let plan =
+        (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits.clone()));
+    Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
+}
+
+fn key_of(read: &Collected, target: &Ref) -> Option<SaKey> {
+    let graph = &read.graph;
+    match target {
+        Ref::ServiceAccount(it) => Some(it.clone()),
+        Ref::Pod { namespace, name } => graph.pod(namespace, name).map(|it| it.service_account()),
+        Ref::Workload { kind, namespace, name } => {
+            let it = graph.workload(*kind, namespace, name)?;
+            Some(SaKey::new(it.namespace.clone(), it.template.service_account.clone()))
+        }
+        Ref::Association(it) => graph.association(it).map(|it| it.service_account.clone()),
+        Ref::Cluster
+        | Ref::Namespace(_)
+        | Ref::Node(_)
+        | Ref::Webhook(_)
+        | Ref::ConfigMap { .. }
+        | Ref::Secret { .. }
+        | Ref::Role(_)
+        | Ref::Provider(_)
+        | Ref::Addon(_)
+        | Ref::Nodegroup(_) => None,
+    }
+}
