@@ -29,6 +29,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("partition", "OIDC-05/fires-beside-trust", "in China its client id is OIDC-06"),
     ("partition", "POD-ENV-10/fires-opt-in", "other partitions have no such regions"),
     ("partition", "POD-ENV-10/fires-partition", "it is about the partition"),
+    ("partition", "TOOL-PART-01/", "it is about the partition"),
 ];
 
 #[test]

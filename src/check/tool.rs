@@ -1,6 +1,7 @@
 //! TOOL: what idscope itself cannot see. Shown, never guessed.
 
 mod freshness;
+mod roles;
 
 use crate::{
     check::{
@@ -56,7 +57,7 @@ pub const ROWS: &[Row] = &[
         "iam:GetRole was refused for a role that is used here. Where iam:ListRoles brought its trust policy, only its boundary, tags and last use are unknown; where not, the verdict is too.",
         "Allow iam:GetRole to the caller.",
         PERMISSIONS,
-        role_denied
+        roles::role_denied
     ),
     row!(
         "TOOL-PERM-02",
@@ -89,7 +90,7 @@ pub const ROWS: &[Row] = &[
         "The role's account is none that the configured credentials belong to.",
         "Name a profile for the account: --account-profile ID=PROFILE.",
         PERMISSIONS,
-        role_elsewhere
+        roles::role_elsewhere
     ),
     row!(
         "TOOL-PERM-05",
@@ -208,72 +209,6 @@ fn other_cluster(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let message =
         "is not the cluster that the kube context talks to, so no verdict is given".into();
     say(cx, acc, message, evidence, Vec::new());
-}
-
-/// The refusal of a role that an annotation or association names.
-fn role_refusal(cx: &Context<'_>, unit: &Ref) -> Option<(crate::ident::Arn, Denied)> {
-    let Ref::Role(arn) = unit else { return None };
-    let used = cx.graph.annotated_with(arn).next().is_some()
-        || cx.graph.associated_with(arn).next().is_some();
-    match cx.graph.role(arn) {
-        _ if !used => None,
-        Knowledge::Denied(it) => Some((arn.clone(), it)),
-        Knowledge::Known(it) => match &it.last_used {
-            Knowledge::Denied(it) => Some((arn.clone(), it.clone())),
-            Knowledge::Known(_) | Knowledge::Absent | Knowledge::NotYet => None,
-        },
-        Knowledge::Absent | Knowledge::NotYet => None,
-    }
-}
-
-/// Whether the role's account is one that the caller was proven to read.
-fn is_account_read(cx: &Context<'_>, arn: &crate::ident::Arn) -> bool {
-    let account = arn.account();
-    cx.graph.caller().known().is_none_or(|caller| {
-        caller.accounts.iter().any(|it| account.as_ref().is_some_and(|a| a.as_str() == &**it))
-    })
-}
-
-fn role_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| is_account_read(cx, arn)) else {
-        return;
-    };
-    // The list brings trust policies too, and nothing else that matters.
-    let what = match cx.graph.role(&arn) {
-        Knowledge::Known(_) => "boundary, tags and last use",
-        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => "the trust policy",
-    };
-    acc.push(
-        Subject::role(&arn),
-        format!("`{}` is denied, so {what} of `{arn}` is unknown", it.permission),
-        vec![Evidence {
-            place: format!("role {arn}"),
-            found: refused(&it),
-            needed: it.permission.to_string(),
-        }],
-    );
-}
-
-fn role_elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
-    let Some((arn, it)) = role_refusal(cx, unit).filter(|(arn, _)| !is_account_read(cx, arn))
-    else {
-        return;
-    };
-    let account = arn.account().map_or_else(String::new, |it| it.to_string());
-    let finding = acc.push(
-        Subject::role(&arn),
-        format!("`{arn}` is in account {account}, for which there are no credentials"),
-        vec![Evidence {
-            place: format!("role {arn}"),
-            found: refused(&it),
-            needed: it.permission.to_string(),
-        }],
-    );
-    finding.fixes.push(Fix::by_hand(
-        "FX-NONE",
-        "name a profile for the account".into(),
-        vec![format!("idscope --account-profile {account}=PROFILE")],
-    ));
 }
 
 fn providers_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {

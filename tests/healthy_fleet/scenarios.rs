@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Faults that are about the namespace itself or its ServiceAccount `default`, so it cannot be one of the fleet's.
-const OWN_NAMESPACE: &[&str] = &["PI-ASSOC-02", "SA-01", "SA-06", "SA-11", "TRUST-SUB-09"];
+const OWN_NAMESPACE: &[&str] = &["PI-ASSOC-02", "SA-01", "SA-06", "SA-10", "SA-11", "TRUST-SUB-09"];
 
 /// A webhook that a fleet is served by is well, whatever its configuration looks like, and a selector that leaves out
 /// some leaves out others.
