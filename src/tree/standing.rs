@@ -3,7 +3,7 @@
 //! A reading of findings and verdicts, not a judgement of its own.
 
 use crate::{
-    check::{Finding, Ledger, Severity, table},
+    check::{ContainerLine, Finding, Ledger, Severity, table},
     fact::{Knowledge, Pod},
     graph::Graph,
     ident::{Arn, Ref},
@@ -157,10 +157,11 @@ pub fn of_pod(ledger: &Ledger, pod: &Pod) -> (Standing, Option<Signature>) {
     let lines = ledger.containers(&pod.namespace, &pod.name).unwrap_or_default();
     let carries = lines.iter().any(|it| it.effective != Carried::None);
     // Granted is the identity that is asked for, and not another one that it was born with.
-    let is_stale = lines
-        .iter()
-        .any(|it| !matches!(it.effective, Carried::None) && it.effective != it.declared);
-    if is_stale {
+    let is_stale = |it: &ContainerLine| {
+        let none = Carried::None;
+        it.declared != none && it.effective != none && it.effective != it.declared
+    };
+    if lines.iter().any(is_stale) {
         let account = Ref::ServiceAccount(pod.service_account());
         let found = worst(ledger.findings_at(&account)).map(|(it, _)| it);
         return (found.unwrap_or(Standing::WrongId).min(Standing::WrongId), None);
