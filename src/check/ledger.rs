@@ -172,8 +172,8 @@ impl Ledger {
     }
 
     /// One line a container, in the pod's order; `None` for a pod that is not there or has run to its end.
-    pub fn containers(&self, namespace: &str, pod: &str) -> Option<Vec<ContainerLine>> {
-        self.pods.get(namespace)?.get(pod).map(|it| it.lines.clone())
+    pub fn containers(&self, namespace: &str, pod: &str) -> Option<&[ContainerLine]> {
+        self.pods.get(namespace)?.get(pod).map(|it| &*it.lines)
     }
 
     /// All findings that affect the ServiceAccount: its own, its pods', workloads', association's, role's, provider's

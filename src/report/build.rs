@@ -245,10 +245,10 @@ pub fn containers(
                 container: line.container.to_string(),
                 declared: line.declared.render(),
                 effective: line.effective.render(),
-                actual: actual(&line),
+                actual: actual(line),
                 reach: matches!(line.chain.provider, Provider::NodeRole)
                     .then(|| line.reach.as_str()),
-                role_arn: line.role_arn.map(|it| it.to_string()),
+                role_arn: line.role_arn.as_ref().map(|it| it.to_string()),
                 because: because(&line.chain),
             });
         }

@@ -19,7 +19,6 @@ use crate::{
         words::{label, provider, source_detail},
     },
 };
-use std::{cell::RefCell, rc::Rc};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Col {
@@ -68,15 +67,13 @@ pub struct Cells<'a> {
     now: Timestamp,
     /// The account that goes without saying.
     account: Option<&'a str>,
-    /// Of the pod that was asked for last: a row asks several times.
-    last: RefCell<Option<(Ref, Rc<Vec<ContainerLine>>)>>,
 }
 
 impl<'a> Cells<'a> {
     pub fn new(model: &'a Model) -> Cells<'a> {
         let world = model.world();
         let account = world.graph.cluster().known().map(|it| &*it.account);
-        Cells { model, world, now: model.now(), account, last: RefCell::default() }
+        Cells { model, world, now: model.now(), account }
     }
 
     /// The cell, no wider than `room` where cutting at the end would lose what matters.
@@ -116,18 +113,8 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn lines(&self, namespace: &Text, pod: &Text) -> Rc<Vec<ContainerLine>> {
-        let at = Ref::Pod { namespace: namespace.clone(), name: pod.clone() };
-        let mut last = self.last.borrow_mut();
-        match &*last {
-            Some((of, lines)) if *of == at => lines.clone(),
-            Some(_) | None => {
-                let lines = self.world.ledger.containers(namespace, pod).unwrap_or_default();
-                let lines = Rc::new(lines);
-                *last = Some((at, lines.clone()));
-                lines
-            }
-        }
+    fn lines(&self, namespace: &str, pod: &str) -> &'a [ContainerLine] {
+        self.world.ledger.containers(namespace, pod).unwrap_or_default()
     }
 
     fn name(&self, row: &Row, room: usize) -> Line {
