@@ -22,6 +22,9 @@ pub fn run(args: &Codes) -> Result<String, UsageError> {
         }
         CodesOutput::Markdown => {
             let mut res = String::from("# Finding codes\n");
+            if args.code.is_none() {
+                res.push_str(&index(&rows));
+            }
             for row in rows {
                 write!(res, "\n{}", page(row, true)).expect("a String takes all");
             }
@@ -55,6 +58,31 @@ pub fn find(asked: &str) -> Result<&'static Row, UsageError> {
                 error.hint(format!("of that family: {}", near.join(", ")))
             }
         })
+}
+
+const INTRODUCTION: &str = "
+What `idscope check` reports and `idscope explain` names. `idscope codes CODE` prints one page.
+
+Severity, worst first: *blocker* (no credentials, or AWS refuses them), *wrong-id* (the workload runs as somebody else),
+*degraded* (it works now and will not always), *sec-high*, *sec-med*, *sec-low* (more may be assumed than needs to be),
+*hygiene* (harmless leftovers). *unknown* stands outside the order: idscope could not read what it needs.
+
+Confidence: *certain* follows from documented semantics, *likely* could have another cause too, *runtime* leaves no trace
+in any API, so `check` never reports it and `explain` names it as a hypothesis when an error message fits.
+";
+
+/// One line a code, linked to its page.
+fn index(rows: &[&Row]) -> String {
+    let mut res = format!(
+        "{INTRODUCTION}\n| code | severity | confidence | what it is |\n|---|---|---|---|\n"
+    );
+    for it in rows {
+        let anchor = format!("{} {}", it.code, it.name).to_lowercase().replace(' ', "-");
+        let (severity, confidence) = (it.severity.as_str(), it.confidence.as_str());
+        writeln!(res, "| [{}](#{anchor}) | {severity} | {confidence} | {} |", it.code, it.title)
+            .expect("a String takes all");
+    }
+    res
 }
 
 fn page(row: &Row, markdown: bool) -> String {
