@@ -753,14 +753,16 @@ fn neighbours_view(graph: &Graph, key: &SaKey, acc: &mut String) {
     let used = |key: &SaKey| {
         graph.pods_of(key).next().is_some() || graph.templates_of(key).next().is_some()
     };
+    let sought = |key: &SaKey| -> Vec<SaKey> {
+        let namesakes = graph.identities_named(&key.name).filter(|it| {
+            !graph.service_account(it).is_known() && graph.templates_of(it).next().is_some()
+        });
+        namesakes.cloned().collect()
+    };
     if &*key.name != "default" {
         if graph.service_account(key).known().is_some_and(|it| it.role_arn().is_some()) {
             let default = SaKey::new(key.namespace.clone(), "default");
-            let _ = write!(acc, "{}", used(&default));
-            let sought = graph.identities_named(&key.name).filter(|it| {
-                !graph.service_account(it).is_known() && graph.templates_of(it).next().is_some()
-            });
-            let _ = write!(acc, "{:?}", sought.collect::<Vec<_>>());
+            let _ = write!(acc, "{} {:?}", used(&default), sought(key));
         }
         return;
     }
@@ -768,7 +770,8 @@ fn neighbours_view(graph: &Graph, key: &SaKey, acc: &mut String) {
         let role = graph.service_account(it).known().and_then(|it| it.role_arn().cloned());
         let association = graph.association_of(it).is_known();
         if role.is_some() || association {
-            let _ = write!(acc, "{it} {role:?} {association} {}", used(it));
+            let elsewhere = if it == key { Vec::new() } else { sought(it) };
+            let _ = write!(acc, "{it} {role:?} {association} {} {elsewhere:?}", used(it));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the rules are given: worked out once a unit, read by many rows.
 
 use crate::{
-    check::{PodCounts, Reach, Severity},
+    check::{PodCounts, Reach, Severity, pod_env::Fault},
     fact::{Association, Container, Knowledge, Pod, PodSpec, ServiceAccount, Workload},
     graph::Graph,
     ident::{AccountId, Arn, Issuer, SaKey, Text, Timestamp},
@@ -78,6 +78,8 @@ pub struct ContainerContext<'a> {
     pub effective: Carried,
     pub chain: Chain,
     pub reach: Reach,
+    /// What is wrong with its variables and token file; worked out when the first row asks.
+    pub(crate) fault: OnceCell<Option<Fault>>,
 }
 
 impl<'a> IdentityContext<'a> {
@@ -160,6 +162,11 @@ impl<'a> PodContext<'a> {
 }
 
 impl ContainerContext<'_> {
+    /// Whether an object that is not read may set further variables.
+    pub fn is_partly_read(&self) -> bool {
+        self.chain.unread.iter().any(|it| it.contains("(envFrom)"))
+    }
+
     /// The value of a variable where it is set and known.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let value = self.container.env(name).and_then(|it| it.literal());

@@ -132,7 +132,7 @@ pub(crate) fn container_uses_sdk(container: &Container) -> bool {
 }
 
 /// Whether a container has all variables of an identity: nobody has to inject one.
-fn has_identity(container: &Container) -> bool {
+pub(crate) fn has_identity(container: &Container) -> bool {
     let set = |name: &str| is_set(container, name);
     set("AWS_ROLE_ARN") && set("AWS_WEB_IDENTITY_TOKEN_FILE")
         || set("AWS_CONTAINER_CREDENTIALS_FULL_URI")

@@ -4,8 +4,10 @@
 //! prove that it answers, whatever the configuration looks like.
 
 use crate::{
-    check::{ContainerLine, judge::Declaration},
-    fact::{Container, Knowledge, Labels, Pod, PodSpec, VolumeSource, Webhook, Workload},
+    check::{ContainerLine, expect, judge::Declaration},
+    fact::{
+        Container, ContainerKind, Knowledge, Labels, Pod, PodSpec, VolumeSource, Webhook, Workload,
+    },
     graph::Graph,
     ident::{Ref, SaKey, Text, WorkloadKind},
     identity::{
@@ -137,9 +139,10 @@ pub(crate) fn left_out(called: &Knowledge<Called>) -> Option<&[Refusal]> {
     (by_selector && !is_opted_out(called)).then_some(why)
 }
 
-/// Whether a stored pod declares an identity and is left out.
+/// Whether a stored pod declares an identity, does not bring it itself, and is left out.
 pub(crate) fn leaves_out(graph: &Graph, pod: &Pod, declared: &Carried) -> bool {
     *declared != Carried::None
+        && needs_injection(&pod.spec)
         && left_out(&called(graph, &pod.namespace, &pod.labels, &[])).is_some()
 }
 
@@ -147,6 +150,7 @@ pub(crate) fn leaves_out(graph: &Graph, pod: &Pod, declared: &Carried) -> bool {
 pub(crate) fn leaves_out_pods_of(graph: &Graph, workload: &Workload) -> bool {
     let key = SaKey::new(workload.namespace.clone(), workload.template.service_account.clone());
     !workload.completed
+        && needs_injection(&workload.template)
         && Declaration::of(graph, &key).carried() != Carried::None
         && left_out(&called_for_template(graph, workload)).is_some()
 }
@@ -162,6 +166,11 @@ pub(crate) fn template_of<'a>(graph: &'a Graph, pod: &Pod) -> Option<&'a PodSpec
         !containers.is_empty() && containers.iter().all(|it| has(&it.name))
     };
     graph.templates_of(&pod.service_account()).find(fits).map(|it| &*it.template)
+}
+
+fn needs_injection(spec: &PodSpec) -> bool {
+    let looked_at = |it: &&Container| it.kind != ContainerKind::Ephemeral;
+    spec.containers.iter().filter(looked_at).any(|it| !expect::has_identity(it))
 }
 
 /// As it would be for a new pod of the workload.

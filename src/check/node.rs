@@ -36,8 +36,9 @@ fn node_role(pod: &PodContext<'_>, acc: &mut Acc) {
     if !meant || is_node_agent(name, &pod.pod.namespace) {
         return;
     }
-    let ends: Vec<_> =
-        hook::missed(pod).filter(|it| it.chain.provider == Provider::NodeRole).collect();
+    let ends: Vec<_> = hook::missed(pod)
+        .filter(|it| it.chain.provider == Provider::NodeRole && !it.is_partly_read())
+        .collect();
     let Some(first) = ends.first() else { return };
     let names: Vec<&str> = ends.iter().map(|it| &*it.container.name).collect();
     let finding = acc.push(

@@ -92,9 +92,7 @@ fn unset(pod: &PodContext<'_>, it: &ContainerContext<'_>, names: &[&str]) -> Opt
 
 fn partial(pod: &PodContext<'_>, acc: &mut Acc) {
     for it in pod.admitted() {
-        // An `envFrom` that is not read may bring the rest.
-        let unread = it.chain.unread.iter().any(|it| it.contains("(envFrom)"));
-        if it.chain.error != Some("PartialCredentialsError") || unread {
+        if it.chain.error != Some("PartialCredentialsError") || it.is_partly_read() {
             continue;
         }
         let finding = acc.push(

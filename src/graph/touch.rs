@@ -119,15 +119,17 @@ impl Graph {
         }
     }
 
-    /// Annotated ServiceAccounts of the same name elsewhere: who names one that is missing was meant for one of them.
+    /// ServiceAccounts of the same name elsewhere that declare an identity: who names one that is missing was meant for
+    /// one of them, and so is not whoever runs as `default` there.
     fn touch_sought(&self, key: &SaKey, acc: &mut Touched) {
         if &*key.name == "default" {
             return;
         }
         for namespace in self.seat_names.of(&key.name).filter(|it| **it != key.namespace) {
-            if let Some(seat) = self.seats.get(namespace, &key.name) {
-                touch_annotated(seat, acc);
-            }
+            let Some(seat) = self.seats.get(namespace, &key.name) else { continue };
+            touch_annotated(seat, acc);
+            let default = self.seats.get(namespace, "default");
+            acc.refs.extend(default.map(|it| Ref::ServiceAccount(it.key.clone())));
         }
     }
 

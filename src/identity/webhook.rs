@@ -50,6 +50,8 @@ pub enum Refusal {
     Versions(Vec<Text>),
     /// A selector leaves the pod out.
     Selector {
+        /// The webhook's name.
+        hook: Text,
         of: Side,
         term: SelectorTerm,
         /// The label's value; `None` when the label is not there.
@@ -91,7 +93,8 @@ pub fn called(webhook: &Webhook, pod: Seen<'_>, namespace: Seen<'_>) -> Called {
                     Some(true) => {}
                     Some(false) => {
                         let found = seen.get(&term.key).cloned();
-                        refusals.push(Refusal::Selector { of, term, found });
+                        let hook = hook.name.clone();
+                        refusals.push(Refusal::Selector { hook, of, term, found });
                     }
                     None => {
                         open.get_or_insert(format!("label `{}` ({})", term.key, of.field()));

@@ -58,7 +58,7 @@ fn unanswered(hooks: &[WebhookRule], shown: &Shown) -> Option<(String, Vec<Evide
         Refusal::Versions(_) => "is not sent the AdmissionReview that it understands",
         Refusal::Selector { .. } => return None,
     };
-    let evidence = why.iter().map(|it| of_refusal(&hooks[0], it)).collect();
+    let evidence = why.iter().map(|it| of_refusal(&hooks[0].name, it)).collect();
     Some((
         format!("has a pod identity webhook that {what}, so no new pod gets an identity"),
         evidence,
@@ -90,18 +90,20 @@ fn leaving_out(cx: &Context<'_>, shown: &Shown) -> Option<(String, Vec<Evidence>
         | Ref::Addon(_)
         | Ref::Nodegroup(_) => return None,
     };
-    let why = injection::left_out(&called)?;
-    let Knowledge::Known(webhook) = cx.graph.webhook() else { return None };
-    let hook = webhook.hooks.iter().find(|it| webhook::broken(it).is_empty())?;
-    let evidence = why.iter().map(|it| of_refusal(hook, it)).collect();
+    let evidence = injection::left_out(&called)?.iter().map(|it| of_refusal("", it)).collect();
+    let n = |n: u32, what: &str| match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    };
     let message = format!(
-        "has a pod identity webhook whose selectors leave out {} pods and {} workloads that declare an identity, {name} first",
-        shown.pods, shown.workloads
+        "has a pod identity webhook whose selectors leave out {} and {} that declare an identity, {name} first",
+        n(shown.pods, "pod"),
+        n(shown.workloads, "workload")
     );
     Some((message, evidence))
 }
 
-fn of_refusal(hook: &WebhookRule, why: &Refusal) -> Evidence {
+fn of_refusal(hook: &str, why: &Refusal) -> Evidence {
     match why {
         Refusal::Rules => Evidence {
             place: place(hook, "rules"),
@@ -124,7 +126,7 @@ fn of_refusal(hook: &WebhookRule, why: &Refusal) -> Evidence {
             found: it.join(", "),
             needed: REVIEW.into(),
         },
-        Refusal::Selector { of, term, found } => Evidence {
+        Refusal::Selector { hook, of, term, found } => Evidence {
             place: place(hook, &format!("{} {}", of.field(), term.key)),
             found: match found {
                 Some(it) => format!("{}, and the label is `{it}`", wanted(term)),
@@ -142,8 +144,8 @@ fn wanted(term: &SelectorTerm) -> String {
     }
 }
 
-fn place(hook: &WebhookRule, field: &str) -> String {
-    format!("MutatingWebhookConfiguration {} webhook {} {field}", Webhook::POD_IDENTITY, hook.name)
+fn place(hook: &str, field: &str) -> String {
+    format!("MutatingWebhookConfiguration {} webhook {hook} {field}", Webhook::POD_IDENTITY)
 }
 
 fn look(title: &str) -> Fix {

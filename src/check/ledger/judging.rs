@@ -216,6 +216,7 @@ impl Ledger {
                     effective: line.effective.clone(),
                     chain: line.chain.clone(),
                     reach: line.reach,
+                    fault: OnceCell::new(),
                 })
                 .collect(),
         };

@@ -26,7 +26,8 @@ pub(super) fn no_fallback(pod: &PodContext<'_>, acc: &mut Acc) {
         let disabled = it.literal(METADATA).is_some_and(|it| it.eq_ignore_ascii_case("true"));
         let nothing = it.effective == Carried::None
             && it.chain.provider == Provider::None
-            && it.chain.error.is_none();
+            && it.chain.error.is_none()
+            && !it.is_partly_read();
         if !disabled || !nothing || sidecar::never_calls_aws(&it.container.name) {
             continue;
         }
@@ -58,6 +59,7 @@ pub(super) fn differs(pod: &PodContext<'_>, acc: &mut Acc) {
             && matches!(it.chain.provider, Provider::NodeRole | Provider::None)
             && it.chain.error.is_none()
             && !has_identity_variables(it)
+            && !it.is_partly_read()
             && !is_skipped(pod, it)
             && !injection::mounts_of_webhook(&pod.pod.spec, it.container);
         // Of what was added afterwards HOOK-13 tells where it matters.

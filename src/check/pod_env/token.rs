@@ -51,12 +51,18 @@ pub(crate) enum Part {
 }
 
 /// The first fault of a container that the webhook looks at; `None` where nothing is wrong or nobody can say.
-pub(crate) fn fault(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Fault> {
+pub(crate) fn fault<'c>(pod: &PodContext<'_>, it: &'c ContainerContext<'_>) -> Option<&'c Fault> {
+    it.fault.get_or_init(|| find(pod, it)).as_ref()
+}
+
+fn find(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Fault> {
     match &it.chain.provider {
         // Keys decide before anything else is looked for.
         Provider::Static => None,
         Provider::WebIdentity(_) => web_identity(pod, it),
         Provider::Container => agent(pod, it),
+        // The other half may come from an object that is not read.
+        Provider::NodeRole | Provider::None if it.is_partly_read() => None,
         Provider::NodeRole => half(pod, it).or_else(|| agent_half(pod, it)),
         Provider::None => match it.chain.error {
             None => half(pod, it).or_else(|| agent_half(pod, it)),
@@ -124,7 +130,8 @@ fn agent(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Fault> {
     }
     let Some(file) = it.literal(AGENT_TOKEN) else {
         // A value that is not known may be right.
-        if it.is_set(AGENT_TOKEN) || it.is_set("AWS_CONTAINER_AUTHORIZATION_TOKEN") {
+        let elsewhere = it.is_set("AWS_CONTAINER_AUTHORIZATION_TOKEN") || it.is_partly_read();
+        if it.is_set(AGENT_TOKEN) || elsewhere {
             return None;
         }
         if let Some(early) = early(pod, it, Mechanism::PodIdentity, &[URI]) {

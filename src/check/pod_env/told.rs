@@ -19,7 +19,7 @@ use crate::{
 /// The faults of variables and token files, each by its code.
 pub(super) fn told(pod: &PodContext<'_>, acc: &mut Acc) {
     for it in pod.admitted() {
-        let Some(words) = fault(pod, it).and_then(|it| words(&it)) else { continue };
+        let Some(words) = fault(pod, it).and_then(words) else { continue };
         if words.code != acc.code() {
             continue;
         }

@@ -22,10 +22,10 @@ pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
     if workload.is_none() && cx.bare_pods == 0 {
         return;
     }
-    // A ServiceAccount with an identity that nobody uses was meant for somebody.
-    let meant = graph
-        .identities_in(&cx.key.namespace)
-        .find(|it| *it != cx.key && declares(cx, it) && !is_used(cx, it));
+    // A ServiceAccount with an identity that nobody uses was meant for somebody; who names it elsewhere was (SA-03).
+    let meant = graph.identities_in(&cx.key.namespace).find(|it| {
+        *it != cx.key && declares(cx, it) && !is_used(cx, it) && !is_sought_elsewhere(cx, it)
+    });
     let Some(meant) = meant else { return };
     let bare = || {
         let mut pods = graph.pods_of(cx.key);
@@ -75,7 +75,11 @@ pub(super) fn unused(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Some(annotation) = cx.annotation else { return };
     let default = SaKey::new(cx.key.namespace.clone(), "default");
     // Who runs as `default` was meant to use it (SA-01), and so was who names it where it is not (SA-03).
-    if is_used(cx, cx.key) || is_used(cx, &default) || is_sought_elsewhere(cx) || !lists_all(cx) {
+    if is_used(cx, cx.key)
+        || is_used(cx, &default)
+        || is_sought_elsewhere(cx, cx.key)
+        || !lists_all(cx)
+    {
         return;
     }
     let finding = acc.push(
@@ -91,11 +95,11 @@ pub(super) fn unused(cx: &IdentityContext<'_>, acc: &mut Acc) {
 }
 
 /// Whether a workload of another namespace names a ServiceAccount of that name which its own namespace lacks.
-fn is_sought_elsewhere(cx: &IdentityContext<'_>) -> bool {
+fn is_sought_elsewhere(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
     let graph = cx.cx.graph;
-    let mut namesakes = graph.identities_named(&cx.key.name);
+    let mut namesakes = graph.identities_named(&key.name);
     namesakes.any(|it| {
-        it.namespace != cx.key.namespace
+        it.namespace != key.namespace
             && !graph.service_account(it).is_known()
             && graph.templates_of(it).next().is_some()
     })
