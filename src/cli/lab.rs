@@ -43,8 +43,10 @@ pub async fn run(args: &args::Lab, global: &Global, now: Timestamp) -> Result<u8
     let lab = start(file, global.scale, now).await?;
     let mut present = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let Some((program, rest)) = args.command.split_first() else {
+        // Whoever reads the exports may stop it at once.
+        let mut stops = Stops::listen();
         output::raw(&lab.exports(present));
-        let status = stopped().await;
+        let status = stops.next().await;
         // Its files go with it.
         drop(lab);
         return Ok(status);
@@ -56,12 +58,13 @@ pub async fn run(args: &args::Lab, global: &Global, now: Timestamp) -> Result<u8
     }
     command.envs(lab.settings_env());
     let failed = |err| UsageError::new(format!("failed to run `{program}`: {err}"));
+    let mut stops = Stops::listen();
     let mut child = command.spawn().map_err(failed)?;
     loop {
         tokio::select! {
             status = child.wait() => return status.map(exit_status).map_err(failed),
             // A terminal interrupts the command as well, and what it does then is its business.
-            status = stopped() => if status != crate::cli::INTERRUPTED {
+            status = stops.next() => if status != crate::cli::INTERRUPTED {
                 // It may have ended just now.
                 drop(child.start_kill());
             },
@@ -69,28 +72,47 @@ pub async fn run(args: &args::Lab, global: &Global, now: Timestamp) -> Result<u8
     }
 }
 
-/// Waits until somebody wants an end: 128 and the signal's number.
+/// Who wants an end. One that cannot be listened to keeps its default, which ends us.
 #[cfg(unix)]
-async fn stopped() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-    async fn next(kind: SignalKind) {
-        match signal(kind) {
-            Ok(mut it) => drop(it.recv().await),
-            // One that cannot be listened to keeps its default, which ends us.
-            Err(_) => std::future::pending().await,
-        }
+struct Stops(Vec<(u8, tokio::signal::unix::Signal)>);
+
+#[cfg(unix)]
+impl Stops {
+    /// From now on.
+    fn listen() -> Stops {
+        use tokio::signal::unix::{SignalKind, signal};
+        let all = [
+            (crate::cli::INTERRUPTED, SignalKind::interrupt()),
+            (128 + 15, SignalKind::terminate()),
+            (128 + 1, SignalKind::hangup()),
+        ];
+        Stops(all.into_iter().filter_map(|(code, it)| Some((code, signal(it).ok()?))).collect())
     }
-    tokio::select! {
-        () = next(SignalKind::interrupt()) => crate::cli::INTERRUPTED,
-        () = next(SignalKind::terminate()) => 128 + 15,
-        () = next(SignalKind::hangup()) => 128 + 1,
+
+    /// 128 and the signal's number.
+    async fn next(&mut self) -> u8 {
+        std::future::poll_fn(|cx| {
+            let mut all = self.0.iter_mut();
+            let found = all.find_map(|(code, it)| it.poll_recv(cx).is_ready().then_some(*code));
+            found.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+        })
+        .await
     }
 }
 
 #[cfg(not(unix))]
-async fn stopped() -> u8 {
-    drop(tokio::signal::ctrl_c().await);
-    crate::cli::INTERRUPTED
+struct Stops;
+
+#[cfg(not(unix))]
+impl Stops {
+    fn listen() -> Stops {
+        Stops
+    }
+
+    async fn next(&mut self) -> u8 {
+        drop(tokio::signal::ctrl_c().await);
+        crate::cli::INTERRUPTED
+    }
 }
 
 #[cfg(unix)]
