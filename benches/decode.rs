@@ -198,6 +198,7 @@ fn whole_cluster(c: &mut Criterion) {
         poll: Duration::from_secs(3600),
         env: vec![("AWS_EC2_METADATA_DISABLED".into(), "true".into())],
         follow: false,
+        writes: Default::default(),
     };
     let mut group = c.benchmark_group(format!("{N_PODS} pods of {} KB", pod(7).len() >> 10));
     group.sample_size(10);

@@ -26,6 +26,18 @@ pub struct Config {
     pub namespaces: Vec<String>,
     /// Where `ctrl-s` writes; the system's place for state where it is not said.
     pub save_dir: Option<String>,
+    /// Nothing may be written at all.
+    pub readonly: bool,
+    /// What holds for single kubeconfig contexts, by name; `*` and `?` stand for others.
+    pub contexts: BTreeMap<String, Context>,
+}
+
+/// One kubeconfig context.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Context {
+    /// Nothing may be written through it.
+    pub readonly: bool,
 }
 
 /// One account that some other credentials read: by profile, or by assuming a role.
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_documents() {
-        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\nmouse: false\nnamespaces: [shop]\nsaveDir: /tmp/x\n";
+        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\nmouse: false\nnamespaces: [shop]\nsaveDir: /tmp/x\nreadonly: true\ncontexts: {prod-*: {readonly: true}}\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.keys["ctrl-z"], "faults");
         assert_eq!(
@@ -79,6 +91,7 @@ mod tests {
         assert_eq!(config.accounts["444455556666"].external_id.as_deref(), Some("x"));
         assert_eq!(config.command.as_deref(), Some(":sa default"));
         assert_eq!((config.ascii, config.poll_seconds), (true, Some(30)));
+        assert!(config.readonly && config.contexts["prod-*"].readonly);
         assert_eq!((config.mouse, config.namespaces.len()), (Some(false), 1));
         assert_eq!(config.save_dir.as_deref(), Some("/tmp/x"));
     }

@@ -310,6 +310,7 @@ fn be_the_child(what: &str) {
         poll: PATIENCE,
         env: Vec::new(),
         follow: true,
+        writes: Default::default(),
     };
     let in_task = what == "task";
     let start = move |_: Settings, _: Generation, _: tokio::sync::mpsc::Sender<Event>| {

@@ -1,7 +1,10 @@
 //! Edits of EKS: associations and add-ons of the plan's cluster.
 
 use crate::{
-    apply::present::{Present, fields},
+    apply::{
+        access::Permit,
+        present::{Present, fields},
+    },
     ident::{SaKey, Text},
     plan::{AssociationFields, Edit},
     source::{
@@ -76,7 +79,12 @@ async fn find(account: &Account, cluster: &str, key: &SaKey) -> Result<Option<Te
 }
 
 /// Sends the edit, once. The association's id is in the answer.
-pub(crate) async fn send(account: &Account, cluster: &str, edit: &Edit) -> Result<Value, Written> {
+pub(crate) async fn send(
+    account: &Account,
+    _permit: &Permit,
+    cluster: &str,
+    edit: &Edit,
+) -> Result<Value, Written> {
     let eks = &account.clients.eks;
     let once = || {
         aws_sdk_eks::config::Builder::new()

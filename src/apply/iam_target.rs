@@ -2,7 +2,7 @@
 //! right before and right after.
 
 use crate::{
-    apply::present::Present,
+    apply::{access::Permit, present::Present},
     iam::Kind,
     ident::{Arn, Text},
     plan::Edit,
@@ -23,7 +23,7 @@ pub(crate) async fn observe(account: &Account, edit: &Edit) -> Result<Present, F
         Edit::CreateProvider { partition, account, issuer, .. } => {
             issuer.provider_arn(partition, account)
         }
-        Edit::DeleteProvider { arn: it }
+        Edit::DeleteProvider { arn: it, .. }
         | Edit::AddClientId { provider: it, .. }
         | Edit::RemoveClientId { provider: it, .. }
         | Edit::SetThumbprints { provider: it, .. } => it.clone(),
@@ -62,7 +62,11 @@ async fn observe_role(account: &Account, role: &Arn) -> Result<Present, Failure>
 }
 
 /// Sends the edit, once.
-pub(crate) async fn send(account: &Account, edit: &Edit) -> Result<Value, Written> {
+pub(crate) async fn send(
+    account: &Account,
+    _permit: &Permit,
+    edit: &Edit,
+) -> Result<Value, Written> {
     let iam = &account.clients.iam;
     let once = || {
         aws_sdk_iam::config::Builder::new()
@@ -94,7 +98,7 @@ pub(crate) async fn send(account: &Account, edit: &Edit) -> Result<Value, Writte
                     .set_tags((!tags.is_empty()).then_some(tags))
             )
         }
-        Edit::DeleteProvider { arn } => {
+        Edit::DeleteProvider { arn, .. } => {
             send!(iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn.as_str()))
         }
         Edit::AddClientId { provider, client_id } => send!(

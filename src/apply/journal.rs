@@ -4,6 +4,7 @@
 //! at any instant leaves behind what was done and what was begun.
 
 use crate::{
+    apply::lock::{Lock, LockError},
     ident::{Text, Timestamp},
     plan::{Entry, Outcome, Recorded, RecordedStep, StepState, Whereabouts, Who},
 };
@@ -43,6 +44,12 @@ enum Note {
         plan: Recorded,
         undoes: Option<Text>,
     },
+    /// Somebody goes on with one that was cut off.
+    Resume {
+        id: Text,
+        at: Timestamp,
+        who: Who,
+    },
     /// A step is about to be written.
     Before {
         id: Text,
@@ -71,8 +78,18 @@ impl Journal {
         let path = dir.join("journal.jsonl");
         let failed = |it| JournalError::Keep(path.clone(), it);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        append(&path).map_err(failed)?;
+        let file = append(&path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is no regular file")));
+        }
+        // The name, too, has to outlive a crash.
+        File::open(dir).and_then(|it| it.sync_all()).map_err(failed)?;
         Ok(Journal { path })
+    }
+
+    /// Whether somebody on this machine is at work on the entry.
+    pub fn is_running(&self, entry: &Entry) -> bool {
+        matches!(Lock::entry(self.dir(), &entry.id), Err(LockError::Taken(_)))
     }
 
     pub fn path(&self) -> &Path {
@@ -110,6 +127,10 @@ impl Journal {
         undoes: Option<Text>,
     ) -> Result<(), JournalError> {
         self.note(&Note::Begin { id: id.clone(), at, who, place, plan, undoes })
+    }
+
+    pub(crate) fn resume(&self, id: &Text, at: Timestamp, who: Who) -> Result<(), JournalError> {
+        self.note(&Note::Resume { id: id.clone(), at, who })
     }
 
     pub(crate) fn before(
@@ -186,13 +207,22 @@ fn take(entries: &mut Vec<Entry>, note: Note) {
                 outcome: None,
                 undoes,
                 undone_by: None,
+                resumed: Vec::new(),
             });
+        }
+        Note::Resume { id, at: when, who } => {
+            if let Some(at) = find(entries, &id) {
+                // How it ended is open again.
+                entries[at].outcome = None;
+                entries[at].resumed.push((when, who));
+            }
         }
         Note::Before { id, step, before, at: _ } => {
             if let Some(at) = find(entries, &id)
                 && let Some(step) = entries[at].steps.get_mut(step)
             {
-                step.before = Some(before);
+                // What came of an earlier attempt is not what comes of this one.
+                *step = RecordedStep { before: Some(before), state: None, made: step.made.take() };
             }
         }
         Note::After { id, step, state, made, at: _ } => {
@@ -200,7 +230,7 @@ fn take(entries: &mut Vec<Entry>, note: Note) {
                 && let Some(step) = entries[at].steps.get_mut(step)
             {
                 step.state = Some(state);
-                step.made = made;
+                step.made = made.or_else(|| step.made.take());
             }
         }
         Note::End { id, outcome, at: _ } => {

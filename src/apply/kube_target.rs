@@ -1,9 +1,9 @@
 //! Edits of the cluster's objects: read, dry run, write with the version that was read.
 
 use crate::{
-    apply::present::Present,
+    apply::{access::Permit, present::Present},
     ident::{Text, WorkloadKind},
-    plan::{Call, Edit, EnvEntry, Place, WorkloadKey},
+    plan::{Call, Edit, EnvChange, EnvEntry, Place, WorkloadKey},
     source::kube::{
         link::{CallError, Link},
         write::WriteError,
@@ -20,14 +20,56 @@ pub(crate) async fn observe(link: &Link, edit: &Edit) -> Result<Present, CallErr
     let Some(object) = link.object(&path).await? else { return Ok(Present::default()) };
     let metadata = &object["metadata"];
     let own = |field: &str| metadata[field].as_str().map(Text::from);
-    let revision = metadata["annotations"]["deployment.kubernetes.io/revision"]
-        .as_str()
-        .and_then(|it| it.parse().ok());
+    let revision = match edit {
+        Edit::SetEnv { workload, changes, .. } if changes.iter().any(is_unread) => {
+            revision(link, workload, &object).await?
+        }
+        _ => None,
+    };
     Ok(Present {
         value: value(edit, &object),
         uid: own("uid"),
         resource_version: own("resourceVersion"),
         revision,
+    })
+}
+
+/// An entry whose value was never read, so that only an older revision of the owner can bring it back.
+fn is_unread(it: &EnvChange) -> bool {
+    matches!(it.was, Some(EnvEntry::Hidden | EnvEntry::From(_)))
+}
+
+/// The number of the revision that the owner is at.
+async fn revision(
+    link: &Link,
+    workload: &WorkloadKey,
+    object: &Value,
+) -> Result<Option<i64>, CallError> {
+    Ok(match workload.kind {
+        WorkloadKind::Deployment => number(workload.kind, object),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            let all = owned_revisions(link, workload, &object["metadata"]["uid"]).await?;
+            all.iter().filter_map(|it| number(workload.kind, it)).max()
+        }
+        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => None,
+    })
+}
+
+/// Whether what the edit takes away can be brought back from the owner's present revision once it is an older one; the
+/// error says why not.
+pub(crate) async fn can_return(link: &Link, edit: &Edit) -> Result<i64, String> {
+    let Edit::SetEnv { workload, .. } = edit else { return Err("it keeps no revision".to_owned()) };
+    let unread = |why: String| format!("cannot be undone: {workload} could not be read: {why}");
+    let object = link.object(&workload.path()).await.map_err(|it| unread(it.to_string()))?;
+    let object = object.ok_or_else(|| unread("it is not there".to_owned()))?;
+    if object["spec"]["revisionHistoryLimit"] == 0 {
+        return Err(format!(
+            "cannot be undone: {workload} keeps no older revisions (revisionHistoryLimit is 0), and the value was never read"
+        ));
+    }
+    let found = revision(link, workload, &object).await.map_err(|it| unread(it.to_string()))?;
+    found.ok_or_else(|| {
+        format!("cannot be undone: {workload} has no revision to return to, and the value was never read")
     })
 }
 
@@ -108,6 +150,7 @@ fn path(edit: &Edit) -> Option<String> {
 /// Sends the edit, or only asks whether it would be taken. Returns what was stored.
 pub(crate) async fn send(
     link: &Link,
+    _permit: &Permit,
     edit: &Edit,
     present: &Present,
     restarted_at: &str,
@@ -117,8 +160,10 @@ pub(crate) async fn send(
     else {
         return Err(refused("it is no change of the cluster"));
     };
+    let mut secrets = Vec::new();
     if let Edit::RestoreEnv { workload, container, init, names, revision } = edit {
         let env = of_revision(link, workload, (container, *init), names, *revision).await?;
+        secrets.extend(env.iter().filter_map(|it| it["value"].as_str().map(str::to_owned)));
         let list = if *init { "initContainers" } else { "containers" };
         body = workload.in_template(json!({"spec": {list: [{"name": container, "env": env}]}}));
     }
@@ -158,12 +203,67 @@ pub(crate) async fn send(
         query.push_str("dryRun=All");
     }
     let bytes = serde_json::to_vec(&body).unwrap_or_default();
-    let stored = link.write(verb, &format!("{path}{query}"), content_type, bytes).await?;
+    let stored = link.write(verb, &format!("{path}{query}"), content_type, bytes).await;
+    let stored = stored.map_err(|it| without(it, &secrets))?;
     Ok(serde_json::from_slice(&stored).unwrap_or_default())
 }
 
-/// The entries as an older revision of the owner has them: a Deployment's ReplicaSets keep its templates, the
-/// ControllerRevisions those of a StatefulSet and a DaemonSet.
+/// The API server quotes what it does not take; values that nobody may read are no part of that.
+fn without(error: WriteError, secrets: &[String]) -> WriteError {
+    let clean = |text: Text| {
+        let mut res = text.to_string();
+        for it in secrets.iter().filter(|it| !it.is_empty()) {
+            res = res.replace(it, "(hidden)");
+        }
+        Text::from(res)
+    };
+    match error {
+        WriteError::NotNow { message } => WriteError::NotNow { message: clean(message) },
+        WriteError::Refused { status, message } => {
+            WriteError::Refused { status, message: clean(message) }
+        }
+        WriteError::NotKnown(it) => WriteError::NotKnown(clean(it)),
+    }
+}
+
+/// The revisions that the owner keeps: a Deployment's ReplicaSets have its templates, the ControllerRevisions those of a
+/// StatefulSet and a DaemonSet.
+async fn owned_revisions(
+    link: &Link,
+    workload: &WorkloadKey,
+    uid: &Value,
+) -> Result<Vec<Value>, CallError> {
+    let plural = match workload.kind {
+        WorkloadKind::Deployment => "replicasets",
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
+        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => {
+            return Ok(Vec::new());
+        }
+    };
+    let path = format!("/apis/apps/v1/namespaces/{}/{plural}", workload.namespace);
+    let read = link.object(&path).await?;
+    let mut items =
+        read.and_then(|mut it| it["items"].as_array_mut().map(std::mem::take)).unwrap_or_default();
+    items.retain(|it| {
+        let mut owners = it["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+        owners.any(|it| it["uid"] == *uid && it["controller"] == true)
+    });
+    Ok(items)
+}
+
+fn number(kind: WorkloadKind, revision: &Value) -> Option<i64> {
+    match kind {
+        WorkloadKind::Deployment => revision["metadata"]["annotations"][DEPLOYMENT_REVISION]
+            .as_str()
+            .and_then(|it| it.parse().ok()),
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => revision["revision"].as_i64(),
+        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => None,
+    }
+}
+
+const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// The entries as an older revision of the owner has them.
 async fn of_revision(
     link: &Link,
     workload: &WorkloadKey,
@@ -171,36 +271,20 @@ async fn of_revision(
     names: &[Text],
     revision: i64,
 ) -> Result<Vec<Value>, WriteError> {
-    let namespace = &workload.namespace;
-    let list = match workload.kind {
-        WorkloadKind::Deployment => format!("/apis/apps/v1/namespaces/{namespace}/replicasets"),
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-            format!("/apis/apps/v1/namespaces/{namespace}/controllerrevisions")
-        }
-        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => {
-            return Err(refused("this kind keeps no older revision"));
-        }
-    };
-    let read = link.object(&list).await.map_err(|it| refused(&it.to_string()))?;
-    let items = read.as_ref().and_then(|it| it["items"].as_array()).cloned().unwrap_or_default();
-    let is_owned = |it: &&Value| {
-        let owners = it["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-        owners.into_iter().any(|it| it["name"] == *workload.name)
-    };
-    let number = |it: &Value| match workload.kind {
-        WorkloadKind::Deployment => {
-            it["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
-                .as_str()
-                .and_then(|it| it.parse().ok())
-        }
-        _ => it["revision"].as_i64(),
-    };
-    let found = items.iter().filter(is_owned).find(|it| number(it) == Some(revision));
+    let unread = |it: CallError| refused(&format!("failed to read {workload}: {it}"));
+    let owner = link.object(&workload.path()).await.map_err(unread)?;
+    let uid = owner.map(|it| it["metadata"]["uid"].clone()).unwrap_or_default();
+    let all = owned_revisions(link, workload, &uid).await.map_err(unread)?;
+    let found = all.iter().find(|it| number(workload.kind, it) == Some(revision));
     let found =
         found.ok_or_else(|| refused(&format!("revision {revision} of {workload} is gone")))?;
     let template = match workload.kind {
         WorkloadKind::Deployment => &found["spec"]["template"],
-        _ => &found["data"]["spec"]["template"],
+        WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::ReplicaSet
+        | WorkloadKind::Job
+        | WorkloadKind::CronJob => &found["data"]["spec"]["template"],
     };
     let entries = entries(template, container, init, names.iter().map(|it| &**it));
     names

@@ -12,10 +12,12 @@ mod lock;
 mod permission;
 mod present;
 mod run;
+mod send;
+mod step;
 mod told;
 
 pub use journal::{Journal, JournalError};
-pub use run::{Job, run};
+pub use run::{Job, PROPAGATION, Purpose, run};
 
 pub use access::{AccessError, Hands};
-pub use permission::permissions;
+pub use permission::{permissions, revisions};

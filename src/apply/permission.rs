@@ -1,9 +1,9 @@
 //! May the caller carry a plan out? Asked of the API server and of IAM; where neither says, that is said.
 
 use crate::{
-    apply::Hands,
-    ident::{Arn, Text},
-    plan::{Call, May, Plan, Step},
+    apply::{Hands, kube_target},
+    ident::{Arn, Ref, Text},
+    plan::{Call, Edit, May, Plan, Step},
     source::aws::{account::Account, error::Failure},
 };
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
@@ -11,18 +11,36 @@ use serde_json::json;
 
 /// One answer a step.
 pub async fn permissions(hands: &Hands, plan: &Plan) -> Vec<May> {
+    if let Some(it) = hands.read_only() {
+        return plan
+            .steps
+            .iter()
+            .map(|_| May::NotKnown(format!("not asked: {it}").into()))
+            .collect();
+    }
     let mut res = Vec::new();
     for step in &plan.steps {
         let call = step.edit.call(&hands.cluster, "");
         res.push(match &call {
             Call::Kubernetes { verb, path, .. } => kubernetes(hands, verb, path, &call).await,
             Call::Aws { .. } => match step.account.as_ref().and_then(|it| hands.account(it)) {
-                Some(it) => aws(it, step, &call.permission()).await,
+                Some(it) => aws(it, step, &call).await,
                 None => May::NotKnown("no credentials for the account".into()),
             },
         });
     }
     res
+}
+
+/// Says of each step that takes away what was never read whether it can be brought back, and from which revision.
+pub async fn revisions(hands: &Hands, plan: &mut Plan) {
+    for step in &mut plan.steps {
+        let Ok(Edit::RestoreEnv { revision, .. }) = &mut step.undo else { continue };
+        match kube_target::can_return(&hands.link, &step.edit).await {
+            Ok(it) => *revision = it,
+            Err(why) => step.undo = Err(why),
+        }
+    }
 }
 
 /// `SelfSubjectAccessReview`, which everybody may ask.
@@ -59,15 +77,32 @@ async fn kubernetes(hands: &Hands, verb: &str, path: &str, call: &Call) -> May {
 
 /// `iam:SimulatePrincipalPolicy` on the caller itself, where that is allowed. Its yes is advisory: organisation policies
 /// may still refuse.
-async fn aws(account: &Account, step: &Step, permission: &Text) -> May {
+async fn aws(account: &Account, step: &Step, call: &Call) -> May {
     let Some(principal) = principal(&account.arn) else {
         // The root user of an account may do everything that its organisation lets it.
         return May::Yes;
     };
-    let resource = match &step.target {
-        crate::ident::Ref::Role(it) | crate::ident::Ref::Provider(it) => it.to_string(),
+    let arn = match &step.target {
+        Ref::Role(it) | Ref::Provider(it) => it.to_string(),
         _ => "*".to_owned(),
     };
+    // Whoever hands a role to EKS must be allowed to, whatever else they may do.
+    let (Edit::CreateAssociation { fields, .. } | Edit::UpdateAssociation { fields, .. }) =
+        &step.edit
+    else {
+        return simulated(account, &principal, &call.permission(), arn).await;
+    };
+    let passing = (Text::from("iam:PassRole"), fields.role_arn.to_string());
+    for (permission, resource) in [(call.permission(), arn), passing] {
+        match simulated(account, &principal, &permission, resource).await {
+            May::Yes => {}
+            other => return other,
+        }
+    }
+    May::Yes
+}
+
+async fn simulated(account: &Account, principal: &str, permission: &Text, resource: String) -> May {
     let request = account
         .clients
         .iam

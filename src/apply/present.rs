@@ -51,8 +51,15 @@ pub(crate) fn standing(edit: &Edit, present: &Present) -> Standing {
             let made = has("annotations", annotations) && has("labels", labels);
             either(value.is_null(), !value.is_null() && made)
         }
-        Edit::DeleteServiceAccount { uid, .. } => {
-            either(present.uid.as_ref() == Some(uid), value.is_null())
+        Edit::DeleteServiceAccount { uid, annotations, labels, .. } => {
+            // What was put into it since would be lost.
+            let is = |field: &str, pairs: &[(Text, Text)]| {
+                let now = value[field].as_object();
+                now.map_or(0, serde_json::Map::len) == pairs.len()
+                    && pairs.iter().all(|(key, it)| value[field][&**key] == json!(it))
+            };
+            let unchanged = is("annotations", annotations) && is("labels", labels);
+            either(present.uid.as_ref() == Some(uid) && unchanged, value.is_null())
         }
         Edit::SetEnv { changes, .. } => either(
             changes.iter().all(|it| is_entry(&value[&*it.name], it.was.as_ref())),
@@ -67,7 +74,9 @@ pub(crate) fn standing(edit: &Edit, present: &Present) -> Standing {
         Edit::CreateProvider { client_ids, .. } => {
             either(value.is_null(), client_ids.iter().all(|it| has_item(value, it)))
         }
-        Edit::DeleteProvider { .. } => either(!value.is_null(), value.is_null()),
+        Edit::DeleteProvider { client_ids, .. } => {
+            either(*value == json!(client_ids), value.is_null())
+        }
         Edit::AddClientId { client_id, .. } => {
             either(!value.is_null() && !has_item(value, client_id), has_item(value, client_id))
         }
@@ -78,7 +87,14 @@ pub(crate) fn standing(edit: &Edit, present: &Present) -> Standing {
             either(*value == json!(was), *value == json!(thumbprints))
         }
         Edit::SetTrust { was, document, .. } => {
-            either(*value == json!(was), *value == json!(document))
+            // White space and the order of members are IAM's to change once it has the document.
+            let is_ours = || {
+                let parsed = |it: &str| serde_json::from_str::<Value>(it).ok();
+                let now = value.as_str().and_then(parsed);
+                now.is_some() && now == parsed(document)
+            };
+            let is_before = *value == json!(was);
+            either(is_before, *value == json!(document) || !is_before && is_ours())
         }
         Edit::CreateAssociation { fields, .. } => either(value.is_null(), is_fields(value, fields)),
         Edit::UpdateAssociation { was, fields, .. } => {
@@ -148,12 +164,22 @@ mod tests {
         let trust = Edit::SetTrust {
             role: "arn:aws:iam::111122223333:role/a".into(),
             was: "{}".into(),
-            document: "{ }".into(),
+            document: "{\"a\":1,\"b\":2}".into(),
             change: TrustChange::NearMiss,
         };
         check(&trust, json!("{}"), Standing::Before);
-        check(&trust, json!("{ }"), Standing::After);
-        check(&trust, json!("{  }"), Standing::Other);
+        check(&trust, json!("{\"a\":1,\"b\":2}"), Standing::After);
+        check(&trust, json!("{ \"b\": 2, \"a\": 1 }"), Standing::After);
+        check(&trust, json!("{\"a\":1}"), Standing::Other);
+        check(&trust, json!("{ }"), Standing::Other);
+        let spaced = Edit::SetTrust {
+            role: "arn:aws:iam::111122223333:role/a".into(),
+            was: "{}".into(),
+            document: "{ }".into(),
+            change: TrustChange::NearMiss,
+        };
+        check(&spaced, json!("{}"), Standing::Before);
+        check(&spaced, json!("{ }"), Standing::After);
 
         let create = Edit::CreateServiceAccount {
             service_account: key(),

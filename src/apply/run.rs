@@ -1,31 +1,29 @@
 //! One plan, step by step.
 //!
-//! Before the first write: credentials proven, locks taken, the journal begun. For each step: read, compare, dry run
-//! (Kubernetes), note, prove the caller once more, write once, read again, note. A step that fails ends the plan; what
-//! was written before it stays and is said.
+//! Before the first write: credentials proven, locks taken, the journal begun. A step that fails ends the plan; what was
+//! written before it stays and is said. What IAM and EKS do not show yet is waited for together, and only where the
+//! next step needs it or none is left.
 
 use crate::{
     apply::{
-        Hands, Journal, eks_target, iam_target, kube_target,
+        Hands, Journal,
+        access::Permit,
         lock::Lock,
-        present::{Present, Standing, standing},
-        told::{ended, is_iam, made, shown, words},
+        step::{Done, Pending},
+        told::{ended, made},
     },
-    ident::{AccountId, Text, Timestamp},
-    plan::{
-        Edit, Outcome, Plan, Progress, Recorded, Step, StepState, Whereabouts, digest_of,
-        without_secrets,
-    },
-    source::{
-        Settings,
-        aws::{account::Account, error::Written},
-        kube::write::WriteError,
-        now,
-    },
+    ident::{AccountId, Ref, Text, Timestamp},
+    plan::{Edit, Outcome, Plan, Progress, Recorded, Step, StepState, Whereabouts, digest_of},
+    source::{Settings, now},
 };
-use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+/// How long IAM and EKS may go on showing the state before a write.
+pub const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// What is to be carried out, and for whom it was made.
 #[derive(Clone, Debug)]
@@ -35,8 +33,29 @@ pub struct Job {
     pub place: Whereabouts,
     /// Who the credentials belonged to when the plan was made.
     pub callers: Vec<(AccountId, Text)>,
-    /// The journal's entry that this puts back.
-    pub undoes: Option<Text>,
+    pub purpose: Purpose,
+    /// [`PROPAGATION`], unless somebody cannot wait so long.
+    pub propagation: Duration,
+}
+
+/// What a plan is carried out for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Fix,
+    /// To put this entry of the journal back.
+    Undo(Text),
+    /// To finish this entry, which was cut off. For each step of the plan the number of the entry's step; those that the
+    /// plan lacks are as the entry wanted them.
+    Finish {
+        entry: Text,
+        steps: Vec<usize>,
+    },
+}
+
+impl Job {
+    pub fn new(plan: Plan, place: Whereabouts, callers: Vec<(AccountId, Text)>) -> Job {
+        Job { plan, place, callers, purpose: Purpose::Fix, propagation: PROPAGATION }
+    }
 }
 
 /// Carries a job out. `progress` hears of every state, `Ended` last; `stop` ends it after the step in flight.
@@ -67,23 +86,45 @@ async fn carry_out(
         Ok(it) => it,
         Err(it) => return nothing(format!("failed to {it}")),
     };
-    let mut locks = Vec::new();
-    for step in &job.plan.steps {
-        match Lock::take(journal.dir(), &step.target) {
-            Ok(it) => locks.push(it),
-            // Two steps of one plan may be about one target.
-            Err(_) if is_repeated(&job.plan, step) => {}
-            Err(it) => return nothing(it.to_string()),
-        }
-    }
-    let id = entry_id(&job.plan);
-    let begun = (hands.who(settings), job.place.clone());
-    let plan = Recorded::from(&job.plan);
-    if let Err(it) = journal.begin(&id, now(), begun, plan, job.undoes.clone()) {
+    let permit = match hands.permit() {
+        Ok(it) => it,
+        Err(it) => return nothing(format!("failed to {it}")),
+    };
+    let id = match &job.purpose {
+        Purpose::Fix | Purpose::Undo(_) => entry_id(&job.plan),
+        Purpose::Finish { entry, .. } => entry.clone(),
+    };
+    let locks = match locked(journal, &id, &job.plan) {
+        Ok(it) => it,
+        Err(why) => return nothing(why),
+    };
+    let begun = match &job.purpose {
+        Purpose::Fix => begin(journal, &id, &hands, job, None),
+        Purpose::Undo(entry) => begin(journal, &id, &hands, job, Some(entry.clone())),
+        Purpose::Finish { .. } => journal.resume(&id, now(), hands.who()),
+    };
+    if let Err(it) = begun {
         return nothing(format!("failed to {it}"));
     }
-    let mut work = Work { hands, journal, id: id.clone(), progress, restarted_at: now() };
-    let outcome = work.steps(&job.plan, stop).await;
+    let mut work = Work {
+        hands,
+        permit,
+        journal,
+        id: id.clone(),
+        numbers: match &job.purpose {
+            Purpose::Finish { steps, .. } => steps.clone(),
+            Purpose::Fix | Purpose::Undo(_) => (0..job.plan.steps.len()).collect(),
+        },
+        progress,
+        stop,
+        restarted_at: now(),
+        propagation: job.propagation,
+        pending: Vec::new(),
+        recent: Vec::new(),
+        n_written: 0,
+    };
+    work.take_up(&job.purpose);
+    let outcome = work.steps(&job.plan).await;
     if let Err(error) = journal.end(&id, now(), outcome.clone()) {
         tracing::error!(%error, "failed to end the journal's entry");
     }
@@ -91,10 +132,31 @@ async fn carry_out(
     outcome
 }
 
-/// Whether an earlier step of the plan has the same target.
-fn is_repeated(plan: &Plan, step: &Step) -> bool {
-    let same = |it: &&Step| it.target == step.target;
-    1 < plan.steps.iter().filter(same).count()
+fn begin(
+    journal: &Journal,
+    id: &Text,
+    hands: &Hands,
+    job: &Job,
+    undoes: Option<Text>,
+) -> Result<(), crate::apply::JournalError> {
+    let begun = (hands.who(), job.place.clone());
+    journal.begin(id, now(), begun, Recorded::from(&job.plan), undoes)
+}
+
+/// One lock for the entry, which tells that somebody is at it, and one for each target.
+fn locked(journal: &Journal, id: &Text, plan: &Plan) -> Result<Vec<Lock>, String> {
+    let entry = Lock::entry(journal.dir(), id);
+    let mut res = vec![entry.map_err(|it| it.to_string())?];
+    let mut taken: Vec<&Step> = Vec::new();
+    for step in &plan.steps {
+        // Two steps of one plan may be about one target.
+        if taken.iter().all(|it| it.target != step.target) {
+            let lock = Lock::target(journal.dir(), &step.target);
+            res.push(lock.map_err(|it| it.to_string())?);
+            taken.push(step);
+        }
+    }
+    Ok(res)
 }
 
 /// Sorts by time; the digest's head tells two of one moment apart.
@@ -104,34 +166,65 @@ fn entry_id(plan: &Plan) -> Text {
     format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), &salt[..6]).into()
 }
 
-struct Work<'a> {
-    hands: Hands,
-    journal: &'a Journal,
-    id: Text,
-    progress: &'a mpsc::Sender<Progress>,
-    restarted_at: Timestamp,
-}
-
-/// What one step came to.
-enum Done {
-    Written,
-    /// Nothing of it was written.
-    Not(StepState, String),
-    /// Written or not: nobody knows, or something else is there now.
-    Uncertain(StepState, String),
+/// A plan on its way.
+pub(crate) struct Work<'a> {
+    pub hands: Hands,
+    pub permit: Permit,
+    pub journal: &'a Journal,
+    pub id: Text,
+    /// The journal's numbers of the plan's steps.
+    pub numbers: Vec<usize>,
+    pub progress: &'a mpsc::Sender<Progress>,
+    pub stop: &'a watch::Receiver<bool>,
+    pub restarted_at: Timestamp,
+    pub propagation: Duration,
+    /// Written steps that are not shown yet.
+    pub pending: Vec<Pending>,
+    /// What was written, and when: others may not have heard of it yet.
+    pub recent: Vec<(Ref, Instant)>,
+    pub n_written: usize,
 }
 
 impl Work<'_> {
-    async fn steps(&mut self, plan: &Plan, stop: &watch::Receiver<bool>) -> Outcome {
+    /// What an earlier run of the entry did counts. A restart that it announced is told by the time that was announced.
+    fn take_up(&mut self, purpose: &Purpose) {
+        let Purpose::Finish { entry, .. } = purpose else { return };
+        let Ok((entries, _)) = self.journal.entries() else { return };
+        let Some(found) = entries.iter().find(|it| it.id == *entry) else { return };
+        self.n_written = found.n_done();
+        let announced = found.steps.iter().rev().find_map(|it| {
+            it.before.as_ref()?.get("restartedAt")?.as_str()?.parse::<Timestamp>().ok()
+        });
+        if let Some(it) = announced {
+            self.restarted_at = it;
+        }
+    }
+
+    async fn steps(&mut self, plan: &Plan) -> Outcome {
         for (index, step) in plan.steps.iter().enumerate() {
-            if *stop.borrow() {
-                return ended(index, "it was stopped".to_owned());
+            if *self.stop.borrow() {
+                return Outcome::Stopped { done: self.n_written };
             }
+            if needs_the_others(&step.edit)
+                && let Some(it) = self.settle(plan).await
+            {
+                return it;
+            }
+            let is_last = index + 1 == plan.steps.len();
             match self.step(index, step).await {
-                Done::Written => self.tell(index, StepState::Done).await,
+                Done::Written => {}
+                Done::Already => self.tell(index, StepState::Already).await,
                 Done::Not(state, why) => {
                     self.tell(index, state).await;
-                    return ended(index, why);
+                    return ended(self.n_written, index, why);
+                }
+                Done::Lost(why) if is_last => {
+                    self.tell(index, StepState::Done).await;
+                    tracing::warn!(%why, "the last step was written, though its answer was lost");
+                }
+                Done::Lost(why) => {
+                    self.tell(index, StepState::Done).await;
+                    return Outcome::Partly { done: index + 1, why: why.into() };
                 }
                 Done::Uncertain(state, why) => {
                     self.tell(index, state).await;
@@ -139,232 +232,89 @@ impl Work<'_> {
                 }
             }
         }
-        Outcome::Applied
+        self.settle(plan).await.unwrap_or(Outcome::Applied)
     }
 
-    async fn tell(&self, index: usize, state: StepState) {
+    pub(crate) async fn tell(&self, index: usize, state: StepState) {
         let _ = self.progress.send(Progress::Step { index, state }).await;
     }
 
-    async fn step(&mut self, index: usize, step: &Step) -> Done {
-        self.tell(index, StepState::Checking).await;
-        let present = match self.observe(step).await {
-            Ok(it) => it,
-            Err(it) => return refused(format!("failed to read what is there: {it}")),
-        };
-        if let Some(moved) = moved(step, &present) {
-            return moved;
-        }
-        if standing(&step.edit, &present) == Standing::After {
-            // As it is meant to be already: an earlier run, or somebody else.
-            return self.note_done(index, &present, Value::Null);
-        }
-        if step.edit.is_kubernetes() {
-            self.tell(index, StepState::DryRun).await;
-            if let Err(it) = self.send(step, &present, true).await {
-                let (Sent::Refused(why) | Sent::NotKnown(why)) = it;
-                return refused(format!("the API server would not take it: {why}"));
-            }
-        }
-        let kept = without_secrets(&json!({"value": present.value, "uid": present.uid,
-            "revision": present.revision}));
-        if let Err(it) = self.journal.before(&self.id, now(), index, kept) {
-            return refused(format!("failed to {it}"));
-        }
-        if let Some(account) = self.account(step)
-            && let Err(it) = account.check().await
-        {
-            let why = format!("failed to prove the caller again: {}", words(&it));
-            let state = StepState::Refused(why.as_str().into());
-            return self.note(index, state, Done::Not, why);
-        }
-        self.tell(index, StepState::Writing).await;
-        match self.send(step, &present, false).await {
-            Ok(answer) => {
-                self.tell(index, StepState::Reading).await;
-                self.read_back(index, step, &present, &answer).await
-            }
-            Err(Sent::Refused(why)) => {
-                let state = StepState::Refused(why.as_str().into());
-                self.note(index, state, Done::Not, why)
-            }
-            Err(Sent::NotKnown(why)) => self.unanswered(index, step, why).await,
-        }
-    }
-
-    /// After an answer of success. IAM and EKS may still show the old state for a while.
-    async fn read_back(&self, index: usize, step: &Step, before: &Present, answer: &Value) -> Done {
-        let made = made(step, before, answer);
-        let mut pauses = READ_AGAIN.iter();
+    /// Waits until every written step is shown. `Some`: one is not, or something else is there.
+    async fn settle(&mut self, plan: &Plan) -> Option<Outcome> {
+        let pause = (self.propagation / 60).max(Duration::from_millis(10));
+        let mut stop = self.stop.clone();
         loop {
-            let read = self.observe(step).await;
-            let restart = matches!(step.edit, Edit::Restart { .. });
-            match &read {
-                Ok(it) if restart && it.value == json!(self.restarted_at.to_string()) => {
-                    return self.note_done(index, it, made);
+            for it in std::mem::take(&mut self.pending) {
+                match self.look(plan, it).await {
+                    Ok(still) => self.pending.extend(still),
+                    Err(it) => return Some(it),
                 }
-                Ok(it) if !restart && standing(&step.edit, it) == Standing::After => {
-                    return self.note_done(index, it, made);
-                }
-                // The old state: not everywhere yet.
-                Ok(it) if it.value == before.value => {}
-                Ok(it) => {
-                    let found = shown(&it.value);
-                    let why = "something else was written after it".to_owned();
-                    let state = StepState::Overwritten { found: found.as_str().into() };
-                    return self.note_made(index, (state, Some(made)), Done::Uncertain, why);
-                }
-                Err(_) => {}
             }
-            match pauses.next() {
-                Some(it) => tokio::time::sleep(*it).await,
-                // The service said yes, and that counts; what it shows follows.
-                None => return self.note_done(index, before, made),
+            // Whoever stops it has the service's word, and the journal has it too.
+            if self.pending.is_empty() || *stop.borrow() {
+                return None;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _stopped = stop.changed() => {}
             }
         }
     }
 
-    /// No answer: it is read, not tried again.
-    async fn unanswered(&self, index: usize, step: &Step, why: String) -> Done {
-        let not_known = |more: &str| {
-            let why = format!("no answer ({why}); {more}");
-            (StepState::NotKnown(why.as_str().into()), why)
-        };
-        let (state, why) = match self.observe(step).await {
-            Ok(it) if standing(&step.edit, &it) == Standing::After => {
-                let made = made(step, &it, &Value::Null);
-                let (_, why) = not_known("reading again shows that it was written");
-                return self.note_made(index, (StepState::Done, Some(made)), Done::Uncertain, why);
+    /// Looks at one that is not shown yet: `Some` if it still is not.
+    async fn look(&mut self, plan: &Plan, it: Pending) -> Result<Option<Pending>, Outcome> {
+        let step = &plan.steps[it.index];
+        let why = match self.observe(step).await {
+            Ok(now) if self.is_after(step, &now) => {
+                let made = made(step, &it.before, Some(&now), &it.answer);
+                return match self.written(it.index, made) {
+                    Done::Written => {
+                        self.tell(it.index, StepState::Done).await;
+                        Ok(None)
+                    }
+                    other => Err(self.uncertain(it.index, other).await),
+                };
             }
-            Ok(it) if standing(&step.edit, &it) == Standing::Before => {
-                not_known("reading again shows that it was not written so far")
+            Ok(now) if now.value == it.before.value => {
+                "reading still shows the state before it".to_owned()
             }
-            Ok(_) => not_known("reading again shows something else"),
-            Err(it) => not_known(&format!("reading again failed: {it}")),
-        };
-        self.note(index, state, Done::Uncertain, why)
-    }
-
-    fn note_done(&self, index: usize, _now: &Present, made: Value) -> Done {
-        let made = (!made.is_null()).then_some(made);
-        match self.journal.after(&self.id, now(), index, (StepState::Done, made)) {
-            Ok(()) => Done::Written,
-            Err(it) => {
-                let why = format!("it was written, but failed to {it}");
-                Done::Uncertain(StepState::Done, why)
+            Ok(now) => {
+                let other = self.overwritten(it.index, &it.before, &now, step, &it.answer);
+                return Err(self.uncertain(it.index, other).await);
             }
-        }
-    }
-
-    fn note(
-        &self,
-        index: usize,
-        state: StepState,
-        done: fn(StepState, String) -> Done,
-        why: String,
-    ) -> Done {
-        self.note_made(index, (state, None), done, why)
-    }
-
-    fn note_made(
-        &self,
-        index: usize,
-        (state, made): (StepState, Option<Value>),
-        done: fn(StepState, String) -> Done,
-        why: String,
-    ) -> Done {
-        if let Err(error) = self.journal.after(&self.id, now(), index, (state.clone(), made)) {
-            tracing::error!(%error, "failed to note what came of a step");
-        }
-        done(state, why)
-    }
-
-    fn account(&self, step: &Step) -> Option<&Arc<Account>> {
-        self.hands.account(step.account.as_ref()?)
-    }
-
-    async fn observe(&self, step: &Step) -> Result<Present, Text> {
-        if step.edit.is_kubernetes() {
-            let read = kube_target::observe(&self.hands.link, &step.edit).await;
-            return read.map_err(|it| it.to_string().into());
-        }
-        let Some(account) = self.account(step) else { return Err("no credentials".into()) };
-        let read = if is_iam(&step.edit) {
-            iam_target::observe(account, &step.edit).await
-        } else {
-            eks_target::observe(account, &self.hands.cluster, &step.edit).await
+            Err(why) => format!("reading again failed: {why}"),
         };
-        read.map_err(|it| words(&it))
+        if it.since.elapsed() < self.propagation {
+            return Ok(Some(it));
+        }
+        let seconds = self.propagation.as_secs();
+        let why = format!("the service said {seconds} s ago that it is written, and {why}");
+        let state = StepState::NotKnown(why.as_str().into());
+        let made = made(step, &it.before, None, &it.answer);
+        let other = self.note_made(it.index, (state, made), Done::Uncertain, why);
+        Err(self.uncertain(it.index, other).await)
     }
 
-    async fn send(&self, step: &Step, present: &Present, is_dry_run: bool) -> Result<Value, Sent> {
-        if step.edit.is_kubernetes() {
-            let at = self.restarted_at.to_string();
-            let sent =
-                kube_target::send(&self.hands.link, &step.edit, present, &at, is_dry_run).await;
-            return sent.map_err(|it| match it {
-                WriteError::Refused { message, .. } => Sent::Refused(message.to_string()),
-                WriteError::NotKnown(it) => Sent::NotKnown(it.to_string()),
-            });
+    async fn uncertain(&self, index: usize, done: Done) -> Outcome {
+        match done {
+            Done::Uncertain(state, why) | Done::Not(state, why) => {
+                self.tell(index, state).await;
+                Outcome::NotKnown { done: index, why: why.into() }
+            }
+            Done::Written | Done::Already => Outcome::Applied,
+            Done::Lost(why) => Outcome::Partly { done: index + 1, why: why.into() },
         }
-        let Some(account) = self.account(step) else {
-            return Err(Sent::Refused("no credentials".to_owned()));
-        };
-        let sent = if is_iam(&step.edit) {
-            iam_target::send(account, &step.edit).await
-        } else {
-            eks_target::send(account, &self.hands.cluster, &step.edit).await
-        };
-        sent.map_err(|it| match it {
-            Written::Refused(it) => Sent::Refused(it.to_string()),
-            Written::NotKnown(it) => Sent::NotKnown(it.to_string()),
-        })
     }
 }
 
-/// How long to wait between readings of what was just written, until the service's word has to do.
-const READ_AGAIN: [Duration; 4] = [
-    Duration::from_millis(100),
-    Duration::from_millis(300),
-    Duration::from_millis(900),
-    Duration::from_millis(2_700),
-];
-
-/// Why a request brought no success.
-enum Sent {
-    Refused(String),
-    NotKnown(String),
+/// Whether a step can only work once what was written before it is in force: EKS looks at a trust policy when an
+/// association is made, and new pods ask for credentials at once.
+fn needs_the_others(edit: &Edit) -> bool {
+    matches!(edit, Edit::CreateAssociation { .. } | Edit::UpdateAssociation { .. })
+        || edit.rolls_out().is_some()
 }
 
-fn refused(why: String) -> Done {
-    Done::Not(StepState::Refused(why.as_str().into()), why)
-}
-
-/// What was there when the plan was made must be there now: the same object, in the same state.
-fn moved(step: &Step, present: &Present) -> Option<Done> {
-    let other = |expected: String, found: String| {
-        let why = format!("{} moved: expected {expected}, found {found}", step.target);
-        let (expected, found) = (expected.as_str().into(), found.as_str().into());
-        Some(Done::Not(StepState::Moved { expected, found }, why))
-    };
-    if let (Some(expected), Some(found)) = (&step.uid, &present.uid)
-        && expected != found
-        && !expected.is_empty()
-    {
-        return other(format!("uid {expected}"), format!("uid {found}"));
-    }
-    if standing(&step.edit, present) != Standing::Other {
-        return None;
-    }
-    let expected = match &step.edit {
-        Edit::SetTrust { was, .. } => was.to_string(),
-        _ => {
-            let all = step
-                .expects
-                .iter()
-                .map(|it| format!("{} = {}", it.field, it.value.as_deref().unwrap_or("nothing")));
-            all.collect::<Vec<_>>().join(", ")
-        }
-    };
-    other(expected, shown(&present.value))
+/// When something was written.
+pub(crate) fn clock() -> Instant {
+    Instant::now()
 }

@@ -3,30 +3,51 @@
 use crate::{
     apply::present::Present,
     ident::Text,
-    plan::{Edit, Outcome, Step, without_secrets},
+    plan::{Edit, Outcome, Step},
     source::aws::error::Failure,
 };
 use serde_json::{Value, json};
 
-pub(crate) fn shown(value: &Value) -> String {
-    match without_secrets(value) {
-        Value::Null => "nothing".to_owned(),
-        Value::String(it) => it,
-        it => it.to_string(),
+/// What only the answer told, or reading after it, for an undo.
+pub(crate) fn made(
+    step: &Step,
+    before: &Present,
+    after: Option<&Present>,
+    answer: &Value,
+) -> Option<Value> {
+    let found = || after.and_then(|it| it.uid.as_deref());
+    match &step.edit {
+        Edit::CreateServiceAccount { .. } => {
+            let uid = answer["metadata"]["uid"].as_str().or_else(found)?;
+            Some(json!({"uid": uid}))
+        }
+        Edit::CreateAssociation { .. } => {
+            let id = answer["associationId"].as_str().or_else(found)?;
+            Some(json!({"associationId": id}))
+        }
+        Edit::SetEnv { .. } => Some(json!({"revision": before.revision?})),
+        Edit::Annotate { .. }
+        | Edit::DeleteServiceAccount { .. }
+        | Edit::UseServiceAccount { .. }
+        | Edit::RestoreEnv { .. }
+        | Edit::SetMetadata { .. }
+        | Edit::Restart { .. }
+        | Edit::CreateProvider { .. }
+        | Edit::DeleteProvider { .. }
+        | Edit::AddClientId { .. }
+        | Edit::RemoveClientId { .. }
+        | Edit::SetThumbprints { .. }
+        | Edit::SetTrust { .. }
+        | Edit::UpdateAssociation { .. }
+        | Edit::DeleteAssociation { .. }
+        | Edit::CreateAddon { .. }
+        | Edit::DeleteAddon { .. } => None,
     }
 }
 
-/// What only the answer told, for an undo.
-pub(crate) fn made(step: &Step, before: &Present, answer: &Value) -> Value {
-    match &step.edit {
-        Edit::CreateServiceAccount { .. } => json!({"uid": answer["metadata"]["uid"]}),
-        Edit::CreateAssociation { .. } => match answer["associationId"].as_str() {
-            Some(it) => json!({"associationId": it}),
-            None => json!({"associationId": before.uid}),
-        },
-        Edit::SetEnv { .. } => json!({"revision": before.revision}),
-        _ => Value::Null,
-    }
+/// Whether a read may show the state before a write for a while. The API server's own reads do not.
+pub(crate) fn may_lag(edit: &Edit) -> bool {
+    !edit.is_kubernetes()
 }
 
 pub(crate) fn is_iam(edit: &Edit) -> bool {
@@ -62,8 +83,9 @@ pub(crate) fn words(it: &Failure) -> Text {
     }
 }
 
-pub(crate) fn ended(done: usize, why: String) -> Outcome {
-    match done {
+/// `done` steps are as wanted, `written` of them by us.
+pub(crate) fn ended(written: usize, done: usize, why: String) -> Outcome {
+    match written {
         0 => Outcome::Nothing { why: why.into() },
         _ => Outcome::Partly { done, why: why.into() },
     }

@@ -76,7 +76,7 @@ impl End {
     }
 
     /// Whether its AWS calls are made as somebody.
-    fn works(&self) -> bool {
+    pub(crate) fn works(&self) -> bool {
         match self {
             End::Role(_) | End::NodeRole | End::Static => true,
             End::Refused(..) | End::Unknown(..) | End::None => false,

@@ -15,6 +15,7 @@ mod lines;
 mod overview;
 mod precedence;
 mod propose;
+mod put_back;
 mod rollup;
 mod sidecar;
 mod statement;
@@ -61,6 +62,7 @@ pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
 pub use propose::{Proposal, Wanted, propose};
+pub use put_back::{PutBack, put_back};
 pub use rollup::{Affects, Rolled, roll_up};
 pub use table::{FAMILIES, row, table};
 

@@ -260,7 +260,7 @@ pub enum CodesOutput {
 
 #[derive(Args, Debug)]
 pub struct Fix {
-    /// As for explain; none with --all or --plan
+    /// As for explain; none with --all, --plan or --finish
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Only findings of this code
@@ -281,6 +281,9 @@ pub struct Fix {
     /// A plan that somebody else made (JSON); - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "code", "all", "goal"])]
     pub plan: Option<PathBuf>,
+    /// Go on with a fix that was cut off, by its ID in the journal; what is so already is not written again
+    #[arg(long, value_name = "ID", conflicts_with_all = ["targets", "code", "all", "plan"])]
+    pub finish: Option<String>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
     pub output: FixOutput,

@@ -13,7 +13,7 @@ use crate::{
     model::Options,
     report::target,
     runtime::{self, Launch},
-    source::{AccountRole, Settings},
+    source::{AccountRole, Settings, Writes},
     ui::{Color, Theme},
 };
 use std::{io::IsTerminal, path::PathBuf, time::Duration};
@@ -33,6 +33,15 @@ pub fn config() -> Result<Config, UsageError> {
 
 /// What the configuration adds to the flags; a flag wins.
 pub fn configure(settings: &mut Settings, config: &Config) {
+    let closed = config.contexts.iter().filter(|(_, it)| it.readonly);
+    let closed: Vec<String> = closed.map(|(name, _)| name.clone()).collect();
+    settings.writes = match std::mem::take(&mut settings.writes) {
+        Writes::Never => Writes::Never,
+        Writes::Allowed | Writes::NotIn(_) if config.readonly => Writes::Never,
+        Writes::Allowed if closed.is_empty() => Writes::Allowed,
+        Writes::Allowed => Writes::NotIn(closed),
+        Writes::NotIn(before) => Writes::NotIn([before, closed].concat()),
+    };
     if let Some(seconds) = config.poll_seconds.filter(|it| 0 < *it) {
         settings.poll = Duration::from_secs(seconds);
     }

@@ -5,7 +5,7 @@ use crate::{
     fact::Knowledge,
     ident::Text,
     lab::Lab,
-    source::Settings,
+    source::{Settings, Writes},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -55,6 +55,7 @@ pub fn settings(global: &Global, follow: bool) -> Settings {
         poll: Duration::from_secs(60),
         env,
         follow,
+        writes: if global.readonly { Writes::Never } else { Writes::Allowed },
     }
 }
 

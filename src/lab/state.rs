@@ -8,7 +8,7 @@ use crate::{
         fault::{Due, Faults},
         resource::{self, Resource},
         revisions,
-        scenario::{Association, Provider, Role, When, World},
+        scenario::{Addon, Association, Provider, Role, When, World},
         server::Aborted,
         store::Store,
     },
@@ -48,6 +48,7 @@ pub struct Past {
     roles: Vec<Role>,
     providers: Vec<Provider>,
     associations: Vec<Association>,
+    addons: Vec<Addon>,
 }
 
 /// What happens to a call on its way.
@@ -115,8 +116,8 @@ impl State {
     /// Keeps what there is, in case a read is to show it once more.
     pub fn remember(&mut self) {
         if self.faults.has_stale() {
-            let World { roles, providers, associations, .. } = self.world.clone();
-            self.past = Some(Past { roles, providers, associations });
+            let World { roles, providers, associations, addons, .. } = self.world.clone();
+            self.past = Some(Past { roles, providers, associations, addons });
         }
     }
 
@@ -126,6 +127,7 @@ impl State {
         std::mem::swap(&mut past.roles, &mut self.world.roles);
         std::mem::swap(&mut past.providers, &mut self.world.providers);
         std::mem::swap(&mut past.associations, &mut self.world.associations);
+        std::mem::swap(&mut past.addons, &mut self.world.addons);
     }
 
     pub fn next(&mut self) -> u64 {

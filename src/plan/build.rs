@@ -5,8 +5,8 @@ use crate::{
     graph::Graph,
     ident::{Ref, SaKey, Text, WorkloadKind},
     plan::{
-        Confirm, Edit, EnvEntry, Manager, Names, Plan, Step, TrustChange, Warning, WorkloadKey,
-        digest, guard, owner, show,
+        Confirm, Edit, EnvEntry, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
+        WorkloadKey, digest, guard, owner, show, shown,
     },
 };
 
@@ -85,6 +85,8 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
     let account = edit.account(cluster.as_ref());
     let expects = show::expects(&edit);
     let diff = show::diff(&edit);
+    // Somebody was faster, or it is the rest of a plan that was cut off: nothing will be written then.
+    let is_made = shown(graph, &edit) == Shown::After;
     let (target, uid, managed_by, undo) = match &edit {
         Edit::Annotate { service_account: key, key: name, was, value } => {
             let sa = known(graph.service_account(key), || format!("ServiceAccount `{key}`"))?;
@@ -96,17 +98,26 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             };
             (sa_ref(key), Some(sa.uid.clone()), owner::of_service_account(sa), Ok(undo))
         }
-        Edit::CreateServiceAccount { service_account: key, .. } => {
-            if graph.service_account(key).is_known() {
+        Edit::CreateServiceAccount { service_account: key, annotations, labels } => {
+            if graph.service_account(key).is_known() && !is_made {
                 return Err(Refusal::Other(format!("ServiceAccount `{key}` exists already")));
             }
             // Its uid is known once it is made; the journal has it.
-            let undo = Edit::DeleteServiceAccount { service_account: key.clone(), uid: "".into() };
+            let undo = Edit::DeleteServiceAccount {
+                service_account: key.clone(),
+                uid: "".into(),
+                annotations: annotations.clone(),
+                labels: labels.clone(),
+            };
             (sa_ref(key), None, None, Ok(undo))
         }
-        Edit::DeleteServiceAccount { service_account: key, uid } => {
-            let why = "what was in it is not known any more".to_owned();
-            (sa_ref(key), Some(uid.clone()), None, Err(why))
+        Edit::DeleteServiceAccount { service_account: key, uid, annotations, labels } => {
+            let undo = Edit::CreateServiceAccount {
+                service_account: key.clone(),
+                annotations: annotations.clone(),
+                labels: labels.clone(),
+            };
+            (sa_ref(key), Some(uid.clone()), None, Ok(undo))
         }
         Edit::UseServiceAccount { workload, was, name } => {
             let (uid, by) = workload_of(graph, workload)?;
@@ -142,17 +153,18 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             restart_warnings(graph, workload, warnings);
             (workload.reference(), uid, None, Err("a restart is not taken back".into()))
         }
-        Edit::CreateProvider { partition, account, issuer, .. } => {
+        Edit::CreateProvider { partition, account, issuer, client_ids, .. } => {
             let arn = issuer.provider_arn(partition, account);
-            if graph.provider_at(&arn).is_known() {
+            if graph.provider_at(&arn).is_known() && !is_made {
                 return Err(Refusal::Other(format!("OIDC provider `{arn}` exists already")));
             }
-            let undo = Edit::DeleteProvider { arn: arn.clone() };
+            let undo = Edit::DeleteProvider { arn: arn.clone(), client_ids: client_ids.clone() };
             (Ref::Provider(arn), None, None, Ok(undo))
         }
-        Edit::DeleteProvider { arn } => {
+        Edit::DeleteProvider { arn, .. } => {
             let why = "deleting a provider is not taken back by itself".to_owned();
-            (Ref::Provider(arn.clone()), None, None, Err(why))
+            let by = graph.provider_at(arn).known().and_then(owner::of_provider);
+            (Ref::Provider(arn.clone()), None, by, Err(why))
         }
         Edit::AddClientId { provider, client_id } => {
             let it = known(graph.provider_at(provider), || format!("provider `{provider}`"))?;
@@ -197,7 +209,7 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             (Ref::Role(role.clone()), Some(it.id.clone()), owner::of_role(it), Ok(undo))
         }
         Edit::CreateAssociation { service_account: key, .. } => {
-            if graph.association_of(key).is_known() {
+            if graph.association_of(key).is_known() && !is_made {
                 return Err(Refusal::Other(format!("`{key}` has an association already")));
             }
             // Its id is known once it is made; the journal has it.
@@ -235,7 +247,7 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             (at, Some(id.clone()), owner::of_association(it), Ok(undo))
         }
         Edit::CreateAddon { name } => {
-            if graph.addon(name).is_known() {
+            if graph.addon(name).is_known() && !is_made {
                 return Err(Refusal::Other(format!("add-on `{name}` is installed already")));
             }
             let undo = Edit::DeleteAddon { name: name.clone() };
@@ -274,8 +286,9 @@ fn undo_env(
     init: bool,
     changes: &[crate::plan::EnvChange],
 ) -> Result<Edit, String> {
-    let hidden = changes.iter().any(|it| it.was == Some(EnvEntry::Hidden));
-    if !hidden {
+    let is_unread =
+        |it: &crate::plan::EnvChange| matches!(it.was, Some(EnvEntry::Hidden | EnvEntry::From(_)));
+    if !changes.iter().any(is_unread) {
         let back = |it: &crate::plan::EnvChange| crate::plan::EnvChange {
             name: it.name.clone(),
             was: it.entry.clone(),

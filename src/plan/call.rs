@@ -90,7 +90,7 @@ impl Edit {
                     body: json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
                 }
             }
-            Edit::DeleteServiceAccount { service_account, uid } => Call::Kubernetes {
+            Edit::DeleteServiceAccount { service_account, uid, .. } => Call::Kubernetes {
                 verb: "DELETE",
                 path: service_account_path(service_account, true),
                 content_type: Some(JSON),
@@ -138,7 +138,7 @@ impl Edit {
                 json!({"Url": format!("https://{issuer}"), "ClientIDList": client_ids,
                     "Tags": key_values(tags)}),
             ),
-            Edit::DeleteProvider { arn } => {
+            Edit::DeleteProvider { arn, .. } => {
                 aws("iam", "DeleteOpenIDConnectProvider", json!({"OpenIDConnectProviderArn": arn}))
             }
             Edit::AddClientId { provider, client_id } => aws(

@@ -225,7 +225,7 @@ pub fn commands(edit: &Edit, names: &Names) -> Vec<String> {
             }
             res
         }
-        Edit::DeleteProvider { arn } => aws(
+        Edit::DeleteProvider { arn, .. } => aws(
             "iam",
             "delete-open-id-connect-provider",
             format!(" --open-id-connect-provider-arn {}", quote(arn.as_str())),

@@ -36,7 +36,7 @@ fn statements(document: &Value) -> Vec<Value> {
 }
 
 /// By longest common subsequence. Documents are a few hundred lines at most.
-fn lines(was: &str, now: &str) -> Vec<Line> {
+pub(crate) fn lines(was: &str, now: &str) -> Vec<Line> {
     let (left, right): (Vec<&str>, Vec<&str>) = (was.lines().collect(), now.lines().collect());
     // Longest common subsequence of the rests, by where they begin.
     let mut longest = vec![vec![0_u32; right.len() + 1]; left.len() + 1];

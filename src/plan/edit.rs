@@ -15,8 +15,13 @@ pub enum Edit {
         annotations: Vec<(Text, Text)>,
         labels: Vec<(Text, Text)>,
     },
-    /// Undo of FX-SA-CREATE.
-    DeleteServiceAccount { service_account: SaKey, uid: Text },
+    /// Undo of FX-SA-CREATE: only while it has exactly these annotations and labels.
+    DeleteServiceAccount {
+        service_account: SaKey,
+        uid: Text,
+        annotations: Vec<(Text, Text)>,
+        labels: Vec<(Text, Text)>,
+    },
     /// FX-WL-SA: `spec.template.spec.serviceAccountName`; `None` is not written.
     UseServiceAccount { workload: WorkloadKey, was: Option<Text>, name: Option<Text> },
     /// FX-WL-ENV: environment entries of one container of the template.
@@ -47,8 +52,8 @@ pub enum Edit {
         client_ids: Vec<Text>,
         tags: Vec<(Text, Text)>,
     },
-    /// Undo of FX-OIDC-CREATE.
-    DeleteProvider { arn: Arn },
+    /// Undo of FX-OIDC-CREATE: only while it has exactly these client ids.
+    DeleteProvider { arn: Arn, client_ids: Vec<Text> },
     /// FX-OIDC-AUD.
     AddClientId { provider: Arn, client_id: Text },
     /// Undo of FX-OIDC-AUD.
@@ -195,7 +200,7 @@ impl Edit {
             | Edit::SetMetadata { .. }
             | Edit::Restart { .. } => None,
             Edit::CreateProvider { account, .. } => Some(account.clone()),
-            Edit::DeleteProvider { arn: it }
+            Edit::DeleteProvider { arn: it, .. }
             | Edit::AddClientId { provider: it, .. }
             | Edit::RemoveClientId { provider: it, .. }
             | Edit::SetThumbprints { provider: it, .. }

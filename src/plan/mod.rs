@@ -18,8 +18,11 @@ mod record;
 mod secret;
 mod shell;
 mod show;
+mod shown;
 mod simulate;
 mod terraform;
+mod threeway;
+mod undo;
 
 pub use build::{Because, Refusal, build};
 pub use call::{Call, RESTARTED_AT};
@@ -31,8 +34,11 @@ pub use progress::{Outcome, Progress, StepState};
 pub use record::{Entry, Recorded, RecordedStep, Whereabouts, Who, without_secrets};
 pub use secret::{digest_of, looks_secret};
 pub use shell::{hcl, heredoc, quote};
+pub use shown::{Shown, shown};
 pub use simulate::simulate;
 pub use terraform::terraform;
+pub use threeway::{Side, ThreeWay, laid_out, states, three_way};
+pub use undo::{Left, Undo, undo};
 
 use crate::ident::{AccountId, Ref, Text};
 

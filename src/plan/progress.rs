@@ -26,16 +26,19 @@ pub enum StepState {
     DryRun,
     /// The call is on its way.
     Writing,
-    /// Written; read again to see whether it is so.
+    /// The service said that it is written; it is read again to see whether it is so. IAM and EKS may show the old
+    /// state for up to a minute.
     Reading,
     /// Written and read back.
     Done,
+    /// It was so before, and nothing was written.
+    Already,
     /// Nothing was written: the API's own words.
     Refused(Text),
-    /// Nothing was written: what was there is not what the plan was made from. With the present state, for a
-    /// three-way comparison.
+    /// Nothing was written: what was there is not what the plan was made from. Both states as lines, for
+    /// [`crate::plan::three_way`].
     Moved { expected: Text, found: Text },
-    /// Something else was written after ours.
+    /// Something else was written after ours; likewise.
     Overwritten { found: Text },
     /// No answer came: written or not, nobody knows until it is read again.
     NotKnown(Text),
@@ -53,6 +56,8 @@ pub enum Outcome {
     Partly { done: usize, why: Text },
     /// Whether this step was written is not known; those before it were.
     NotKnown { done: usize, why: Text },
+    /// A person stopped it; this many steps were written.
+    Stopped { done: usize },
 }
 
 impl Outcome {
@@ -61,7 +66,9 @@ impl Outcome {
         match self {
             Outcome::Applied => 0,
             Outcome::Nothing { .. } => 4,
-            Outcome::Partly { .. } | Outcome::NotKnown { .. } => 5,
+            // 128 + SIGINT, as of anything that is interrupted before it did something.
+            Outcome::Stopped { done: 0 } => 130,
+            Outcome::Partly { .. } | Outcome::NotKnown { .. } | Outcome::Stopped { .. } => 5,
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Entry {
     /// The entry that put this one back.
     #[serde(default)]
     pub undone_by: Option<Text>,
+    /// Who went on with it after it was cut off, and when.
+    #[serde(default)]
+    pub resumed: Vec<(Timestamp, Who)>,
 }
 
 /// On whose behalf.
@@ -111,10 +114,47 @@ pub struct RecordedStep {
     pub made: Option<Value>,
 }
 
+impl RecordedStep {
+    pub fn is_done(&self) -> bool {
+        match &self.state {
+            Some(StepState::Done | StepState::Already | StepState::Reading) => true,
+            Some(
+                StepState::Checking
+                | StepState::DryRun
+                | StepState::Writing
+                | StepState::Refused(_)
+                | StepState::Moved { .. }
+                | StepState::Overwritten { .. }
+                | StepState::NotKnown(_),
+            )
+            | None => false,
+        }
+    }
+
+    /// Whether it was written, or may have been.
+    pub(crate) fn may_be_written(&self) -> bool {
+        match &self.state {
+            Some(StepState::Done | StepState::Reading | StepState::NotKnown(_)) => true,
+            // Announced, and nobody wrote down what came of it.
+            None => self.before.is_some(),
+            Some(
+                StepState::Already
+                | StepState::Checking
+                | StepState::DryRun
+                | StepState::Writing
+                | StepState::Refused(_)
+                | StepState::Moved { .. }
+                // Somebody else's is there now.
+                | StepState::Overwritten { .. },
+            ) => false,
+        }
+    }
+}
+
 impl Entry {
-    /// Steps that were written for sure.
+    /// Steps that are as the plan wanted them, for sure.
     pub fn n_done(&self) -> usize {
-        self.steps.iter().filter(|it| it.state == Some(StepState::Done)).count()
+        self.steps.iter().filter(|it| it.is_done()).count()
     }
 
     /// The step that was cut off in the middle: announced, and nobody wrote down what came of it.
@@ -127,78 +167,6 @@ impl Entry {
 
     pub fn is_finished(&self) -> bool {
         self.outcome.is_some()
-    }
-
-    /// The edits that put it back, last step first, and for the steps that cannot be put back why.
-    ///
-    /// A step whose answer never came is among them: whether it was written is read before anything is.
-    pub fn undo(&self) -> (Vec<Edit>, Vec<String>) {
-        let mut edits = Vec::new();
-        let mut left = Vec::new();
-        for (index, step) in self.steps.iter().enumerate().rev() {
-            let written = match &step.state {
-                Some(StepState::Done | StepState::NotKnown(_)) => true,
-                None => step.before.is_some(),
-                Some(
-                    StepState::Checking
-                    | StepState::DryRun
-                    | StepState::Writing
-                    | StepState::Reading
-                    | StepState::Refused(_)
-                    | StepState::Moved { .. }
-                    | StepState::Overwritten { .. },
-                ) => false,
-            };
-            if !written {
-                continue;
-            }
-            let (Some(edit), Some(undo)) = (self.plan.edits.get(index), self.plan.undo.get(index))
-            else {
-                continue;
-            };
-            match back(edit, undo, step) {
-                Ok(it) => edits.push(it),
-                Err(it) => left.push(it),
-            }
-        }
-        (edits, left)
-    }
-}
-
-/// The undo of one step, with what only the answer told.
-fn back(edit: &Edit, undo: &Result<Edit, String>, step: &RecordedStep) -> Result<Edit, String> {
-    let made = |name: &str| step.made.as_ref().and_then(|it| it.get(name));
-    match (edit, undo) {
-        (Edit::CreateAssociation { service_account, fields }, _) => {
-            let id = made("associationId").and_then(Value::as_str);
-            let id = id.ok_or("the association's id was never answered; it is in the list")?;
-            Ok(Edit::DeleteAssociation {
-                id: id.into(),
-                service_account: service_account.clone(),
-                was: fields.clone(),
-            })
-        }
-        (_, Ok(Edit::DeleteServiceAccount { service_account, .. })) => {
-            let uid = made("uid").and_then(Value::as_str);
-            let uid = uid.ok_or("the ServiceAccount's uid was never answered")?;
-            Ok(Edit::DeleteServiceAccount {
-                service_account: service_account.clone(),
-                uid: uid.into(),
-            })
-        }
-        (_, Ok(Edit::RestoreEnv { workload, container, init, names, .. })) => {
-            let revision = made("revision").and_then(Value::as_i64);
-            let revision = revision.ok_or("no older revision of the owner was left")?;
-            Ok(Edit::RestoreEnv {
-                workload: workload.clone(),
-                container: container.clone(),
-                init: *init,
-                names: names.clone(),
-                revision,
-            })
-        }
-        (_, Ok(it)) => Ok(it.clone()),
-        (_, Err(it)) => Err(it.clone()),
     }
 }
 
@@ -231,8 +199,8 @@ mod tests {
     use crate::{
         ident::SaKey,
         plan::{
-            AssociationFields, Edit, Entry, Outcome, Recorded, RecordedStep, StepState,
-            Whereabouts, Who, record::without_secrets,
+            Edit, Entry, Outcome, Recorded, RecordedStep, StepState, Whereabouts, Who,
+            record::without_secrets,
         },
     };
     use serde_json::json;
@@ -266,6 +234,7 @@ mod tests {
             outcome: None,
             undoes: None,
             undone_by: None,
+            resumed: Vec::new(),
         }
     }
 
@@ -274,43 +243,30 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_put_back_last_first() {
-        let fields = AssociationFields {
-            role_arn: "arn:aws:iam::111122223333:role/a".into(),
-            target_role_arn: None,
-            disable_session_tags: false,
-            policy: None,
+    fn how_far_it_came_is_told() {
+        let edits = || vec![(annotate(Some("a"), None), Ok(annotate(None, Some("a")))); 3];
+        let told = |steps: Vec<RecordedStep>| {
+            let it = entry(edits(), steps);
+            let may: Vec<bool> = it.steps.iter().map(RecordedStep::may_be_written).collect();
+            (it.n_done(), it.cut_off(), may)
         };
-        let key = SaKey::new("shop", "web");
-        let create =
-            Edit::CreateAssociation { service_account: key.clone(), fields: fields.clone() };
-        let (there, back) = (annotate(Some("a"), None), annotate(None, Some("a")));
-        let (last, undo_last) = (annotate(Some("x"), Some("y")), annotate(Some("y"), Some("x")));
-        let it = entry(
-            vec![(there, Ok(back.clone())), (create, Err("unknown".into())), (last, Ok(undo_last))],
-            vec![
-                step(Some(StepState::Done), None),
-                step(Some(StepState::Done), Some(json!({"associationId": "a-1"}))),
-                step(Some(StepState::Refused("no".into())), None),
-            ],
+        let done = || step(Some(StepState::Done), None);
+        let refused = || step(Some(StepState::Refused("no".into())), None);
+        let never = RecordedStep::default;
+        assert_eq!(told(vec![done(), refused(), never()]), (1, None, vec![true, false, false]));
+        assert_eq!(
+            told(vec![done(), step(None, None), never()]),
+            (1, Some(1), vec![true, true, false])
         );
-        let delete =
-            Edit::DeleteAssociation { id: "a-1".into(), service_account: key, was: fields };
-        assert_eq!(it.undo(), (vec![delete, back], Vec::new()));
-        assert_eq!((it.n_done(), it.cut_off()), (2, None));
-    }
+        let already = step(Some(StepState::Already), None);
+        assert_eq!(told(vec![already, done(), done()]), (3, None, vec![false, true, true]));
+        let reading = step(Some(StepState::Reading), None);
+        let unknown = step(Some(StepState::NotKnown("x".into())), None);
+        assert_eq!(told(vec![reading, unknown, never()]), (1, None, vec![true, true, false]));
 
-    #[test]
-    fn a_step_that_was_cut_off_is_told_and_can_be_put_back() {
-        let back = annotate(None, Some("a"));
-        let mut it =
-            entry(vec![(annotate(Some("a"), None), Ok(back.clone()))], vec![step(None, None)]);
-        assert_eq!(it.cut_off(), Some(0));
-        assert_eq!(it.undo(), (vec![back], Vec::new()));
+        let mut it = entry(edits(), vec![step(None, None), never(), never()]);
         it.outcome = Some(Outcome::Nothing { why: "x".into() });
         assert_eq!(it.cut_off(), None);
-        it.steps[0].before = None;
-        assert_eq!(it.undo(), (Vec::new(), Vec::new()));
     }
 
     #[test]

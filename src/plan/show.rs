@@ -14,7 +14,14 @@ pub(crate) fn expects(edit: &Edit) -> Vec<Expect> {
             one(format!("metadata.annotations[{key}]"), was.as_deref())
         }
         Edit::CreateServiceAccount { .. } => one("ServiceAccount".into(), None),
-        Edit::DeleteServiceAccount { uid, .. } => one("metadata.uid".into(), Some(uid)),
+        Edit::DeleteServiceAccount { uid, annotations, .. } => {
+            let mut res = one("metadata.uid".into(), Some(uid));
+            res.extend(annotations.iter().map(|(key, value)| Expect {
+                field: format!("metadata.annotations[{key}]"),
+                value: Some(value.to_string()),
+            }));
+            res
+        }
         Edit::UseServiceAccount { was, .. } => {
             one("spec.template.spec.serviceAccountName".into(), was.as_deref())
         }
@@ -32,7 +39,9 @@ pub(crate) fn expects(edit: &Edit) -> Vec<Expect> {
         Edit::SetMetadata { place, key, was, .. } => one(place.field(key), was.as_deref()),
         Edit::Restart { .. } => Vec::new(),
         Edit::CreateProvider { .. } => one("OIDC provider".into(), None),
-        Edit::DeleteProvider { arn } => one("OIDC provider".into(), Some(arn.as_str())),
+        Edit::DeleteProvider { client_ids, .. } => {
+            one("ClientIDList".into(), Some(&client_ids.join(", ")))
+        }
         Edit::AddClientId { client_id, .. } => {
             vec![Expect { field: format!("ClientIDList[{client_id}]"), value: None }]
         }
@@ -123,7 +132,7 @@ pub(crate) fn diff(edit: &Edit) -> Vec<Line> {
             Line::New(format!("OIDC provider https://{issuer} in account {account}")),
             Line::New(format!("  client ids: {}", client_ids.join(", "))),
         ],
-        Edit::DeleteProvider { arn } => vec![Line::Gone(format!("OIDC provider {arn}"))],
+        Edit::DeleteProvider { arn, .. } => vec![Line::Gone(format!("OIDC provider {arn}"))],
         Edit::AddClientId { client_id, .. } => {
             vec![Line::Same("ClientIDList".into()), Line::New(client_id.to_string())]
         }

@@ -79,7 +79,7 @@ pub fn simulate(graph: &Graph, edit: &Edit, now: Timestamp) -> Vec<Change> {
                 }),
             }))
         }
-        Edit::DeleteProvider { arn } => vec![Change::Remove(Ref::Provider(arn.clone()))],
+        Edit::DeleteProvider { arn, .. } => vec![Change::Remove(Ref::Provider(arn.clone()))],
         Edit::AddClientId { provider, client_id } => detail(graph, provider, |it| {
             if !it.client_ids.contains(client_id) {
                 it.client_ids.push(client_id.clone());

@@ -47,6 +47,7 @@ pub fn settings(fake: &Fake) -> Settings {
         poll: Duration::from_secs(3600),
         env: env.map(|(name, value)| (name.into(), value.into())).into(),
         follow: false,
+        writes: Default::default(),
     }
 }
 

@@ -101,6 +101,7 @@ impl Home {
                 ("AWS_ENDPOINT_URL".into(), "http://127.0.0.1:9".into()),
             ],
             follow: true,
+            writes: Default::default(),
         }
     }
 }

@@ -157,6 +157,13 @@ impl Account {
         }
     }
 
+    /// Whose the credentials are right now.
+    pub(crate) async fn whose(&self) -> Result<Arn, Failure> {
+        let request = self.clients.sts.get_caller_identity().send();
+        let got = self.call("sts:GetCallerIdentity", request).await?;
+        got.arn.map(Arn::new).ok_or(Failure::Absent)
+    }
+
     /// Makes one call when it is its turn. `permission` is what IAM calls the operation.
     pub(crate) async fn call<T, E>(
         &self,

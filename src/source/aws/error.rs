@@ -103,6 +103,8 @@ where
 /// What a failed write means: refused for sure, or nobody knows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Written {
+    /// The service said no, and may say yes to the same later: nothing was written.
+    NotNow(Text),
     /// The service said no, or it was never asked: nothing was written.
     Refused(Text),
     /// No answer, or one that tells nothing: it may have been written.
@@ -116,7 +118,9 @@ where
 {
     let failure = classify(err, permission);
     let status = err.raw_response().map(|it| it.status().as_u16());
-    let answered = err.as_service_error().is_some() && status.is_none_or(|it| it < 500);
+    // An answer of success that cannot be read is none: the service may well have done it.
+    let is_refusal = |it: u16| (400..500).contains(&it);
+    let answered = err.as_service_error().is_some() && status.is_some_and(is_refusal);
     // Without credentials nothing is sent.
     let unsent =
         matches!(err, SdkError::ConstructionFailure(_)) || find::<CredentialsError>(err).is_some();
@@ -126,7 +130,8 @@ where
         }
         Failure::Denied(it) => format!("{} is denied: {}", it.permission, it.detail).into(),
         Failure::Absent => "it does not exist".into(),
-        Failure::Throttled => "too many requests; nothing was written".into(),
+        Failure::Throttled if answered => return Written::NotNow("too many requests".into()),
+        Failure::Throttled => "too many requests".into(),
         Failure::Expired(it) | Failure::Failed(it) => it,
     };
     if answered || unsent { Written::Refused(text) } else { Written::NotKnown(text) }

@@ -152,6 +152,7 @@ pub(crate) mod tests {
             poll: Duration::from_secs(60),
             env: Vec::new(),
             follow: false,
+            writes: Default::default(),
         }
     }
 

@@ -7,13 +7,17 @@ use crate::{
     source::kube::link::{CallError, Link, one_line},
 };
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 
 /// Why a write did not come back with an answer of success.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WriteError {
+    /// The API server said no, and it may say yes to the same later: the object has moved, or there are too many
+    /// requests. Nothing was written.
+    #[error("{message}")]
+    NotNow { message: Text },
     /// The API server said no: nothing was written.
     #[error("{message}")]
     Refused { status: u16, message: Text },
@@ -66,8 +70,13 @@ impl Link {
         if status.is_server_error() {
             return Err(not_known(&format!("the API server answered {status}")));
         }
-        let refused = connected.refusal(status, &body);
-        Err(WriteError::Refused { status: status.as_u16(), message: refused })
+        let message = connected.refusal(status, &body);
+        // A conflict of a POST is an object that exists.
+        let has_moved = status == StatusCode::CONFLICT && method != "POST";
+        if has_moved || status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(WriteError::NotNow { message });
+        }
+        Err(WriteError::Refused { status: status.as_u16(), message })
     }
 
     /// An object, whole; `None` when it is not there.

@@ -1,0 +1,66 @@
+//! What is left to do once the edits of an undo are made, so that running pods have what they had: restarts, and what only
+//! a person can do.
+
+use crate::{
+    check::{
+        blast::{self, Blast, Moved, When},
+        fix,
+    },
+    graph::Graph,
+    ident::Timestamp,
+    plan::{Edit, Warning, WorkloadKey},
+};
+
+/// What returns pods to what they had.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBack {
+    /// In the order of names; for the end of the plan.
+    pub restarts: Vec<Edit>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Works out which pods keep what the fix gave them when `edits` are made, and who makes them anew.
+pub fn put_back(graph: &Graph, edits: &[Edit], now: Timestamp) -> PutBack {
+    let Blast { gains, loses, changes_identity, not_known } = blast::blast(graph, edits, now);
+    let mut res = PutBack::default();
+    let all = [gains, loses, changes_identity, not_known];
+    let mut moved: Vec<&Moved> =
+        all.iter().flatten().filter(|it| it.when == When::NewPods && 0 < it.pods).collect();
+    moved.sort_by(|a, b| a.owner.cmp(&b.owner));
+    for it in moved {
+        let found = graph.workloads().find(|of| WorkloadKey::from(*of).to_string() == it.owner);
+        let Some(workload) = found else { continue };
+        let key = WorkloadKey::from(workload);
+        if it.from.works() && !it.to.works() {
+            res.warnings.push(Warning {
+                grave: true,
+                text: format!(
+                    "{key}: its pods work as {} now and will have {} again, as before the fix: the interruption cannot be avoided",
+                    it.from.describe(),
+                    it.to.describe()
+                ),
+            });
+        }
+        // A changed template rolls out by itself.
+        if edits.iter().any(|it| it.rolls_out() == Some(&key)) {
+            continue;
+        }
+        let restart = Edit::Restart { workload: key.clone() };
+        if fix::rolled_out(Some(workload)).is_some() {
+            if !res.restarts.contains(&restart) {
+                res.restarts.push(restart);
+            }
+        } else {
+            res.warnings.push(Warning {
+                grave: false,
+                text: format!(
+                    "{key}: {} pods keep {} until somebody makes them again",
+                    it.pods,
+                    it.from.describe()
+                ),
+            });
+        }
+    }
+    res.warnings.dedup();
+    res
+}

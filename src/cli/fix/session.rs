@@ -1,0 +1,317 @@
+//! The world as it was read for one `fix`, `undo` or `probe`: targets in it, and plans shown, confirmed and carried out.
+
+use crate::{
+    apply::{self, Hands, Job, Purpose},
+    check::{self, Proposal},
+    cli::{
+        INTERRUPTED,
+        args::{FixOutput, Global},
+        collect::Collected,
+        demo,
+        error::UsageError,
+        fix::{
+            How, NOT_HEALED,
+            record::{entries, journal, place},
+            tell::{say_nothing, say_progress, say_unfinished},
+        },
+        headless, output, read_with,
+    },
+    fact::Knowledge,
+    ident::{AccountId, Ref, Text, visible},
+    lab::Lab,
+    plan::{self, Edit, May, Names, Outcome, Plan, Refusal, Shown},
+    report::{
+        plan as page,
+        target::{self, Resolved},
+    },
+    source::Settings,
+};
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, watch};
+
+pub(crate) struct Session<'a> {
+    pub global: &'a Global,
+    pub settings: Settings,
+    lab: Option<Lab>,
+    pub read: Collected,
+}
+
+/// How long to wait between looks at what IAM shows.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+impl<'a> Session<'a> {
+    /// Reads everything once; `None` when interrupted.
+    pub(crate) async fn open(global: &'a Global) -> Result<Option<Session<'a>>, UsageError> {
+        let lab = demo(global).await?;
+        let settings = headless(global, lab.as_ref())?;
+        let read = read_with(settings.clone()).await?;
+        Ok(read.map(|read| Session { global, settings, lab, read }))
+    }
+
+    pub(crate) fn print(&self, text: &str) {
+        output::print(text, self.global.ascii);
+    }
+
+    pub(crate) fn targets(&self, texts: &[String]) -> Result<Vec<Ref>, UsageError> {
+        let namespaces: Vec<Text> =
+            self.global.namespace.iter().map(|it| it.as_str().into()).collect();
+        let mut res = Vec::new();
+        for text in texts {
+            match target::resolve(&self.read.graph, text, &namespaces) {
+                Resolved::One(it) | Resolved::Owner { owner: it, .. } => res.push(it),
+                Resolved::Many(found) => {
+                    let mut error = UsageError::new(format!("`{text}` is not unique"));
+                    for it in found {
+                        error = error.hint(it.to_string());
+                    }
+                    return Err(error);
+                }
+                Resolved::None(near) => {
+                    let mut error =
+                        UsageError::new(format!("nothing here is called `{}`", visible(text)));
+                    for it in near {
+                        error = error.hint(format!("did you mean {it}?"));
+                    }
+                    return Err(error);
+                }
+                Resolved::Unread(sources) => {
+                    return Err(UsageError::unread(format!(
+                        "`{}` is nothing that could be read, and not everything could: {}",
+                        visible(text),
+                        sources.join(", ")
+                    )));
+                }
+                Resolved::NotATarget => {
+                    return Err(UsageError::new(format!("`{}` is no target", visible(text)))
+                        .hint("for example sa/payments/api, role/NAME, cluster"));
+                }
+            }
+        }
+        Ok(res)
+    }
+
+    /// Says which fixes of this cluster were cut off, how far they came, and what can be done about it.
+    pub(crate) fn tell_unfinished(&self) -> Result<(), UsageError> {
+        // A demo's world begins with its process.
+        if self.lab.is_some() {
+            return Ok(());
+        }
+        let journal = journal(None)?;
+        let here = place(&self.read.graph);
+        for it in entries(&journal)? {
+            if !it.is_finished() && it.place.differs(&here).is_none() && !journal.is_running(&it) {
+                say_unfinished(&it, &self.read.graph);
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the plan, and carries it out when that is asked for.
+    pub(super) async fn answer(
+        &self,
+        mut proposal: Proposal,
+        how: &How,
+        purpose: Purpose,
+    ) -> Result<u8, UsageError> {
+        let Collected { graph, now, .. } = &self.read;
+        let names = self.names();
+        let mut plan = match proposal.plan.take() {
+            Some(Ok(it)) => it,
+            Some(Err(it)) => return Ok(self.refused(&it, &proposal, &names)),
+            None => return Ok(self.nothing(&proposal, &names)),
+        };
+        let blast = check::blast(graph, plan.edits(), *now);
+        let place = place(graph);
+        let callers = self.callers();
+        let may = match Hands::open(&self.settings, &plan, &place, &callers).await {
+            Ok(it) => {
+                apply::revisions(&it, &mut plan).await;
+                apply::permissions(&it, &plan).await
+            }
+            Err(it) => {
+                let why: Text = format!("failed to {it}").into();
+                plan.steps.iter().map(|_| May::NotKnown(why.clone())).collect()
+            }
+        };
+        let left = &proposal.left;
+        let shown = page::Page { plan: &plan, blast: &blast, names: &names, may: &may, left };
+        self.print(&match how.output {
+            FixOutput::Text => page::text(&shown, false),
+            FixOutput::Markdown => page::text(&shown, true),
+            FixOutput::Json => output::json(&page::data(&shown)),
+            FixOutput::Sh => page::script(&shown, &place),
+            FixOutput::Tf => page::terraform(&shown),
+        });
+        if !how.apply {
+            return Ok(0);
+        }
+        let context = place.context.as_deref().unwrap_or_default();
+        if let Some(why) = self.settings.writes.refusal(context) {
+            return Ok(say_nothing(&why));
+        }
+        if let Some(May::No(it)) = may.iter().find(|it| matches!(it, May::No(_))) {
+            return Ok(say_nothing(&format!(
+                "{it} is not allowed; hand the commands above to somebody who may"
+            )));
+        }
+        if let Some(why) = unconfirmed(&plan, how) {
+            return Ok(say_nothing(&why));
+        }
+        let job = Job { purpose, ..Job::new(plan, place, callers) };
+        self.carry_out(job, &proposal).await
+    }
+
+    async fn carry_out(&self, job: Job, proposal: &Proposal) -> Result<u8, UsageError> {
+        let journal = match journal(self.lab.as_ref()) {
+            Ok(it) => it,
+            Err(it) => return Ok(say_nothing(&it.to_string())),
+        };
+        let (progress, mut told) = mpsc::channel(64);
+        let (stop, stopped) = watch::channel(false);
+        let listening = async {
+            while let Some(it) = told.recv().await {
+                say_progress(&job.plan, &it);
+            }
+        };
+        let interrupted = async {
+            // The step in flight is finished, then it stops.
+            while tokio::signal::ctrl_c().await.is_ok() {
+                eprintln!("idscope: stopping after the step in flight");
+                stop.send_replace(true);
+            }
+            std::future::pending::<()>().await;
+        };
+        let running = async {
+            let outcome =
+                apply::run(&self.settings, &journal, job.clone(), &progress, &stopped).await;
+            drop(progress);
+            outcome
+        };
+        let outcome = tokio::select! {
+            (outcome, ()) = async { tokio::join!(running, listening) } => outcome,
+            () = interrupted => unreachable!("it waits for ever"),
+        };
+        let all = job.plan.steps.len();
+        match &outcome {
+            Outcome::Applied => return self.verified(&job, proposal).await,
+            Outcome::Nothing { why } => return Ok(say_nothing(why)),
+            Outcome::Partly { done, why } => {
+                eprintln!("idscope: {done} of {all} steps written, then: {}", visible(why));
+            }
+            Outcome::NotKnown { done, why } => {
+                eprintln!("idscope: step {}: not known: {}", done + 1, visible(why));
+            }
+            Outcome::Stopped { done } => {
+                eprintln!("idscope: stopped: {done} of {all} steps written")
+            }
+        }
+        eprintln!("idscope: `idscope undo` lists what was written and puts it back");
+        Ok(outcome.exit_status())
+    }
+
+    /// Reads again and says whether the findings are gone. What IAM or EKS do not show yet is waited for, as long as
+    /// they may take.
+    async fn verified(&self, job: &Job, proposal: &Proposal) -> Result<u8, UsageError> {
+        let since = Instant::now();
+        loop {
+            let Some(read) = read_with(self.settings.clone()).await? else {
+                return Ok(INTERRUPTED);
+            };
+            let left: Vec<&str> = proposal
+                .findings
+                .iter()
+                .filter(|it| {
+                    let mut now = read.ledger.findings_at(&it.subject.at).iter();
+                    now.any(|other| other.code == it.code)
+                })
+                .filter(|it| proposal.left.iter().all(|(code, _)| *code != it.code))
+                .map(|it| it.code)
+                .collect();
+            if left.is_empty() {
+                eprintln!("idscope: applied and verified");
+                return Ok(0);
+            }
+            let lags =
+                |it: &Edit| !it.is_kubernetes() && plan::shown(&read.graph, it) == Shown::Before;
+            let is_pending = job.plan.edits().any(lags) && since.elapsed() < job.propagation;
+            if !is_pending {
+                eprintln!("idscope: applied, still there: {}", left.join(", "));
+                return Ok(NOT_HEALED);
+            }
+            eprintln!("idscope: applied; AWS does not show it everywhere yet, reading again");
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                _interrupt = tokio::signal::ctrl_c() => return Ok(INTERRUPTED),
+            }
+        }
+    }
+
+    fn refused(&self, why: &Refusal, proposal: &Proposal, names: &Names) -> u8 {
+        self.by_hand(proposal, names);
+        say_nothing(&format!("refused: {why}"))
+    }
+
+    fn nothing(&self, proposal: &Proposal, names: &Names) -> u8 {
+        self.by_hand(proposal, names);
+        match proposal.left.is_empty() {
+            true => eprintln!("idscope: nothing to repair"),
+            false => eprintln!("idscope: nothing that idscope may write; a person has to"),
+        }
+        0
+    }
+
+    fn by_hand(&self, proposal: &Proposal, names: &Names) {
+        for (code, fix) in &proposal.left {
+            self.print(&format!("by hand, {code}: {}\n", visible(&fix.title)));
+            for it in fix.commands(names).iter().flat_map(|it| it.lines()) {
+                self.print(&format!("   {}\n", visible(it)));
+            }
+        }
+    }
+
+    pub(super) fn names(&self) -> Names {
+        let mut res = Names::of(&self.read.graph);
+        for (account, profile) in &self.settings.account_profiles {
+            res.profiles.extend(AccountId::parse(account).map(|it| (it, profile.as_str().into())));
+        }
+        res
+    }
+
+    /// Whose credentials each account's are, as far as it was read.
+    pub(crate) fn callers(&self) -> Vec<(AccountId, Text)> {
+        match self.read.graph.caller() {
+            Knowledge::Known(it) => AccountId::parse(&it.account)
+                .map(|account| (account, it.arn.text().clone()))
+                .into_iter()
+                .collect(),
+            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => Vec::new(),
+        }
+    }
+}
+
+/// Why the plan is not carried out: another digest, no terminal to ask at, or other words than asked for.
+fn unconfirmed(plan: &Plan, how: &How) -> Option<String> {
+    if let Some(yes) = &how.yes {
+        let same = **yes == *plan.digest;
+        return (!same).then(|| format!("the plan's digest is {}, not {yes}", plan.digest));
+    }
+    confirmed(plan.confirm.words(), "apply", &format!("--yes {}", plan.digest))
+}
+
+/// Asks a person for `words`; `Some` says why it is not confirmed, without a terminal that `flag` is needed.
+pub(crate) fn confirmed(words: &str, verb: &str, flag: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() {
+        return Some(format!("without a terminal pass {flag}"));
+    }
+    eprint!("type `{}` to {verb}: ", visible(words));
+    drop(std::io::stderr().flush());
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line) {
+        Ok(_) if line.trim_end_matches(['\n', '\r']) == words => None,
+        Ok(_) => Some("not confirmed".to_owned()),
+        Err(it) => Some(format!("failed to read the confirmation: {it}")),
+    }
+}
