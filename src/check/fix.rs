@@ -274,8 +274,15 @@ impl Fix {
 
     /// An association that an add-on owns is the add-on's setting; setting it replaces all that the add-on has.
     pub(crate) fn through_addon(cx: &Context<'_>, it: &Association, owner: &Arn) -> Fix {
-        // `arn:P:eks:REGION:ACCOUNT:addon/CLUSTER/NAME/ID`
-        let name = owner.as_str().split('/').nth(2).unwrap_or("ADDON");
+        // `arn:P:eks:REGION:ACCOUNT:addon/CLUSTER/NAME/ID`; anything else is not an add-on's.
+        let addon = owner.as_str().split_once(":addon/").and_then(|(_, it)| it.split('/').nth(1));
+        let Some(name) = addon else {
+            return Fix::by_hand(
+                "FX-NONE",
+                format!("change it through `{owner}`, which would put it back"),
+                Vec::new(),
+            );
+        };
         let role = it.detail.as_ref().known().map_or("ROLE_ARN", |it| it.role_arn.as_str());
         let value = format!("serviceAccount={},roleArn={role}", it.service_account.name);
         Fix::by_hand(

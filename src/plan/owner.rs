@@ -38,6 +38,10 @@ pub(crate) fn of_provider(it: &OidcProvider) -> Option<Manager> {
 
 pub(crate) fn of_association(it: &Association) -> Option<Manager> {
     if let Some(arn) = &it.owner_arn {
+        if !arn.as_str().contains(":addon/") {
+            let (name, of) = ("its owner", arn.text().clone());
+            return Some(Manager { name, of, place: "change it there".into() });
+        }
         return Some(Manager {
             name: "EKS add-on",
             of: arn.text().clone(),

@@ -4,6 +4,7 @@ use crate::{
     ident::{AccountId, Text},
     plan::{Edit, Names, Plan, Step, digest_of, quote},
 };
+use serde_json::{Value, json};
 
 /// Lines of POSIX shell that call `stop` with a reason at the first difference.
 pub fn preflight(plan: &Plan, names: &Names, issuer: Option<&Text>) -> Vec<String> {
@@ -11,17 +12,28 @@ pub fn preflight(plan: &Plan, names: &Names, issuer: Option<&Text>) -> Vec<Strin
     for account in plan.accounts() {
         res.push(of_account(account, names));
     }
-    if plan.edits().any(Edit::is_kubernetes)
-        && let Some(issuer) = issuer
-    {
-        let wanted = quote(&format!("\"issuer\":\"https://{issuer}\""));
-        res.push(format!(
-            "{} get --raw /.well-known/openid-configuration | tr -d ' ' | grep -qF {wanted} || stop \"the context is another cluster's\"",
-            names.kubectl()
-        ));
+    // A cluster that was made again has another issuer, and what the plan says of the old one is no longer so.
+    if let Some(issuer) = issuer {
+        res.push(of_cluster(plan, names, issuer));
     }
     res.extend(plan.steps.iter().filter_map(|it| of_step(it, names)));
     res
+}
+
+fn of_cluster(plan: &Plan, names: &Names, issuer: &Text) -> String {
+    if plan.edits().any(Edit::is_kubernetes) {
+        let wanted = quote(&format!("\"issuer\":\"https://{issuer}\""));
+        return format!(
+            "{} get --raw /.well-known/openid-configuration | tr -d ' ' | grep -qF {wanted} || stop \"the context is another cluster's\"",
+            names.kubectl()
+        );
+    }
+    format!(
+        "[ \"$(aws eks describe-cluster{} --name {} --query cluster.identity.oidc.issuer --output text)\" = {} ] || stop \"the cluster has another issuer\"",
+        names.flags(None),
+        names.cluster(),
+        quote(&format!("https://{issuer}"))
+    )
 }
 
 fn of_account(account: &AccountId, names: &Names) -> String {
@@ -54,17 +66,16 @@ fn of_step(step: &Step, names: &Names) -> Option<String> {
             quote(was.as_deref().unwrap_or_default())
         )),
         Edit::SetTrust { role, was, .. } => {
-            // White space is not compared: the CLI lays the document out anew.
-            let bare: String = match serde_json::from_str::<serde_json::Value>(was) {
-                Ok(it) => it.to_string(),
+            // The CLI lays the document out anew, an entry a line; white space within a value may be all that is wrong.
+            let laid_out = match serde_json::from_str::<Value>(was) {
+                Ok(it) => one_line(&it),
                 Err(_) => was.to_string(),
             };
-            let bare: String = bare.chars().filter(|it| !it.is_ascii_whitespace()).collect();
             Some(format!(
-                "[ \"$(aws iam get-role{} --role-name {} --query Role.AssumeRolePolicyDocument --output json | tr -d '[:space:]' | sha256sum | cut -d' ' -f1)\" = {} ] || stop \"the trust policy is not what it was\"",
+                "[ \"$(aws iam get-role{} --role-name {} --query Role.AssumeRolePolicyDocument --output json | sed 's/^ *//' | tr -d '\\n' | sha256sum | cut -d' ' -f1)\" = {} ] || stop \"the trust policy is not what it was\"",
                 names.flags(step.account.as_ref()),
                 quote(role.name().unwrap_or(role.as_str())),
-                digest_of(bare.as_bytes())
+                digest_of(laid_out.as_bytes())
             ))
         }
         Edit::UpdateAssociation { id, was, .. } | Edit::DeleteAssociation { id, was, .. } => {
@@ -90,5 +101,49 @@ fn of_step(step: &Step, names: &Names) -> Option<String> {
         | Edit::CreateAssociation { .. }
         | Edit::CreateAddon { .. }
         | Edit::DeleteAddon { .. } => None,
+    }
+}
+
+/// What the CLI prints of a document, without indentation and line ends.
+fn one_line(it: &Value) -> String {
+    match it {
+        Value::Object(map) => {
+            let entries: Vec<String> =
+                map.iter().map(|(key, it)| format!("{}: {}", json!(key), one_line(it))).collect();
+            format!("{{{}}}", entries.join(","))
+        }
+        Value::Array(list) => {
+            let entries: Vec<String> = list.iter().map(one_line).collect();
+            format!("[{}]", entries.join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => it.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Python's `json.dumps(…, indent=4)` lays it out, which is what the CLI does.
+    #[test]
+    fn a_document_is_compared_value_by_value() {
+        let printed = r#"{
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Principal": {},
+            "Condition": {
+                "StringEquals": {
+                    "a:sub": "system:serviceaccount:  shop: web"
+                }
+            },
+            "Resource": [],
+            "n": 1
+        }
+    ]
+}
+"#;
+        let trimmed: String = printed.lines().map(str::trim_start).collect();
+        assert_eq!(one_line(&serde_json::from_str(printed).unwrap()), trimmed);
     }
 }
