@@ -39,6 +39,8 @@ pub enum AccessError {
 /// Everything that one plan is carried out with.
 pub struct Hands {
     pub(crate) link: Link,
+    /// With the plan's context.
+    pub(crate) settings: Settings,
     accounts: BTreeMap<AccountId, Arc<Account>>,
     /// The EKS cluster's name.
     pub(crate) cluster: Text,
@@ -59,6 +61,16 @@ impl Hands {
         place: &Whereabouts,
         callers: &[(AccountId, Text)],
     ) -> Result<Hands, AccessError> {
+        let mut res = Hands::connect(settings, place).await?;
+        res.prove_accounts(plan.accounts().into_iter().cloned().collect(), callers).await?;
+        Ok(res)
+    }
+
+    /// Connects to the cluster, and has credentials for no account yet.
+    pub(crate) async fn connect(
+        settings: &Settings,
+        place: &Whereabouts,
+    ) -> Result<Hands, AccessError> {
         // An error means that somebody chose one before, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut settings = settings.clone();
@@ -70,24 +82,35 @@ impl Hands {
             .map_err(|it| AccessError::Kubernetes(it.into_call().to_string()))?;
         let cluster = place.cluster.as_deref().and_then(|it| it.rsplit('/').next());
         let target = link.connected().target;
-        let mut res = Hands {
+        let read_only = settings.writes.refusal(&target.context).map(Text::from);
+        let res = Hands {
             link,
+            settings,
             accounts: BTreeMap::new(),
             cluster: cluster.unwrap_or_default().into(),
             server: place.server.clone().filter(|it| !it.is_empty()),
-            read_only: settings.writes.refusal(&target.context).map(Text::from),
+            read_only,
         };
         res.same_server()?;
         res.same_cluster(place).await?;
-        let wanted: Vec<AccountId> = plan.accounts().into_iter().cloned().collect();
+        Ok(res)
+    }
+
+    /// Gets credentials for accounts, and proves whose they are.
+    pub(crate) async fn prove_accounts(
+        &mut self,
+        wanted: Vec<AccountId>,
+        callers: &[(AccountId, Text)],
+    ) -> Result<(), AccessError> {
         if wanted.is_empty() {
-            return Ok(res);
+            return Ok(());
         }
+        let target = self.link.connected().target;
         let failed = |account: &AccountId, reason: Text| AccessError::Account {
             account: account.as_str().into(),
             reason,
         };
-        let aws = hands::Hands::open(&settings, &target.side).await;
+        let aws = hands::Hands::open(&self.settings, &target.side).await;
         let aws = aws.map_err(|it| failed(&wanted[0], it))?;
         for id in wanted {
             let account = aws.account(&id).await.map_err(|it| failed(&id, it))?;
@@ -100,9 +123,9 @@ impl Hands {
                     found: account.arn.text().clone(),
                 });
             }
-            res.accounts.insert(id, account);
+            self.accounts.insert(id, account);
         }
-        Ok(res)
+        Ok(())
     }
 
     /// Leave to write, unless this session or this context is read-only.

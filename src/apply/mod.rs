@@ -11,6 +11,7 @@ mod eks_target;
 mod lock;
 mod permission;
 mod present;
+mod probe;
 mod run;
 mod send;
 mod step;
@@ -21,3 +22,4 @@ pub use run::{Job, PROPAGATION, Purpose, run};
 
 pub use access::{AccessError, Hands};
 pub use permission::{permissions, revisions};
+pub use probe::probe;

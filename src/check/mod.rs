@@ -14,6 +14,7 @@ mod ledger;
 mod lines;
 mod overview;
 mod precedence;
+mod probe;
 mod propose;
 mod put_back;
 mod rollup;
@@ -61,6 +62,7 @@ pub use goal::{Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, mig
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
+pub use probe::probe_ask;
 pub use propose::{Proposal, Wanted, propose};
 pub use put_back::{PutBack, put_back};
 pub use rollup::{Affects, Rolled, roll_up};

@@ -1,5 +1,9 @@
 //! The command line, as `interfaces` promises it. Parsing only; nothing here reads the world.
 
+mod write;
+
+pub use write::{Fix, FixOutput, Probe, ProbeOutput, Reach, Undo};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -100,6 +104,8 @@ pub enum Command {
     Fix(Fix),
     /// Put back what a journalled fix changed; without ID: list
     Undo(Undo),
+    /// Ask AWS itself with a fresh token of the ServiceAccount; asks first, keeps nothing
+    Probe(Probe),
     /// Serve the embedded endpoints of --demo to other clients
     Lab(Lab),
     /// Paths, versions, context, cluster, caller; --permissions prints the minimal policies
@@ -256,77 +262,6 @@ pub enum CodesOutput {
     Text,
     Json,
     Markdown,
-}
-
-#[derive(Args, Debug)]
-pub struct Fix {
-    /// As for explain; none with --all, --plan or --finish
-    #[arg(value_name = "TARGET")]
-    pub targets: Vec<String>,
-    /// Only findings of this code
-    #[arg(long)]
-    pub code: Option<String>,
-    /// Every subject that has the code
-    #[arg(long, requires = "code", conflicts_with = "targets")]
-    pub all: bool,
-    /// Lead one ServiceAccount to a whole identity
-    #[arg(long, value_enum, conflicts_with_all = ["code", "all"])]
-    pub goal: Option<Reach>,
-    /// With --goal: the role, where nothing names it yet
-    #[arg(long, value_name = "ARN", requires = "goal")]
-    pub role: Option<String>,
-    /// With --goal migrate: how long every pod must have been there before the annotation goes
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
-    pub ready_for: std::time::Duration,
-    /// A plan that somebody else made (JSON); - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "code", "all", "goal"])]
-    pub plan: Option<PathBuf>,
-    /// Go on with a fix that was cut off, by its ID in the journal; what is so already is not written again
-    #[arg(long, value_name = "ID", conflicts_with_all = ["targets", "code", "all", "plan"])]
-    pub finish: Option<String>,
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
-    pub output: FixOutput,
-    /// Carry it out; asks first
-    #[arg(long)]
-    pub apply: bool,
-    /// With --apply: do not ask, if the plan has this digest
-    #[arg(long, value_name = "DIGEST", requires = "apply")]
-    pub yes: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Reach {
-    /// Provider, trust policy, annotation, restart
-    Irsa,
-    /// Agent, trust policy, association, ServiceAccount, restart
-    PodIdentity,
-    /// The next stage from IRSA to Pod Identity
-    Migrate,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FixOutput {
-    Text,
-    Json,
-    Sh,
-    Tf,
-    Markdown,
-}
-
-#[derive(Args, Debug)]
-pub struct Undo {
-    /// The journal's entry; without it they are listed
-    pub id: Option<String>,
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
-    pub output: FixOutput,
-    /// Carry it out; asks first
-    #[arg(long)]
-    pub apply: bool,
-    /// With --apply: do not ask, if the plan has this digest
-    #[arg(long, value_name = "DIGEST", requires = "apply")]
-    pub yes: Option<String>,
 }
 
 #[derive(Args, Debug)]

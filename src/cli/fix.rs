@@ -1,5 +1,6 @@
 //! `fix` and `undo`: the plan on stdout, and with `--apply` its carrying out, told on stderr.
 
+mod probe;
 mod record;
 mod session;
 mod tell;
@@ -21,6 +22,8 @@ use crate::{
     ident::{Text, visible},
     plan::{self, Because, Confirm, Edit, Entry, Plan, Shown},
 };
+
+pub use probe::probe;
 
 /// Nothing was written: refused, moved, another digest.
 const NOTHING_WRITTEN: u8 = 4;
@@ -56,7 +59,13 @@ pub async fn fix(args: &Fix, global: &Global) -> Result<u8, UsageError> {
             let targets = session.targets(&args.targets)?;
             if let Some(goal) = args.goal {
                 let (role, ready_for) = (args.role.as_deref(), args.ready_for);
-                let asked = goal::Asked { goal, role, ready_for, answered: false };
+                let mut asked = goal::Asked { goal, role, ready_for, answered: false };
+                if let Some(key) = goal::waits_for_answer(&asked, &targets, &session.read) {
+                    match args.probe {
+                        true => asked.answered = session.is_delivered(&key).await,
+                        false => eprintln!("idscope: --probe asks EKS Auth"),
+                    }
+                }
                 let proposal = goal::proposal(&asked, &targets, &session.read)?;
                 return session.answer(proposal, &how, Purpose::Fix).await;
             }

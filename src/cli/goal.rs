@@ -5,6 +5,7 @@ use crate::{
     cli::{args::Reach, collect::Collected, error::UsageError},
     ident::{Arn, Ref, SaKey, visible},
     plan::{self, Because},
+    report::explain,
 };
 use std::time::Duration;
 
@@ -17,6 +18,19 @@ pub struct Asked<'a> {
     pub answered: bool,
 }
 
+/// The ServiceAccount whose migration waits for nothing but an answer of EKS Auth.
+pub fn waits_for_answer(asked: &Asked<'_>, targets: &[Ref], read: &Collected) -> Option<SaKey> {
+    let ([target], Reach::Migrate) = (targets, asked.goal) else { return None };
+    let key = explain::service_account(&read.graph, target)?;
+    let stage = |answered: bool| {
+        let proof = Proof { ready_for: asked.ready_for, answered };
+        let it = check::migrate(&read.graph, &read.ledger, &key, proof, read.now);
+        it.ok().map(|it| it.stage)
+    };
+    let waits = stage(false) == Some(Stage::Prove) && stage(true) != Some(Stage::Prove);
+    waits.then_some(key)
+}
+
 /// The plan of the way, or of the present stage of a migration; what is to be known beside it goes to stderr.
 pub fn proposal(
     asked: &Asked<'_>,
@@ -27,7 +41,7 @@ pub fn proposal(
     let [target] = targets else {
         return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload"));
     };
-    let key = key_of(read, target).ok_or_else(|| {
+    let key = explain::service_account(graph, target).ok_or_else(|| {
         UsageError::new(format!("{target} has no ServiceAccount that could be led to a goal"))
     })?;
     let role = asked.role.map(Arn::from);
@@ -60,27 +74,4 @@ pub fn proposal(
     let plan =
         (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits.clone()));
     Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
-}
-
-fn key_of(read: &Collected, target: &Ref) -> Option<SaKey> {
-    let graph = &read.graph;
-    match target {
-        Ref::ServiceAccount(it) => Some(it.clone()),
-        Ref::Pod { namespace, name } => graph.pod(namespace, name).map(|it| it.service_account()),
-        Ref::Workload { kind, namespace, name } => {
-            let it = graph.workload(*kind, namespace, name)?;
-            Some(SaKey::new(it.namespace.clone(), it.template.service_account.clone()))
-        }
-        Ref::Association(it) => graph.association(it).map(|it| it.service_account.clone()),
-        Ref::Cluster
-        | Ref::Namespace(_)
-        | Ref::Node(_)
-        | Ref::Webhook(_)
-        | Ref::ConfigMap { .. }
-        | Ref::Secret { .. }
-        | Ref::Role(_)
-        | Ref::Provider(_)
-        | Ref::Addon(_)
-        | Ref::Nodegroup(_) => None,
-    }
 }

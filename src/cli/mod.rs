@@ -121,6 +121,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
         }
         Some(Command::Fix(it)) => fix::fix(it, global).await,
         Some(Command::Undo(it)) => fix::undo(it, global).await,
+        Some(Command::Probe(it)) => fix::probe(it, global).await,
         Some(Command::Lab(it)) => lab::run(it, global, clock()).await,
         None => dashboard(global).await,
     }

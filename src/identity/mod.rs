@@ -9,6 +9,7 @@ pub mod chain;
 pub(crate) mod csv;
 pub mod eks;
 pub mod near_miss;
+pub mod probe;
 pub mod signature;
 mod steps;
 pub mod sts;

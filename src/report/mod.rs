@@ -7,6 +7,7 @@ pub mod explain;
 pub mod facts;
 pub mod json;
 pub mod plan;
+pub mod probe;
 pub mod roles;
 pub mod table;
 pub mod target;

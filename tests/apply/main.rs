@@ -1,5 +1,7 @@
 //! Plans carried out against the embedded endpoints: with everything that can go wrong on the way, killed at every
 //! boundary, put back again, and with nothing but the permissions that are printed.
 
+mod command;
 mod faults;
+mod probe;
 mod world;

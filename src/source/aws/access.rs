@@ -138,7 +138,7 @@ pub(crate) async fn foreign(
     Ok(Arc::new(account))
 }
 
-fn wire<'a>(
+pub(crate) fn wire<'a>(
     settings: &Settings,
     env: &'a Env,
     profiles: &'a Profiles,

@@ -72,6 +72,7 @@ pub(crate) struct Clients {
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) eks: aws_sdk_eks::Client,
+    pub(crate) eks_auth: aws_sdk_eksauth::Client,
 }
 
 impl Clients {
@@ -112,6 +113,7 @@ impl Clients {
             sts: aws_sdk_sts::Client::new(&at(&wiring.endpoints.sts)),
             iam: aws_sdk_iam::Client::new(&at(&wiring.endpoints.iam)),
             eks: aws_sdk_eks::Client::new(&at(&wiring.endpoints.eks)),
+            eks_auth: aws_sdk_eksauth::Client::new(&at(&wiring.endpoints.eks_auth)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The SDK's own loader reads the variables of the process, which a session with an environment of its own (the lab's)
 //! must not see; so the few settings that matter here are resolved here. Honoured: `AWS_PROFILE`,
 //! `AWS_DEFAULT_PROFILE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_CONFIG_FILE`, `AWS_SHARED_CREDENTIALS_FILE`,
-//! `AWS_ENDPOINT_URL[_IAM|_EKS|_STS]`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`,
+//! `AWS_ENDPOINT_URL[_IAM|_EKS|_EKS_AUTH|_STS]`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`,
 //! `AWS_USE_DUALSTACK_ENDPOINT`, `AWS_CA_BUNDLE`, the proxy variables, and those of the credential chain (see
 //! `credentials`); from the profile `region`, `services`, `endpoint_url`, `use_fips_endpoint`,
 //! `use_dualstack_endpoint`, `ca_bundle` and all that names credentials.
@@ -41,6 +41,7 @@ pub(crate) struct Endpoints {
     pub(crate) sts: Option<String>,
     pub(crate) iam: Option<String>,
     pub(crate) eks: Option<String>,
+    pub(crate) eks_auth: Option<String>,
 }
 
 impl fmt::Debug for Env {
@@ -145,7 +146,7 @@ impl Profiles {
                 .map(|(it, _)| it.trim().to_owned())
                 .filter(|it| !it.is_empty())
         };
-        Endpoints { sts: of("sts"), iam: of("iam"), eks: of("eks") }
+        Endpoints { sts: of("sts"), iam: of("iam"), eks: of("eks"), eks_auth: of("EKS Auth") }
     }
 
     /// A yes or no that both the variables and the profile can say.
@@ -162,8 +163,9 @@ impl Profiles {
 }
 
 impl Endpoints {
-    pub(crate) fn all(&self) -> [Option<&str>; 3] {
-        [self.sts.as_deref(), self.iam.as_deref(), self.eks.as_deref()]
+    pub(crate) fn all(&self) -> [Option<&str>; 4] {
+        let all = [&self.sts, &self.iam, &self.eks, &self.eks_auth];
+        all.map(|it| it.as_deref())
     }
 }
 
@@ -208,19 +210,22 @@ eks =
         let path = dir.path().join("config");
         std::fs::write(&path, CONFIG).expect("written");
         let path = path.display().to_string();
-        let check = async |more: &[(&str, &str)], expected: [Option<&str>; 3]| {
+        let check = async |more: &[(&str, &str)], expected: [Option<&str>; 4]| {
             let mut pairs = vec![("AWS_CONFIG_FILE", path.as_str())];
             pairs.extend(more);
             let profiles = Profiles::load(&env(&pairs), None).await.expect("readable");
             assert_eq!(profiles.endpoints().all(), expected, "{more:?}");
         };
         let profile = Some("http://profile");
-        check(&[], [profile, profile, Some("http://profile-eks")]).await;
+        check(&[], [profile, profile, Some("http://profile-eks"), profile]).await;
         let all = ("AWS_ENDPOINT_URL", "http://all");
-        check(&[all], [Some("http://all"); 3]).await;
+        check(&[all], [Some("http://all"); 4]).await;
         let iam = ("AWS_ENDPOINT_URL_IAM", "http://iam");
-        check(&[all, iam], [Some("http://all"), Some("http://iam"), Some("http://all")]).await;
-        check(&[iam], [profile, Some("http://iam"), Some("http://profile-eks")]).await;
-        check(&[all, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")], [None; 3]).await;
+        let everywhere = Some("http://all");
+        check(&[all, iam], [everywhere, Some("http://iam"), everywhere, everywhere]).await;
+        check(&[iam], [profile, Some("http://iam"), Some("http://profile-eks"), profile]).await;
+        let auth = ("AWS_ENDPOINT_URL_EKS_AUTH", "http://auth");
+        check(&[auth], [profile, profile, Some("http://profile-eks"), Some("http://auth")]).await;
+        check(&[all, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")], [None; 4]).await;
     }
 }

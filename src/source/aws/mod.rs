@@ -4,6 +4,7 @@
 
 mod access;
 pub(crate) mod account;
+pub(crate) mod ask;
 mod book;
 mod credentials;
 mod eks;
