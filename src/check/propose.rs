@@ -48,19 +48,25 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
     let mut titles: Vec<String> = Vec::new();
     let mut id = None;
     for finding in &findings {
-        let Some(present) = world.again(finding) else { continue };
-        match automatic(&present) {
-            Some(fix) => {
-                let new: Vec<Edit> =
-                    fix.edits.iter().filter(|it| !edits.contains(it)).cloned().collect();
-                world.make(&new);
-                if !new.is_empty() {
-                    titles.push(fix.title.clone());
-                    id.get_or_insert(fix.id);
+        let mut next = world.again(finding);
+        while let Some(present) = next {
+            next = None;
+            let Some(fix) = automatic(&present) else {
+                left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it)));
+                continue;
+            };
+            let new: Vec<Edit> =
+                fix.edits.iter().filter(|it| !edits.contains(it)).cloned().collect();
+            world.make(&new);
+            if !new.is_empty() {
+                titles.push(fix.title.clone());
+                id.get_or_insert(fix.id);
+                // What is wrong with a provider may take several: itself, and every role that trusts another one.
+                if let Ref::Provider(_) = finding.subject.at {
+                    next = world.again(finding);
                 }
-                edits.extend(new);
             }
-            None => left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it))),
+            edits.extend(new);
         }
     }
     let because = Because {

@@ -99,7 +99,7 @@ impl Edit {
             Edit::UseServiceAccount { workload, name, .. } => patch(
                 workload.path(),
                 STRATEGIC,
-                workload.in_template(json!({"spec": {"serviceAccountName": name}})),
+                workload.in_template(json!({"spec": account_of_pods(name.as_ref())})),
             ),
             Edit::SetEnv { workload, container, init, changes } => {
                 let entries: Vec<Value> = changes
@@ -225,6 +225,15 @@ impl WorkloadKind {
     }
 }
 
+/// The ServiceAccount in a pod's spec. Where it names none any more its old alias has to go too: the API server takes the
+/// name from there otherwise.
+fn account_of_pods(name: Option<&Text>) -> Value {
+    match name {
+        Some(it) => json!({"serviceAccountName": it}),
+        None => json!({"serviceAccountName": null, "serviceAccount": null}),
+    }
+}
+
 fn service_account_path(it: &SaKey, named: bool) -> String {
     let all = format!("/api/v1/namespaces/{}/serviceaccounts", it.namespace);
     if named { format!("{all}/{}", it.name) } else { all }
@@ -276,5 +285,22 @@ impl Place {
     /// `spec.template.metadata.labels[KEY]`.
     pub(crate) fn field(self, key: &str) -> String {
         format!("spec.template.metadata.{}[{key}]", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_that_names_no_service_account_loses_the_alias_too() {
+        let check = |name: Option<&str>, expected: Value| {
+            let workload = WorkloadKey::new(WorkloadKind::Deployment, "shop", "web");
+            let edit = Edit::UseServiceAccount { workload, was: None, name: name.map(Into::into) };
+            let Call::Kubernetes { body, .. } = edit.call("prod", "") else { panic!("{edit:?}") };
+            assert_eq!(body, json!({"spec": {"template": {"spec": expected}}}));
+        };
+        check(Some("web"), json!({"serviceAccountName": "web"}));
+        check(None, json!({"serviceAccountName": null, "serviceAccount": null}));
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn association(it: eks::PodIdentityAssociationSummary) -> Option<Asso
         id: it.association_id?.into(),
         arn: it.association_arn.map(Arn::new),
         service_account: SaKey::new(it.namespace?, it.service_account?),
-        owner_arn: it.owner_arn.map(Arn::new),
+        owner_arn: it.owner_arn.filter(|it| !it.is_empty()).map(Arn::new),
         detail: Knowledge::NotYet,
     })
 }
@@ -263,6 +263,23 @@ mod tests {
         let huge = format!("{{\"a\": \"{}\"}}", "x".repeat(2 * 1024 * 1024));
         let got = document(Some(&huge), Kind::Trust);
         assert!(got.parsed.is_err() && *got.raw == *huge);
+    }
+
+    #[test]
+    fn an_empty_owner_is_none() {
+        let check = |owner: Option<&str>, expected: Option<&str>| {
+            let summary = eks::PodIdentityAssociationSummary::builder()
+                .association_id("a-1")
+                .namespace("shop")
+                .service_account("web")
+                .set_owner_arn(owner.map(str::to_owned));
+            let got = association(summary.build()).expect("id and ServiceAccount are enough");
+            assert_eq!(got.owner_arn.as_ref().map(Arn::as_str), expected, "{owner:?}");
+        };
+        check(None, None);
+        check(Some(""), None);
+        let addon = "arn:aws:eks:eu-west-1:111122223333:addon/prod/vpc-cni/1";
+        check(Some(addon), Some(addon));
     }
 
     #[test]

@@ -99,6 +99,8 @@ impl<'a> Asked<'a> {
             },
             Provider::None => End::None,
             Provider::WebIdentity(None) => End::Unknown(None, "the role is not read".into()),
+            // The SDK takes the variables and finds no file.
+            Provider::WebIdentity(Some(_)) if lacks_token(spec, &line.container) => End::None,
             Provider::WebIdentity(Some(role)) => {
                 let audience = audience(spec);
                 let mut ask: sts::Ask<'_> = self.identity.ask(role.as_str());
@@ -128,6 +130,17 @@ fn judged(verdict: Verdict, role: Arn) -> End {
         Verdict::None => End::None,
         Verdict::Unknown(why) => End::Unknown(Some(role), why.describe().into()),
     }
+}
+
+/// Whether a container's variables name the webhook's token file, and nothing is mounted there.
+fn lacks_token(spec: &PodSpec, container: &str) -> bool {
+    let Some(it) = spec.containers.iter().find(|it| &*it.name == container) else { return false };
+    let file = it.env("AWS_WEB_IDENTITY_TOKEN_FILE").and_then(|it| it.literal());
+    let covers = |mount: &str| {
+        let rest = file.and_then(|it| it.strip_prefix(mount.trim_end_matches('/')));
+        rest.is_some_and(|it| it.starts_with('/'))
+    };
+    covers(admission::IRSA_MOUNT) && !it.mounts.iter().any(|it| covers(&it.path))
 }
 
 /// The audience of the token that the pod has mounted for STS.
