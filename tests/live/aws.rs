@@ -84,12 +84,33 @@ pub struct Maker {
 }
 
 enum Undo {
-    Role { aws: Aws, name: String },
-    Provider { aws: Aws, arn: String },
-    Policy { aws: Aws, arn: String },
-    Association { aws: Aws, cluster: String, id: String },
-    Addon { aws: Aws, cluster: String, name: String },
-    Nodegroup { aws: Aws, cluster: String, name: String },
+    Role {
+        aws: Aws,
+        name: String,
+    },
+    Provider {
+        aws: Aws,
+        arn: String,
+    },
+    Policy {
+        aws: Aws,
+        arn: String,
+    },
+    /// All of a cluster.
+    Associations {
+        aws: Aws,
+        cluster: String,
+    },
+    Addon {
+        aws: Aws,
+        cluster: String,
+        name: String,
+    },
+    Nodegroup {
+        aws: Aws,
+        cluster: String,
+        name: String,
+    },
 }
 
 fn told(what: &str, err: &(impl Error + 'static)) -> String {
@@ -220,17 +241,46 @@ impl Maker {
             .disable_session_tags(it.disable_session_tags)
             .set_target_role_arn(it.target_role.as_ref().map(ToString::to_string))
             .set_policy(it.policy.as_ref().map(ToString::to_string));
-        let made = request.send().await.map_err(|err| told(it.role.as_str(), &err))?;
-        let id = made.association().and_then(|it| it.association_id()).unwrap_or_default();
-        let (cluster, id) = (it.cluster.to_string(), id.to_owned());
-        self.undo.push(Undo::Association { aws, cluster, id });
+        request.send().await.map_err(|err| told(it.role.as_str(), &err))?;
+        let cluster = it.cluster.to_string();
+        self.undo.push(Undo::Associations { aws, cluster });
         Ok(())
+    }
+
+    /// Takes away what the program itself may have made in a world and left.
+    pub async fn sweep(&mut self, world: &World) {
+        let accounts = world.providers.iter().map(|it| &it.account);
+        for account in accounts.chain([&world.cluster.account]) {
+            let aws = self.root(account.as_str(), &world.cluster.region);
+            aws.sweep(&world.cluster.name).await.unwrap_or_else(|it| panic!("{it}"));
+        }
     }
 
     pub async fn wipe(&mut self) {
         for it in self.undo.drain(..).rev() {
             it.run().await.unwrap_or_else(|err| panic!("cannot be taken away: {err}"));
         }
+    }
+}
+
+impl Aws {
+    /// Takes away every OIDC provider of the account, and every association and add-on of a cluster.
+    async fn sweep(&self, cluster: &str) -> Result<(), String> {
+        let listed = self.iam.list_open_id_connect_providers().send().await;
+        let listed = listed.map_err(|err| told(cluster, &err))?;
+        for arn in listed.open_id_connect_provider_list().iter().filter_map(|it| it.arn()) {
+            Undo::Provider { aws: self.clone(), arn: arn.to_owned() }.run().await?;
+        }
+        let Ok(addons) = self.eks.list_addons().cluster_name(cluster).send().await else {
+            // No cluster of this account.
+            return Ok(());
+        };
+        Undo::Associations { aws: self.clone(), cluster: cluster.to_owned() }.run().await?;
+        for name in addons.addons() {
+            let (aws, cluster, name) = (self.clone(), cluster.to_owned(), name.clone());
+            Undo::Addon { aws, cluster, name }.run().await?;
+        }
+        Ok(())
     }
 }
 
@@ -262,10 +312,15 @@ impl Undo {
                 let gone = aws.iam.delete_policy().policy_arn(&arn).send().await;
                 gone.map(drop).map_err(|err| told(&arn, &err))
             }
-            Undo::Association { aws, cluster, id } => {
-                let request = aws.eks.delete_pod_identity_association().cluster_name(cluster);
-                let gone = request.association_id(&id).send().await;
-                gone.map(drop).map_err(|err| told(&id, &err))
+            Undo::Associations { aws, cluster } => {
+                let listed = aws.eks.list_pod_identity_associations().cluster_name(&cluster);
+                let listed = listed.send().await.map_err(|err| told(&cluster, &err))?;
+                for id in listed.associations().iter().filter_map(|it| it.association_id()) {
+                    let request = aws.eks.delete_pod_identity_association().cluster_name(&cluster);
+                    let gone = request.association_id(id).send().await;
+                    gone.map_err(|err| told(id, &err))?;
+                }
+                Ok(())
             }
             Undo::Addon { aws, cluster, name } => {
                 let request = aws.eks.delete_addon().cluster_name(cluster).addon_name(&name);

@@ -49,26 +49,18 @@ impl Exchange {
         });
         for identity in irsa {
             let text = |key: &str| identity[key].as_str().unwrap_or_default();
-            let by_provider = ["E01", "E02", "E03", "E04"].contains(&text("errorSignature"));
-            let differs = DIFFERS.iter().any(|(it, _)| *it == name);
-            if text("verdict") == "unknown" || by_provider || differs {
+            if text("verdict") == "unknown" || is_by_provider(identity) || differs(name) {
                 self.n_left += 1;
                 continue;
             }
             let (namespace, account) = (text("namespace"), text("serviceAccount"));
-            let token = token(site, namespace, account).await;
-            let aws = site.aws.root(world.cluster.account.as_str(), &world.cluster.region);
-            let request = aws.sts.assume_role_with_web_identity().role_arn(text("roleArn"));
-            let request = request.role_session_name("suite").web_identity_token(token);
-            let answer = request.send().await;
+            let answer = assume(site, world, identity).await;
             let is_allowed = answer.is_ok();
             if (text("verdict") == "allow") != is_allowed {
-                let why =
-                    answer.err().map(|it| aws_sdk_sts::error::DisplayErrorContext(it).to_string());
                 wrong.push(format!(
                     "{name}: {namespace}/{account}: ours {}, theirs {}",
                     text("because"),
-                    why.unwrap_or_else(|| "allowed".into())
+                    answer.err().unwrap_or_else(|| "allowed".into())
                 ));
             }
             if is_allowed {
@@ -78,6 +70,28 @@ impl Exchange {
             }
         }
     }
+}
+
+/// Whether MiniStack's STS answers otherwise than AWS's in the world of a scenario.
+pub fn differs(name: &str) -> bool {
+    DIFFERS.iter().any(|(it, _)| *it == name)
+}
+
+/// Whether an identity's verdict hangs on the OIDC provider, at which MiniStack's STS does not look.
+pub fn is_by_provider(identity: &Value) -> bool {
+    let signature = identity["errorSignature"].as_str().unwrap_or_default();
+    ["E01", "E02", "E03", "E04"].contains(&signature)
+}
+
+/// AssumeRoleWithWebIdentity of the role that an identity names, with a token of its ServiceAccount; `Err`: STS's words.
+pub async fn assume(site: &mut Site, world: &World, identity: &Value) -> Result<(), String> {
+    let text = |key: &str| identity[key].as_str().unwrap_or_default();
+    let token = token(site, text("namespace"), text("serviceAccount")).await;
+    let aws = site.aws.root(world.cluster.account.as_str(), &world.cluster.region);
+    let request = aws.sts.assume_role_with_web_identity().role_arn(text("roleArn"));
+    let request = request.role_session_name("suite").web_identity_token(token);
+    let answer = request.send().await;
+    answer.map(drop).map_err(|it| aws_sdk_sts::error::DisplayErrorContext(it).to_string())
 }
 
 /// A token that the API server signed for a ServiceAccount as the webhook would have asked for it, with its audience as

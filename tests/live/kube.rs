@@ -85,7 +85,8 @@ fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().expect("a name")
 }
 
-fn path(object: &Value) -> String {
+/// Where an object is.
+pub fn path(object: &Value) -> String {
     format!("{}/{}", collection(object), name(object))
 }
 
@@ -116,7 +117,12 @@ struct Past {
     created: Timestamp,
     /// `(manager, whether it applies, time)`, in the order of writing.
     writers: Vec<(String, bool, Timestamp)>,
+    /// It was created with nothing to own, so nothing is recorded of what comes later either.
+    is_bare: bool,
 }
+
+/// Something to own for who creates an object, until the next writer comes.
+const OWNED: &str = "suite.example.com/created";
 
 impl Past {
     fn of(object: &Value) -> Past {
@@ -132,11 +138,11 @@ impl Past {
         if writers.is_empty() {
             writers.push(("kubectl-create".to_owned(), false, created));
         }
-        if fields.is_some_and(Vec::is_empty) {
-            // Nothing is recorded of what comes to an object that was created bare.
+        let is_bare = fields.is_some_and(Vec::is_empty);
+        if is_bare {
             writers.push(("kubectl-annotate".to_owned(), false, created));
         }
-        Past { created, writers }
+        Past { created, writers, is_bare }
     }
 }
 
@@ -163,8 +169,11 @@ impl Maker {
         for (object, past) in &all {
             if let [_, (manager, _, _)] = past.writers.as_slice() {
                 let path = format!("{}?fieldManager={manager}", path(object));
-                let metadata =
+                let mut metadata =
                     json!({"metadata": {"annotations": object["metadata"]["annotations"]}});
+                if !past.is_bare {
+                    metadata["metadata"]["labels"] = json!({OWNED: null});
+                }
                 call(client, "PATCH", &path, Some(&metadata)).await?;
             }
             if !object["metadata"]["deletionTimestamp"].is_null() {
@@ -175,6 +184,11 @@ impl Maker {
             self.age(kubernetes, client, object, past).await?;
         }
         Ok(())
+    }
+
+    /// Makes one more object, as old as this moment.
+    pub async fn add(&mut self, client: &Client, object: &Value) -> Result<(), String> {
+        self.create(client, object, &Past::of(object)).await
     }
 
     async fn create(&mut self, client: &Client, wanted: &Value, past: &Past) -> Result<(), String> {
@@ -196,6 +210,10 @@ impl Maker {
             }
             if 1 < past.writers.len() {
                 metadata.shift_remove("annotations");
+            }
+            if 1 < past.writers.len() && !past.is_bare {
+                let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+                labels[OWNED] = "".into();
             }
             let owners = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut);
             for owner in owners.into_iter().flatten() {
@@ -256,16 +274,24 @@ impl Maker {
     }
 
     /// Takes everything away again, as the controllers would have.
+    /// Takes away what the program itself may have made in the namespaces and left; for before `wipe`.
+    pub async fn sweep(&self, client: &Client) {
+        for namespace in self.namespaces.iter().filter(|it| !is_kept(it)) {
+            let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+            call(client, "DELETE", &path, None).await.expect("ServiceAccounts can be deleted");
+        }
+    }
+
     pub async fn wipe(&mut self, client: &Client) {
         for path in self.made.drain(..).rev() {
-            let path = format!("{path}?gracePeriodSeconds=0");
+            // Jobs leave their pods behind unless told otherwise, and wait for somebody to do it.
+            let path = format!("{path}?gracePeriodSeconds=0&propagationPolicy=Background");
             if let Err(text) = call(client, "DELETE", &path, None).await {
                 assert!(text.contains("NotFound"), "{text}");
             }
         }
         for name in self.namespaces.drain(..) {
-            // These the API server makes itself and keeps.
-            if ["default", "kube-system", "kube-public", "kube-node-lease"].contains(&&*name) {
+            if is_kept(&name) {
                 continue;
             }
             let path = format!("/api/v1/namespaces/{name}");
@@ -277,6 +303,18 @@ impl Maker {
         }
         self.uids.clear();
     }
+}
+
+/// Whether the API server makes a namespace itself and keeps it.
+fn is_kept(namespace: &str) -> bool {
+    ["default", "kube-system", "kube-public", "kube-node-lease"].contains(&namespace)
+}
+
+/// Writes one object with its status, as old as this moment; its uid comes back.
+pub async fn write(client: &Client, object: &Value) -> Result<Value, String> {
+    let mut maker = Maker::default();
+    maker.add(client, object).await?;
+    Ok(maker.uids.into_values().next().unwrap_or_default())
 }
 
 /// Lets a user do what a ClusterRole says: everywhere, or in some namespaces only. Returns once it holds.

@@ -4,15 +4,18 @@
 //! starts its own and prints what it proved.
 
 mod aws;
+mod controllers;
 mod differential;
 mod encode;
 mod exchange;
+mod fixes;
 mod kube;
 mod paging;
 mod peers;
 #[path = "../common/policies.rs"]
 mod policies;
 mod rights;
+mod scale;
 mod scenarios;
 mod shop;
 mod site;
@@ -63,7 +66,21 @@ async fn long_lists_are_read_to_their_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn faults_are_repaired_and_put_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut site = site::Site::start(dir.path(), ISSUER).await;
+    fixes::run(&mut site).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_shop_is_what_it_is_on_the_lab() {
     let dir = tempfile::tempdir().expect("a directory");
     shop::run(dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures for minutes: BENCHMARKS.md has the command"]
+async fn ten_thousand_pods() {
+    let dir = tempfile::tempdir().expect("a directory");
+    scale::run(dir.path()).await;
 }

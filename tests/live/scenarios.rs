@@ -13,10 +13,12 @@ use std::{
 };
 
 /// Names a part of a file's path, to try those files alone.
-const ONLY: &str = "IDSCOPE_LIVE_ONLY";
+pub const ONLY: &str = "IDSCOPE_LIVE_ONLY";
 
 /// Files whose worlds these servers cannot be brought to, and why. Each is tried all the same, and must fail.
 const CANNOT: &[(&str, &str)] = &[
+    ("PI-ASSOC-05/fires.yaml", "EKS keeps one association a ServiceAccount, and so does MiniStack"),
+    ("POD-ENV-10/near-miss-opt-in.yaml", "MiniStack does not tell when a role was used last"),
     ("OIDC-09/near-miss.yaml", "MiniStack takes two URLs that differ by a slash for one"),
     (
         "TRUST-PRIN-12/fires.yaml",
@@ -26,7 +28,10 @@ const CANNOT: &[(&str, &str)] = &[
 
 /// Codes of the first wave that have scenarios and cannot be had here, and why.
 const NOT_HERE: &[(&str, &str)] = &[
+    ("ANN-18", "wherever it fits PI-BOTH-01 says more"),
     ("OIDC-06", "MiniStack has no partition aws-cn"),
+    ("TOOL-PAGE-01", "MiniStack does not break off in the middle of a list"),
+    ("TOOL-PART-01", "MiniStack has no partition aws-iso"),
     ("TRUST-PRIN-12", "IAM saves no trust policy with NotPrincipal, and neither does MiniStack"),
 ];
 
@@ -62,10 +67,16 @@ pub async fn run(site: &mut Site) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// At least so many codes must be found on the real servers.
+const ENOUGH: usize = 60;
+
 /// What is wrong with the codes that were found: every code of the first wave that has a scenario must be among them,
 /// but for those of the table.
 fn missing(found: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
+    if found.len() < ENOUGH {
+        wrong.push(format!("only {} codes were found", found.len()));
+    }
     let rows = include_str!("../codes.csv").lines().filter(|it| it.ends_with(",first"));
     let codes = rows.filter_map(|it| it.split(',').next());
     let (mut n_first, mut without) = (0, Vec::new());
@@ -103,7 +114,9 @@ async fn one(site: &mut Site, path: &Path, tally: &mut Tally) {
     let res = match site.make(&world).await {
         Ok(()) => {
             let caller = site.caller(&world, &Rights::of(&world)).await;
-            let said = caller.check(&[]);
+            let namespaces = world.caller.namespaces.iter().flatten();
+            let named: Vec<&str> = namespaces.flat_map(|it| ["-n", &**it]).collect();
+            let said = caller.check(&named);
             let res = compare(&text, &said);
             if res.is_ok() {
                 tally.exchange.compare(site, &world, &said, &name, &mut tally.wrong).await;

@@ -1,7 +1,7 @@
 //! The demo's shop, made true on the real servers: what the program says of it there is what it says of it on the lab,
 //! and that is what `worlds/shop.txt` has, line by line, reviewed by people.
 
-use crate::site::{Rights, Said, Site, now};
+use crate::site::{Rights, Said, Site, now, program};
 use idscope::lab::World;
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -47,7 +47,7 @@ pub async fn run(dir: &Path) {
 
 /// The demo, as a user checks it.
 fn on_lab() -> Said {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_idscope"));
+    let mut command = Command::new(program());
     let out = command.args(["check", "--demo", "--output", "json"]).output();
     Said::of(&out.expect("the program runs"))
 }

@@ -72,6 +72,19 @@ impl Rights {
         }
     }
 
+    /// Everything, in the accounts that the world's caller can read.
+    pub fn all(world: &World) -> Rights {
+        let policy = json!({"Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+        let accounts = world.caller.accounts.iter();
+        Rights {
+            rules: json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                {"nonResourceURLs": ["*"], "verbs": ["*"]}]),
+            namespaces: None,
+            accounts: accounts.map(|it| (it.to_string(), policy.clone())).collect(),
+        }
+    }
+
     /// As `minimal`, without what the world says that its caller lacks.
     pub fn of(world: &World) -> Rights {
         let mut res = Rights::minimal(world);
@@ -120,6 +133,12 @@ pub fn without(rules: &Value, verb: &str, resource: &str) -> Value {
 #[expect(clippy::disallowed_methods, reason = "the real servers live in the present")]
 pub fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The program that is tried: this build's, or the one that `IDSCOPE_PROGRAM` names.
+pub fn program() -> PathBuf {
+    let named = std::env::var_os("IDSCOPE_PROGRAM");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_idscope").into(), PathBuf::from)
 }
 
 /// What the program printed.
@@ -179,6 +198,12 @@ impl Site {
     /// Makes a world true. What it had before must have been wiped.
     pub async fn make(&mut self, world: &World) -> Result<(), String> {
         self.kubernetes.publish(world.published_issuer());
+        self.make_in_aws(world).await?;
+        self.objects.make(&self.kubernetes, &self.admin, &world.objects).await
+    }
+
+    /// What a world has in AWS.
+    pub async fn make_in_aws(&mut self, world: &World) -> Result<(), String> {
         let clusters = std::iter::once(&world.cluster).chain(&world.other_clusters);
         // Whether a cluster is 90 days old or 91 makes no difference; whether it is young, may.
         let made_of = |it: &Cluster| {
@@ -196,7 +221,19 @@ impl Site {
         if state::is_needed(world) {
             state::restart(&mut self.ministack, world, true);
         }
-        self.objects.make(&self.kubernetes, &self.admin, &world.objects).await
+        Ok(())
+    }
+
+    /// One more object, which goes with the rest.
+    pub async fn add(&mut self, object: &Value) {
+        self.objects.add(&self.admin, object).await.unwrap_or_else(|it| panic!("{it}: {object}"));
+    }
+
+    /// As `wipe`, after the program has written too.
+    pub async fn sweep(&mut self, world: &World) {
+        self.objects.sweep(&self.admin).await;
+        self.wipe().await;
+        self.aws.sweep(world).await;
     }
 
     pub async fn wipe(&mut self) {
@@ -281,10 +318,15 @@ pub fn admin_env(kubernetes: &Kubernetes) -> Caller {
 impl Caller {
     /// `idscope check --output json`.
     pub fn check(&self, arguments: &[&str]) -> Said {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_idscope"));
-        command.args(["check", "--output", "json"]).args(&self.flags).args(arguments);
+        Said::of(&self.run(&[&["check", "--output", "json"], arguments].concat()))
+    }
+
+    /// The program with these arguments.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.args(arguments).args(&self.flags);
         command.env_clear().envs(self.env.iter().map(|(key, value)| (key, value)));
-        Said::of(&command.output().expect("the program runs"))
+        command.output().expect("the program runs")
     }
 }
 

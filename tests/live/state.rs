@@ -20,11 +20,23 @@ pub fn restart(ministack: &mut MiniStack, world: &World, deep: bool) {
             let key = format!("{}\0{}\0'{}'", it.account, it.region, it.name);
             all["data"][key] = record(it);
         }
+        eks["idp_configs"] = login(&world.cluster);
         if deep {
             date_iam(world, iam);
             complete_eks(world, eks);
         }
     });
+}
+
+/// How people log in to the cluster.
+fn login(cluster: &Cluster) -> Value {
+    let mut res = json!({"__account_region_scoped__": true, "data": {}});
+    for it in &cluster.identity_providers {
+        let key = format!("{}\0{}\0'{}\\x00{it}'", cluster.account, cluster.region, cluster.name);
+        res["data"][key] = json!({"oidc": {"identityProviderConfigName": &**it, "clientId": "people",
+            "issuerUrl": "https://login.example.com"}, "status": "ACTIVE", "tags": {}, "arn": ""});
+    }
+    res
 }
 
 /// Whether only the state file makes of MiniStack's objects what the world has.
@@ -95,6 +107,25 @@ fn pairs(tags: &[(idscope::ident::Text, idscope::ident::Text)]) -> Value {
     tags.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
 }
 
+/// Gives associations the ids that the world has for them, which messages may name.
+fn name_associations(data: &mut Value) {
+    let Some(all) = data.as_object_mut() else { return };
+    for (key, mut it) in std::mem::take(all) {
+        let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+        let (is, wanted) = (text(&it["associationId"]), text(&it["wanted"]));
+        if let Some(it) = it.as_object_mut() {
+            it.shift_remove("wanted");
+        }
+        if is.is_empty() || wanted.is_empty() {
+            all.insert(key, it);
+            continue;
+        }
+        it["associationArn"] = text(&it["associationArn"]).replace(&is, &wanted).into();
+        it["associationId"] = wanted.as_str().into();
+        all.insert(key.replace(&is, &wanted), it);
+    }
+}
+
 fn date_iam(world: &World, iam: &mut Value) {
     let written = |at: Timestamp| Value::from(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let of_arn = |arn: &str| {
@@ -112,7 +143,8 @@ fn date_iam(world: &World, iam: &mut Value) {
 }
 
 fn complete_eks(world: &World, eks: &mut Value) {
-    for (_, it) in eks["pod_identity_associations"]["data"].as_object_mut().into_iter().flatten() {
+    let associations = eks["pod_identity_associations"]["data"].as_object_mut();
+    for (_, it) in associations.into_iter().flatten() {
         let wanted = world.associations.iter().find(|wanted| {
             it["clusterName"] == *wanted.cluster
                 && it["namespace"] == *wanted.service_account.namespace
@@ -127,7 +159,9 @@ fn complete_eks(world: &World, eks: &mut Value) {
         if let Some(external_id) = &wanted.external_id {
             it["externalId"] = Value::from(&**external_id);
         }
+        it["wanted"] = Value::from(&*wanted.id);
     }
+    name_associations(&mut eks["pod_identity_associations"]["data"]);
     for (_, it) in eks["addons"]["data"].as_object_mut().into_iter().flatten() {
         let wanted = world.addons.iter().find(|wanted| it["addonName"] == *wanted.name);
         let Some(wanted) = wanted else { continue };

@@ -13,7 +13,7 @@ use idscope::{
     fact::{Scope, SourceState},
     graph::Graph,
     ident::Ref,
-    source::{Session, Settings},
+    source::{Session, Settings, Writes},
 };
 use serde_json::{Value, json};
 use std::{
@@ -58,6 +58,7 @@ impl Follower {
             poll: Duration::from_secs(60),
             env: caller.env.clone(),
             follow: true,
+            writes: Writes::Never,
         };
         let session = Session::start(settings, Generation(0), events);
         Follower {
