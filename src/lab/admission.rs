@@ -82,7 +82,8 @@ impl Admission {
             // Expressions of matchConditions are not evaluated here and count as fulfilled.
             Called::Yes | Called::Unknown(_) => {}
             // A scenario need not make up a certificate.
-            Called::No(why) if why.iter().all(|it| *it == Refusal::Certificate) => {}
+            Called::No(why)
+                if !why.is_empty() && why.iter().all(|it| *it == Refusal::Certificate) => {}
             Called::No(_) => return,
         }
         let key = before.service_account();

@@ -283,6 +283,13 @@ fn restore(before: &Value, after: &mut Value, keep_status: bool) {
             after["metadata"][key] = value;
         }
     }
+    // Empty maps are not stored.
+    for key in ["annotations", "labels"] {
+        let is_empty = after["metadata"][key].as_object().is_some_and(serde_json::Map::is_empty);
+        if let Some(it) = after["metadata"].as_object_mut().filter(|_| is_empty) {
+            it.shift_remove(key);
+        }
+    }
     for key in ["apiVersion", "kind"] {
         after[key] = before[key].clone();
     }
@@ -291,8 +298,12 @@ fn restore(before: &Value, after: &mut Value, keep_status: bool) {
     }
 }
 
-/// A pod's spec is fixed but for its images.
+/// A pod's spec is fixed but for its images, and so is a Job's template.
 fn check_immutable(call: &Call<'_>, before: &Value, after: &Value) -> Result<(), Refusal> {
+    if call.resource.kind == "Job" && before["spec"]["template"] != after["spec"]["template"] {
+        let why = "spec.template: Invalid value: field is immutable";
+        return Err(Refusal::invalid(call.resource, call.name(), why));
+    }
     if call.resource.kind != "Pod" || call.subresource.is_some() {
         return Ok(());
     }

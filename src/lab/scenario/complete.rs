@@ -1,7 +1,7 @@
 //! From the documents of a file to a world: implied objects, times, identifiers, admission and status.
 
 use crate::{
-    ident::{AccountId, Arn, Text, Timestamp},
+    ident::{AccountId, Arn, SaKey, Text, Timestamp},
     lab::{
         admission, ids,
         resource::{self, Resource},
@@ -49,6 +49,13 @@ pub fn complete(mut draft: Draft, now: Timestamp) -> Result<World, ScenarioError
         thumbprints: it.it.thumbprints.clone(),
         created: aged(it.created, IAM),
     });
+    let mut n_alike: BTreeMap<(Text, SaKey), usize> = BTreeMap::new();
+    let mut number = |it: &AssociationDoc| {
+        let there = it.cluster.clone().unwrap_or_else(|| cluster.name.clone());
+        let n = n_alike.entry((there, it.service_account.clone())).or_default();
+        *n += 1;
+        *n
+    };
     let mut world = World {
         now,
         other_clusters: draft.other_clusters.into_iter().map(|it| describe(it, now)).collect(),
@@ -57,7 +64,10 @@ pub fn complete(mut draft: Draft, now: Timestamp) -> Result<World, ScenarioError
         associations: draft
             .associations
             .into_iter()
-            .map(|it| associate(it, &cluster, aged(None, ASSOCIATION)))
+            .map(|it| {
+                let number = number(&it.it);
+                associate(it, number, &cluster, aged(None, ASSOCIATION))
+            })
             .collect(),
         roles: draft
             .roles
@@ -110,13 +120,23 @@ fn describe(doc: ClusterDoc, now: Timestamp) -> Cluster {
     }
 }
 
-fn associate(it: Aged<AssociationDoc>, cluster: &Cluster, otherwise: Timestamp) -> Association {
+/// The `number`th of its ServiceAccount.
+fn associate(
+    it: Aged<AssociationDoc>,
+    number: usize,
+    cluster: &Cluster,
+    otherwise: Timestamp,
+) -> Association {
     let doc = it.it;
     let name = doc.cluster.unwrap_or_else(|| cluster.name.clone());
     let key = &doc.service_account;
+    let apart = match number {
+        1 => key.name.to_string(),
+        n => format!("{}#{n}", key.name),
+    };
     let created = it.created.unwrap_or(otherwise);
     Association {
-        id: doc.id.unwrap_or_else(|| ids::association_id(&name, &key.namespace, &key.name)),
+        id: doc.id.unwrap_or_else(|| ids::association_id(&name, &key.namespace, &apart)),
         cluster: name,
         role: doc.role,
         target_role: doc.target_role,
