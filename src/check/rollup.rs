@@ -5,6 +5,7 @@ use crate::{
     fact::Pod,
     graph::Graph,
     ident::{Arn, Issuer, Ref, SaKey, Text},
+    identity::{Carried, Mechanism},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,7 +132,12 @@ fn affects(graph: &Graph, ledger: &Ledger, finding: &Finding) -> Affects {
             of_keys(graph, ledger, keys)
         }
         Ref::Node(it) => {
-            let pods = graph.pods_on(it).filter(|it| !it.completed()).count();
+            // What is said of nodes concerns who asks the agent there.
+            let asks = |it: &&Pod| {
+                let lines = ledger.containers(&it.namespace, &it.name).unwrap_or_default();
+                lines.iter().any(|it| matches!(it.effective, Carried::PodIdentity(_)))
+            };
+            let pods = graph.pods_on(it).filter(|it| !it.completed()).filter(asks).count();
             Affects { pods: count(pods), workloads: 0 }
         }
         Ref::Cluster => of_cluster(graph, ledger, finding.code),
@@ -155,8 +161,10 @@ fn of_cluster(graph: &Graph, ledger: &Ledger, code: &str) -> Affects {
     let mut res = Affects::default();
     for key in graph.identities() {
         let Some(identity) = ledger.identity(key) else { continue };
-        if identity.mechanism == crate::identity::Mechanism::None {
-            continue;
+        match identity.mechanism {
+            Mechanism::None => continue,
+            Mechanism::Irsa if code.starts_with("PI-") => continue,
+            Mechanism::Irsa | Mechanism::PodIdentity | Mechanism::Both => {}
         }
         let counts = ledger.counts(key);
         let pods =

@@ -246,14 +246,22 @@ pub fn containers(
                 declared: line.declared.render(),
                 effective: line.effective.render(),
                 actual: actual(line),
-                reach: matches!(line.chain.provider, Provider::NodeRole)
-                    .then(|| line.reach.as_str()),
+                reach: falls_back(line).then(|| line.reach.as_str()),
                 role_arn: line.role_arn.as_ref().map(|it| it.to_string()),
                 because: because(&line.chain),
             });
         }
     }
     res
+}
+
+/// Whether the chain ends where instance metadata decides: at the node's role, or at nothing because it is out of reach.
+fn falls_back(line: &check::ContainerLine) -> bool {
+    match &line.chain.provider {
+        Provider::NodeRole => true,
+        Provider::None => line.chain.error.is_none() && line.reach == Reach::Blocked,
+        Provider::Static | Provider::WebIdentity(_) | Provider::Container => false,
+    }
 }
 
 /// What decided, and what could not be read and might decide otherwise.

@@ -120,7 +120,8 @@ fn declares(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
 }
 
 fn is_used(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
-    cx.cx.graph.pods_of(key).next().is_some() || cx.cx.graph.templates_of(key).next().is_some()
+    // What a Deployment keeps of its former templates uses nothing; pods that it left behind do.
+    cx.cx.graph.pods_of(key).next().is_some() || cx.cx.graph.workloads_of(key).next().is_some()
 }
 
 /// The workload of a unit that creates pods itself: not a ReplicaSet of a Deployment, nor a CronJob's Job.
