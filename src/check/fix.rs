@@ -1,7 +1,7 @@
 //! Repairs: what is written, or what only a person can do.
 
 use crate::{
-    check::{Applicability, Context, Fix},
+    check::{Applicability, Context, Fix, goal},
     fact::{Association, EnvValue, Workload},
     iam,
     ident::{AccountId, Arn, Issuer, Partition, SaKey, Text, WorkloadKind},
@@ -83,6 +83,9 @@ impl Fix {
 
     /// FX-WL-SA: the template of a workload names another ServiceAccount.
     pub(crate) fn use_service_account(workload: &Workload, name: &str) -> Fix {
+        if workload.kind == WorkloadKind::Job {
+            return job("FX-WL-SA", workload, &format!("with `serviceAccountName: {name}`"));
+        }
         let spec = &workload.template;
         let edit = Edit::UseServiceAccount {
             workload: workload.into(),
@@ -95,6 +98,9 @@ impl Fix {
 
     /// FX-WL-ENV: variables leave the template.
     pub(crate) fn unset_env(workload: &Workload, container: &str, names: &[&str]) -> Fix {
+        if workload.kind == WorkloadKind::Job {
+            return job("FX-WL-ENV", workload, &format!("without {}", names.join(", ")));
+        }
         let edit = change_env(workload, container, names, None);
         let title = format!("remove {} from {}", names.join(", "), title(workload));
         Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
@@ -102,6 +108,9 @@ impl Fix {
 
     /// FX-WL-ENV: a variable gets a value in the template.
     pub(crate) fn set_env(workload: &Workload, container: &str, name: &str, value: Text) -> Fix {
+        if workload.kind == WorkloadKind::Job {
+            return job("FX-WL-ENV", workload, &format!("with {name} set to `{value}`"));
+        }
         let title = format!("set {name} to `{value}` in {}", title(workload));
         let edit = change_env(workload, container, &[name], Some(EnvEntry::Value(value)));
         Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
@@ -212,17 +221,34 @@ impl Fix {
         Some(Fix::of(id, title, Applicability::Confirm, edit))
     }
 
-    /// FX-PIA-CREATE.
-    pub(crate) fn create_association(key: &SaKey, role: &Arn) -> Fix {
-        let fields = AssociationFields {
-            role_arn: role.clone(),
-            target_role_arn: None,
-            disable_session_tags: false,
-            policy: None,
-        };
-        let edit = Edit::CreateAssociation { service_account: key.clone(), fields };
+    /// FX-PIA-CREATE, and before it what makes the role's trust policy let it in. By hand where that cannot be told.
+    pub(crate) fn create_association(
+        cx: Context<'_>,
+        key: &SaKey,
+        fields: AssociationFields,
+    ) -> Fix {
+        let id = "FX-PIA-CREATE";
+        let role = fields.role_arn.clone();
         let title = format!("associate ServiceAccount `{key}` with `{role}`");
-        Fix::of("FX-PIA-CREATE", title, Applicability::Confirm, edit)
+        let trust = goal::pod_identity_trust(cx, key, &fields);
+        let edit = Edit::CreateAssociation { service_account: key.clone(), fields };
+        match trust {
+            Ok(None) => Fix::of(id, title, Applicability::Confirm, edit),
+            Ok(Some(it)) => {
+                let title = format!("let `{key}` into role `{role}`, then {title}");
+                let mut res = Fix::of(id, title, Applicability::Confirm, it);
+                res.restart_needed = true;
+                res.edits.push(edit);
+                res
+            }
+            Err(why) => {
+                let mut res = Fix::by_hand(id, format!("{title}: {why}"), Vec::new());
+                let names = Names::of(cx.graph);
+                res.by_hand = plan::commands(&edit, &names);
+                res.restart_needed = true;
+                res
+            }
+        }
     }
 
     /// FX-PIA-UPDATE. An add-on's association is changed through the add-on.
@@ -356,6 +382,16 @@ pub(crate) fn rolled_out(owner: Option<&Workload>) -> Option<&Workload> {
         WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
         WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
     })
+}
+
+/// The API server takes no other template for a Job that exists.
+fn job(id: &'static str, workload: &Workload, how: &str) -> Fix {
+    let (namespace, name) = (plan::quote(&workload.namespace), plan::quote(&workload.name));
+    let commands = vec![
+        format!("kubectl get job -n {namespace} {name} -o yaml > job.yaml"),
+        "kubectl replace --force -f job.yaml".to_owned(),
+    ];
+    Fix::by_hand(id, format!("make {} again {how}", title(workload)), commands)
 }
 
 fn title(workload: &Workload) -> String {

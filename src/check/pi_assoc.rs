@@ -52,7 +52,7 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::Association,
         fragment: "associations name a ServiceAccount that nobody uses, and one nearly of that name goes without",
-        detect: "No pod or template uses the association's ServiceAccount, and a workload uses one that declares no identity and whose name is at most two characters away; or, where the association's ServiceAccount does not exist either, one whose name has a word more or less, or one of that name in another namespace.",
+        detect: "No pod or template uses the association's ServiceAccount, and a workload uses one that declares no identity and whose name is at most two characters away; or, where the association's ServiceAccount does not exist either, one whose name has a word or a letter more or less or two letters exchanged, or one of that name in another namespace.",
         repair: "Create the association for the ServiceAccount that the workload uses, and delete this one.",
         signatures: &[Signature::E12, Signature::E13],
         fixes: &["FX-PIA-CREATE", "FX-PIA-DEL"],

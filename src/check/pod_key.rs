@@ -3,7 +3,7 @@
 use crate::{
     check::{
         Acc, Confidence, ContainerContext, Evidence, Fix, PodContext, Row, Rule, Severity, Subject,
-        SubjectKind,
+        SubjectKind, quote,
     },
     fact::{EnvValue, VolumeSource},
     identity::{Carried, chain::Provider},
@@ -78,8 +78,24 @@ fn keys(pod: &PodContext<'_>, acc: &mut Acc) {
         );
         let written: Vec<&str> =
             KEYS.into_iter().filter(|name| it.container.env(name).is_some()).collect();
-        finding.fixes.extend(unset(pod, it, &written));
+        finding.fixes.push(
+            unset(pod, it, &written)
+                .unwrap_or_else(|| by_hand(pod, "the keys and what brings them")),
+        );
     }
+}
+
+/// What no single variable of the template brings: an envFrom, a mount, a manifest that nobody can change.
+fn by_hand(pod: &PodContext<'_>, what: &str) -> Fix {
+    let (title, commands) = match pod.owner {
+        Some(it) => {
+            let target = format!("{}/{}", it.kind.short(), it.name);
+            let command = format!("kubectl edit -n {} {}", quote(&it.namespace), quote(&target));
+            (format!("take {what} out of {} `{}`", it.kind.as_str(), it.name), vec![command])
+        }
+        None => (format!("create pod `{}` again without {what}", pod.pod.name), Vec::new()),
+    };
+    Fix::by_hand("FX-WL-ENV", title, commands)
 }
 
 /// Out of the template where that is known to have them.
@@ -148,7 +164,9 @@ fn files(pod: &PodContext<'_>, acc: &mut Acc) {
             "brings AWS credentials or a profile of its own, which may win over the declared identity".into(),
             evidence,
         );
-        finding.fixes.extend(unset(pod, it, &written));
+        finding
+            .fixes
+            .push(unset(pod, it, &written).unwrap_or_else(|| by_hand(pod, "the credentials file")));
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Proposal {
     pub findings: Vec<Finding>,
 }
 
+const RESTART: &str = "FX-RESTART";
+
 /// More findings than this are not repaired by one plan; nobody could read it.
 const MOST: usize = 200;
 
@@ -42,7 +44,7 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
         key(a).cmp(&key(b))
     });
     findings.truncate(MOST);
-    let mut world = World { graph: graph.clone(), now };
+    let mut world = World { graph: graph.clone(), now, is_changed: false };
     let mut edits: Vec<Edit> = Vec::new();
     let mut left = Vec::new();
     let mut titles: Vec<String> = Vec::new();
@@ -55,8 +57,8 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
                 left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it)));
                 continue;
             };
-            let new: Vec<Edit> =
-                fix.edits.iter().filter(|it| !edits.contains(it)).cloned().collect();
+            let all = fix.edits.iter().chain(restart(&present, fix));
+            let new: Vec<Edit> = all.filter(|it| !edits.contains(it)).cloned().collect();
             world.make(&new);
             if !new.is_empty() {
                 titles.push(fix.title.clone());
@@ -139,14 +141,25 @@ fn automatic(finding: &Finding) -> Option<&Fix> {
     finding.fixes.iter().find(|it| !it.edits.is_empty())
 }
 
+/// A pod keeps what it was born with: what is found on it is gone only after the restart that is offered beside `fix`.
+fn restart<'f>(finding: &'f Finding, fix: &Fix) -> impl Iterator<Item = &'f Edit> {
+    let is_of_pod = matches!(finding.subject.at, Ref::Pod { .. });
+    let is_wanted = is_of_pod && fix.restart_needed && fix.id != RESTART;
+    let others = finding.fixes.iter().filter(move |it| is_wanted && it.id == RESTART);
+    others.flat_map(|it| &it.edits)
+}
+
 /// The world with the edits so far.
 struct World {
     graph: Graph,
     now: Timestamp,
+    /// Whether any edit was made.
+    is_changed: bool,
 }
 
 impl World {
     fn make(&mut self, edits: &[Edit]) {
+        self.is_changed |= !edits.is_empty();
         for edit in edits {
             for change in plan::simulate(&self.graph, edit, self.now) {
                 self.graph.apply(change);
@@ -156,6 +169,11 @@ impl World {
 
     /// The same finding as it would be now; `None` when it is healed.
     fn again(&self, finding: &Finding) -> Option<Finding> {
+        // What pods show of the cluster is not looked for again, where no repair could change it.
+        let is_fixed = finding.subject.at == Ref::Cluster && automatic(finding).is_none();
+        if is_fixed || !self.is_changed {
+            return Some(finding.clone());
+        }
         let cx = Context { graph: &self.graph, now: self.now };
         let mut ledger = Ledger::default();
         let mut units = vec![Ref::Cluster, finding.subject.at.clone()];

@@ -6,6 +6,7 @@ use crate::{
         blast::{self, Blast, Moved, When},
         fix,
     },
+    fact::Pod,
     graph::Graph,
     ident::Timestamp,
     plan::{Edit, Warning, WorkloadKey},
@@ -19,8 +20,9 @@ pub struct PutBack {
     pub warnings: Vec<Warning>,
 }
 
-/// Works out which pods keep what the fix gave them when `edits` are made, and who makes them anew.
-pub fn put_back(graph: &Graph, edits: &[Edit], now: Timestamp) -> PutBack {
+/// Works out which pods keep what the fix gave them when `edits` are made, and who makes them anew. The fix was begun at
+/// `since`: who has only older pods got nothing from it and is left alone.
+pub fn put_back(graph: &Graph, edits: &[Edit], since: Timestamp, now: Timestamp) -> PutBack {
     let Blast { gains, loses, changes_identity, not_known } = blast::blast(graph, edits, now);
     let mut res = PutBack::default();
     let all = [gains, loses, changes_identity, not_known];
@@ -31,6 +33,12 @@ pub fn put_back(graph: &Graph, edits: &[Edit], now: Timestamp) -> PutBack {
         let found = graph.workloads().find(|of| WorkloadKey::from(*of).to_string() == it.owner);
         let Some(workload) = found else { continue };
         let key = WorkloadKey::from(workload);
+        // Kubernetes writes whole seconds.
+        let is_young = |it: &Pod| it.created.is_none_or(|it| since.as_second() <= it.as_second());
+        let pods = graph.pods_of_workload(workload.kind, &workload.namespace, &workload.name);
+        if !pods.into_iter().any(|it| !it.completed() && is_young(it)) {
+            continue;
+        }
         if it.from.works() && !it.to.works() {
             res.warnings.push(Warning {
                 grave: true,

@@ -146,7 +146,7 @@ impl Session<'_> {
         if edits.is_empty() {
             return Ok(say_nothing("everything that can be put back is as it was"));
         }
-        let back = check::put_back(graph, &edits, *now);
+        let back = check::put_back(graph, &edits, entry.at, *now);
         edits.extend(back.restarts);
         let because =
             Because { code: entry.plan.code.clone(), subject: entry.plan.subject.clone() };

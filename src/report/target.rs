@@ -1,7 +1,7 @@
 //! `TARGET` to nodes of the graph: `pod/NS/NAME`, `sa/NAME`, `role/ARN`, a bare name, what `kubectl -o name` prints.
 
 use crate::{
-    fact::Scope,
+    fact::{Container, Scope},
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, WorkloadKind},
 };
@@ -253,14 +253,21 @@ fn of_kind(graph: &Graph, kind: Kind, rest: &str, namespaces: &[Text]) -> Vec<Re
             .filter(|it| it.kind == kind && &*it.name == name && within(&it.namespace))
             .map(|it| workload(it.kind, &it.namespace, &it.name))
             .collect(),
-        Kind::Association => graph
-            .associations()
-            .filter(|it| {
+        Kind::Association => {
+            let there = graph.associations().filter(|it| {
                 let key = &it.service_account;
                 &*it.id == rest || (&*key.name == name && within(&key.namespace))
-            })
-            .map(|it| Ref::Association(it.id.clone()))
-            .collect(),
+            });
+            let found: Vec<Ref> = there.map(|it| Ref::Association(it.id.clone())).collect();
+            match found.is_empty() {
+                // One that is missed here is what its ServiceAccount shows.
+                true => of_kind(graph, Kind::ServiceAccount, rest, namespaces)
+                    .into_iter()
+                    .filter(|it| misses_association(graph, it))
+                    .collect(),
+                false => found,
+            }
+        }
         // A role's name may hold no `/`, but an ARN does: look at the whole rest.
         Kind::Role => roles(graph, rest),
         Kind::Provider => providers(graph, rest),
@@ -270,6 +277,14 @@ fn of_kind(graph: &Graph, kind: Kind, rest: &str, namespaces: &[Text]) -> Vec<Re
             .map(|it| Ref::Node(it.name.clone()))
             .collect(),
     }
+}
+
+/// Whether pods of the ServiceAccount still ask for an association, or another cluster has the one that it lacks.
+fn misses_association(graph: &Graph, of: &Ref) -> bool {
+    let Ref::ServiceAccount(key) = of else { return false };
+    let asks = |it: &Container| it.env("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_some();
+    graph.associated_elsewhere(key).is_some()
+        || graph.pods_of(key).any(|it| it.spec.containers.iter().any(asks))
 }
 
 fn workload(kind: WorkloadKind, namespace: &Text, name: &Text) -> Ref {

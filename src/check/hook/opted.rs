@@ -59,9 +59,13 @@ pub(super) fn skipped(pod: &PodContext<'_>, acc: &mut Acc) {
         {
             continue;
         }
-        let left: Vec<&str> = names.iter().filter(|it| **it != name).map(String::as_str).collect();
-        let value: Option<Text> = (!left.is_empty()).then(|| left.join(",").into());
         let annotation = pod.pod.spec.annotation(PodSpec::SKIP_CONTAINERS);
+        let template = pod.owner.map(|it| &*it.template);
+        let written = template.filter(|it| it.annotation(PodSpec::SKIP_CONTAINERS).is_some());
+        // What is changed is the template, which may name fewer than the pod was born with.
+        let mut left = skip_list(written.unwrap_or(&pod.pod.spec));
+        left.retain(|it| *it != name);
+        let value: Option<Text> = (!left.is_empty()).then(|| left.join(",").into());
         let finding = acc.push(
             Subject::container(pod.pod, it.container),
             format!("is left out of injection by the annotation `{}`", PodSpec::SKIP_CONTAINERS),

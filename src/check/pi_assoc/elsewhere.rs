@@ -8,6 +8,7 @@ use crate::{
     },
     fact::Knowledge,
     identity::Mechanism,
+    plan::AssociationFields,
 };
 
 /// PI-ASSOC-04.
@@ -37,7 +38,15 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let accepting = graph.roles_naming(cx.key);
     let role = accepting.into_iter().find(|it| judge::accepts(cx, it.arn.as_str()));
     finding.fixes.push(match role {
-        Some(it) => Fix::create_association(cx.key, &it.arn),
+        Some(it) => {
+            let fields = AssociationFields {
+                role_arn: it.arn.clone(),
+                target_role_arn: None,
+                disable_session_tags: false,
+                policy: None,
+            };
+            Fix::create_association(cx.cx, cx.key, fields)
+        }
         None => {
             let region = there.cluster.parts().map_or("", |it| it.region);
             let (namespace, account) = (quote(&cx.key.namespace), quote(&cx.key.name));

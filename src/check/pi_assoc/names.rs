@@ -81,7 +81,7 @@ pub(crate) fn near_miss(context: &AssociationContext<'_>, acc: &mut Acc) {
     }
     let delete = Fix::delete_association(cx, it);
     finding.fixes.push(match it.detail.as_ref().known() {
-        Some(detail) => Fix::create_association(meant, &detail.role_arn).then(delete),
+        Some(detail) => Fix::create_association(*cx, meant, detail.into()).then(delete),
         None => delete,
     });
 }
@@ -124,7 +124,8 @@ fn candidates<'a>(cx: &Context<'a>, key: &'a SaKey) -> Vec<&'a SaKey> {
                 false => (&key.namespace, &it.namespace),
             };
             let elsewhere = it.namespace != key.namespace;
-            is_typed_like(same, other) || invented && (elsewhere || has_a_word_more(same, other))
+            is_typed_like(same, other)
+                || invented && (elsewhere || has_a_word_more(same, other) || is_slip(same, other))
         })
         .collect();
     // The likeliest first.
@@ -136,6 +137,19 @@ fn candidates<'a>(cx: &Context<'a>, key: &'a SaKey) -> Vec<&'a SaKey> {
 fn is_typed_like(a: &str, b: &str) -> bool {
     let series = |it: &str| it.replace(|c: char| c.is_ascii_digit(), "");
     4 <= a.len().min(b.len()) && distance(a, b, 2) <= 2 && (a == b || series(a) != series(b))
+}
+
+/// A short name with a letter too many or too few, or with its letters in another order.
+fn is_slip(a: &str, b: &str) -> bool {
+    let series = |it: &str| it.replace(|c: char| c.is_ascii_digit(), "");
+    let sorted = |it: &str| {
+        let mut res: Vec<char> = it.chars().collect();
+        res.sort_unstable();
+        res
+    };
+    let one_more = a.len().abs_diff(b.len()) == 1 && distance(a, b, 1) <= 1;
+    let exchanged = distance(a, b, 2) <= 2 && sorted(a) == sorted(b);
+    3 <= a.len().min(b.len()) && (one_more || exchanged) && series(a) != series(b)
 }
 
 /// One is the other with a word before or after it.
@@ -157,7 +171,7 @@ fn goes_without(cx: &Context<'_>, key: &SaKey) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::pi_assoc::names::{has_a_word_more, is_typed_like};
+    use crate::check::pi_assoc::names::{has_a_word_more, is_slip, is_typed_like};
 
     #[test]
     fn near_names_are_near() {
@@ -171,5 +185,17 @@ mod tests {
         check("worker-1", "worker-2", false);
         check("worker-1", "woker-1", true);
         check("orders", "payments", false);
+    }
+
+    #[test]
+    fn short_names_slip() {
+        let check =
+            |a: &str, b: &str, expected: bool| assert_eq!(is_slip(a, b), expected, "{a} {b}");
+        check("web", "webb", true);
+        check("web", "wbe", true);
+        check("api", "app", false);
+        check("db", "dbs", false);
+        check("web", "web1", false);
+        check("web", "job", false);
     }
 }
