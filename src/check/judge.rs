@@ -5,14 +5,14 @@
 use crate::{
     check::{Context, IdentityContext, expect},
     fact::{
-        Association, AssociationDetail, Denied, IamRole, Knowledge, Scope, ServiceAccount,
-        SourceState,
+        Association, AssociationDetail, Denied, EnvValue, IamRole, Knowledge, Scope,
+        ServiceAccount, SourceState,
     },
     graph::Graph,
     ident::{AccountId, Arn, Issuer, SaKey, Text},
     identity::{Carried, Judged, Mechanism, Verdict, Why, eks, sts},
 };
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
 
 pub(crate) use crate::check::lines::lines;
 
@@ -134,8 +134,10 @@ pub(crate) fn identity<'a>(
         annotated_pods: siblings.annotated,
         bare_pods: siblings.bare,
         audience: Arc::from([audience.unwrap_or_else(|| AUDIENCE.into())]),
+        session: None,
         diagnosis: OnceCell::new(),
     };
+    res.session = session(&res);
     if issuer_mismatch(cx.graph).is_some() {
         return res;
     }
@@ -148,6 +150,37 @@ pub(crate) fn identity<'a>(
         res.expected = expect::expected(cx, key, siblings, &|role| accepts(&res, role));
     }
     res
+}
+
+/// The session name that every pod writes down, if they agree on one. Only looked for where the trust policy asks for it.
+fn session(identity: &IdentityContext<'_>) -> Option<Text> {
+    let graph = identity.cx.graph;
+    let role = settled_role(graph, &identity.annotated_role()?).known()?;
+    let asks = |it: &crate::iam::Condition| it.key.eq_ignore_ascii_case("sts:RoleSessionName");
+    let policy = role.trust.parsed.as_ref().ok()?;
+    if !policy.statements.iter().flat_map(|it| &it.conditions).any(asks) {
+        return None;
+    }
+    let mut all: BTreeSet<&Text> = BTreeSet::new();
+    for pod in graph.pods_of(identity.key).filter(|it| !it.completed()) {
+        let set = pod.spec.containers.iter().filter_map(|it| it.env("AWS_ROLE_SESSION_NAME"));
+        let mut sets = false;
+        for value in set {
+            sets = true;
+            match value {
+                // `$(NAME)` is put together by the kubelet.
+                EnvValue::Literal(it) if !it.is_empty() && !it.contains("$(") => all.insert(it),
+                EnvValue::Literal(_) | EnvValue::Redacted | EnvValue::From(_) => return None,
+            };
+        }
+        if !sets {
+            return None;
+        }
+    }
+    match (all.pop_first(), all.is_empty()) {
+        (Some(it), true) => Some(it.clone()),
+        (_, _) => None,
+    }
 }
 
 /// Whether a role would take this ServiceAccount, by web identity (provider or not) or by an association made for it.

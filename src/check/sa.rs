@@ -4,6 +4,8 @@ mod helm;
 mod names;
 mod wiring;
 
+pub(crate) use names::is_kubernetes_name;
+
 use crate::{
     check::{Confidence, Row, Rule, Severity, SubjectKind},
     identity::Signature,
@@ -67,7 +69,7 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::ServiceAccount,
         fragment: "ServiceAccounts were expected from eksctl, which creates the association only",
-        detect: "The association's tags say that eksctl made it, and the ServiceAccount does not exist: `createServiceAccount` is false unless set.",
+        detect: "Tags or owner of the association, or its role's tags or name, say that eksctl made it, and the ServiceAccount does not exist: `createServiceAccount` is false unless set.",
         repair: "Create the ServiceAccount, or set createServiceAccount: true.",
         signatures: &[Signature::E16],
         fixes: &["FX-SA-CREATE"],

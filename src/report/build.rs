@@ -29,7 +29,11 @@ impl Meta<'_> {
 pub type Keep<'a> = &'a dyn Fn(&str) -> bool;
 
 pub fn report(graph: &Graph, ledger: &Ledger, meta: &Meta<'_>, keep: Keep<'_>) -> json::Report {
-    let keys: Vec<&SaKey> = graph.identities().filter(|it| meta.asks_for(&it.namespace)).collect();
+    // Nobody is judged whom only the ReplicaSets of earlier revisions still name.
+    let is_named =
+        |it: &&SaKey| ledger.identity(it).is_some() || graph.templates_of(it).next().is_none();
+    let keys: Vec<&SaKey> =
+        graph.identities().filter(|it| meta.asks_for(&it.namespace)).filter(is_named).collect();
     // What hangs at no namespace is told where it concerns one that was asked for.
     let concerned: HashSet<*const check::Finding> = match meta.namespaces {
         [] => HashSet::new(),

@@ -159,8 +159,9 @@ pub(crate) fn faults(value: &str, is_ours: &dyn Fn(&str) -> bool) -> Vec<Fault> 
     let clean = bare(value);
     let placeholder = placeholder(value, is_ours);
     let mut res = Vec::new();
-    // `<your role>` has its spaces by nature.
-    if clean != value && placeholder.as_ref().is_none_or(|it| bare(it) == *it) {
+    // `<your role>` and `{{ .Values.role }}` have their spaces by nature.
+    let spaced = |it: &String| bare(it) != *it || it == "{{";
+    if clean != value && !placeholder.as_ref().is_some_and(spaced) {
         res.push(Fault::Whitespace);
     }
     match placeholder {

@@ -360,6 +360,8 @@ fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> Identit
         annotated_pods: siblings.annotated,
         bare_pods: siblings.bare,
         audience: entry.audience.clone(),
+        // What one pod sets is asked for that pod (POD-ENV-13).
+        session: None,
         diagnosis: OnceCell::new(),
     }
 }

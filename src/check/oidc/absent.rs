@@ -126,7 +126,7 @@ fn missing<'a>(cx: &Context<'a>, unit: &Ref) -> Option<(Site<'a>, Vec<&'a Arn>)>
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Near {
-    /// Equal but for slashes and letter case.
+    /// Equal but for slashes, letter case, and a path behind it.
     Spelling,
     Region,
     Id,
@@ -165,11 +165,11 @@ fn nearest<'a>(cx: &Context<'a>, site: &Site<'_>) -> Option<(Near, &'a OidcProvi
 
 /// How a provider's URL comes near to the issuer; `None` when it is of something else.
 pub(crate) fn near(url: &str, issuer: &Issuer) -> Option<Near> {
-    let plain = |it: &str| {
-        let parts: Vec<_> = it.split('/').filter(|it| !it.is_empty()).collect();
-        parts.join("/").to_ascii_lowercase()
+    let parts = |it: &str| -> Vec<String> {
+        it.split('/').filter(|it| !it.is_empty()).map(str::to_ascii_lowercase).collect()
     };
-    if plain(url) == plain(issuer.as_str()) {
+    // Something behind it (`/.well-known/openid-configuration`, `/keys`) was copied along.
+    if parts(url).starts_with(&parts(issuer.as_str())) {
         return Some(Near::Spelling);
     }
     let other = Issuer::new(url);
@@ -192,6 +192,7 @@ mod tests {
         };
         check("oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1/", Some("OIDC-09"));
         check("oidc.eks.eu-west-1.amazonaws.com/id/c891f985baf5a4c1", Some("OIDC-09"));
+        check("oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1/keys", Some("OIDC-09"));
         check("oidc.eks.eu-west-2.amazonaws.com/id/C891F985BAF5A4C1", Some("OIDC-03"));
         check("oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C2", Some("OIDC-02"));
         check("oidc.eks.eu-west-1.amazonaws.com/id/C891F985", Some("OIDC-02"));

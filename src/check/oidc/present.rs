@@ -4,12 +4,14 @@ use crate::{
     check::{
         Acc, Context, Evidence, Fix, Severity, Subject, judge,
         oidc::{Site, recreated, web_identities},
+        trust::allowed,
     },
     fact::{Knowledge, Scope, ServiceAccount},
+    iam,
     ident::{Arn, Partition, Ref, SaKey, Text},
     identity::near_miss,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const AUDIENCE: &str = "sts.amazonaws.com";
 const AUDIENCE_CHINA: &str = "sts.amazonaws.com.cn";
@@ -104,6 +106,18 @@ pub(crate) fn thumbprint(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     ));
 }
 
+/// The OIDC providers of the site's account that Allow statements name, whosever they are.
+fn trusted_providers(policy: &iam::Policy, site: &Site<'_>) -> BTreeSet<Arn> {
+    let own = |it: &Arn| {
+        let parts = it.parts();
+        parts.is_some_and(|it| it.service == "iam" && it.resource.starts_with("oidc-provider/"))
+            && it.account().as_ref() == Some(&site.account)
+            && it.partition() == site.arn.partition()
+    };
+    let named = allowed(policy, "Federated").filter(|it| !near_miss::is_placeholder(it));
+    named.map(Arn::from).filter(own).collect()
+}
+
 /// OIDC-13. Looked at once an account, with the provider of the cluster's own issuer.
 pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some(site) = Site::of(cx, unit) else { return };
@@ -118,14 +132,12 @@ pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     for role in site.roles(cx) {
         let Some(known) = judge::settled_role(cx.graph, role).known() else { continue };
         let Ok(policy) = &known.trust.parsed else { continue };
-        let issuers = near_miss::eks_issuers(policy);
-        if !issuers.contains(&site.issuer) {
+        let trusted = trusted_providers(policy, &site);
+        if !trusted.contains(&site.arn) {
             continue;
         }
-        for issuer in issuers.into_iter().filter(|it| *it != site.issuer) {
-            let Some(partition) = site.arn.partition() else { continue };
-            if cx.graph.provider(&site.account, &issuer) == Knowledge::Absent {
-                let arn = issuer.provider_arn(&partition, &site.account);
+        for arn in trusted.into_iter().filter(|it| *it != site.arn) {
+            if cx.graph.provider_at(&arn) == Knowledge::Absent {
                 missing.entry(arn).or_default().push(role);
             }
         }

@@ -3,7 +3,7 @@
 use crate::{
     check::{
         Acc, AssociationContext, Context, Evidence, Fix, IdentityContext, Severity, Subject,
-        is_node_agent, judge,
+        is_node_agent, judge, sa::is_kubernetes_name,
     },
     fact::{Association, Knowledge, Scope},
     ident::{SaKey, Text},
@@ -11,11 +11,20 @@ use crate::{
 };
 
 /// Whether eksctl made it, which does not create the ServiceAccount unless told to (SA-05).
-pub(crate) fn is_of_eksctl(it: &Association) -> bool {
-    let tagged = it.detail.as_ref().known().is_some_and(|it| {
-        it.tags.iter().any(|(key, _)| key.starts_with("alpha.eksctl.io/") || key.contains("eksctl"))
+pub(crate) fn is_of_eksctl(cx: &Context<'_>, it: &Association) -> bool {
+    let by_eksctl = |tags: &[(Text, Text)]| tags.iter().any(|(key, _)| key.contains("eksctl"));
+    let detail = it.detail.as_ref().known();
+    let tagged = detail.is_some_and(|it| by_eksctl(&it.tags));
+    // It makes the role in the same stack, which gives it tags and a name.
+    let role = detail.and_then(|it| judge::settled_role(cx.graph, &it.role_arn).known());
+    let its_role = role.is_some_and(|role| {
+        role.tags.as_ref().known().is_some_and(|it| by_eksctl(it))
+            || role
+                .arn
+                .name()
+                .is_some_and(|it| it.starts_with("eksctl-") && it.contains("-podidentityrole-"))
     });
-    tagged || it.owner_arn.as_ref().is_some_and(|it| it.as_str().contains("eksctl"))
+    tagged || its_role || it.owner_arn.as_ref().is_some_and(|it| it.as_str().contains("eksctl"))
 }
 
 /// PI-ASSOC-01.
@@ -25,8 +34,10 @@ pub(crate) fn no_service_account(context: &AssociationContext<'_>, acc: &mut Acc
     let namespace = cx.graph.namespace(&key.namespace);
     if cx.graph.service_account(key) != Knowledge::Absent
         || namespace == Knowledge::Absent
-        || is_of_eksctl(it)
+        || is_of_eksctl(cx, it)
+        || !is_kubernetes_name(&key.name)
     {
+        // The last one is SA-08's: such a ServiceAccount cannot exist.
         return;
     }
     let finding = acc.push(

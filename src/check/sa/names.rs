@@ -5,11 +5,11 @@ use crate::{
     fact::{IamRole, Knowledge},
     iam,
     ident::{Arn, Ref, SaKey, Text},
-    identity::Verdict,
+    identity::{Verdict, near_miss::text::without_space},
 };
 
 /// RFC 1123 label for namespaces, subdomain for ServiceAccounts: lower case, digits, `-` (and `.` in names).
-fn is_kubernetes_name(text: &str) -> bool {
+pub(crate) fn is_kubernetes_name(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edge = |c: Option<char>| c.is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
     text.len() <= 253
@@ -39,7 +39,7 @@ fn subjects(policy: &iam::Policy) -> impl Iterator<Item = (&Text, SaKey)> {
 
 /// A placeholder: upper case, underscores, brackets. Blanks are another mistake (TRUST-SUB-03).
 fn is_placeholder(text: &str) -> bool {
-    !text.is_empty() && !text.contains(char::is_whitespace) && !is_kubernetes_name(text)
+    !text.is_empty() && without_space(text) == text && !is_kubernetes_name(text)
 }
 
 pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {

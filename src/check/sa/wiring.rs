@@ -205,7 +205,7 @@ pub(super) fn left_out_by_eksctl(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let namespace = cx.cx.graph.namespace(&cx.key.namespace);
     if cx.sa != Knowledge::Absent
         || namespace == Knowledge::Absent
-        || !pi_assoc::is_of_eksctl(association)
+        || !pi_assoc::is_of_eksctl(&cx.cx, association)
     {
         return;
     }

@@ -6,7 +6,7 @@ use crate::{
     identity::{
         near_miss::{
             Target,
-            clause::{Claim, claim},
+            clause::{Claim, claim, key_issuer},
             principal::{is_eks, named_issuer},
         },
         words::path,
@@ -95,22 +95,16 @@ fn of_statement(
         };
         Open { statement: index, openness, path, found }
     };
-    let lets_in = |subject: &str| admits(policy, statement, subject, target);
+    let lets_in = |subject: &str| {
+        admits(policy, statement, subject, target) && !refuses(policy, subject, target)
+    };
     let on_subject: Vec<_> = subject_conditions(statement, target).collect();
     let first_on_subject = on_subject.first().map(|it| it.0);
     if lets_in(STRANGER) {
         if statement.conditions.is_empty() {
             return vec![open(Openness::NoCondition, None, "".into())];
         }
-        let vacuous = statement.conditions.iter().find(|it| {
-            // A key of another issuer or a mistyped one shows by its end, or by what it is compared with.
-            let about = it.key.to_ascii_lowercase().trim_end().ends_with("sub")
-                || it.values.iter().any(|it| it.trim_start().starts_with(PREFIX));
-            let holds_anyway = it.parsed_operator().is_some_and(|it| {
-                it.negated || it.if_exists || it.quantifier == Some(Quantifier::All)
-            });
-            about && holds_anyway
-        });
+        let vacuous = statement.conditions.iter().find(|it| is_vacuous(it, target));
         if let Some(it) = vacuous {
             return vec![open(Openness::Vacuous, Some(it), it.values.join(", ").into())];
         }
@@ -135,12 +129,12 @@ fn of_statement(
         let mut alone = statement.clone();
         for value in condition.values.iter().take(MOST) {
             let wild = like && value.contains(['*', '?']);
-            if !wild && named.is_some() {
+            if !wild && named.is_some() || wild && !fits_somebody(value) {
                 continue;
             }
             let tried = if wild { filled(value) } else { value.to_string() };
             alone.conditions[*at].values = vec![value.clone()];
-            if !admits(policy, &alone, &tried, target) {
+            if !admits(policy, &alone, &tried, target) || refuses(policy, &tried, target) {
                 continue;
             }
             match wild {
@@ -166,19 +160,79 @@ fn subject_conditions<'a>(
     conditions.filter(move |it| claim(&it.0.key, &issuer) == Some(Claim::Subject))
 }
 
+/// Whether a condition was meant for the subject and holds for everybody, since its key is not there or its operator
+/// only leaves somebody out.
+fn is_vacuous(condition: &Condition, target: &Target<'_>) -> bool {
+    let Some(operator) = condition.parsed_operator() else { return false };
+    if claim(&condition.key, target.issuer) == Some(Claim::Subject) {
+        // With a wildcard it is the pattern that opens it, whatever the operator does with missing keys.
+        return operator.negated;
+    }
+    // A key of another issuer or a mistyped one shows by what it has before and behind, or by what it is compared with.
+    let about = condition.key.to_ascii_lowercase().trim_end().ends_with("sub")
+        || is_other_claim(&condition.key, target.issuer)
+        || condition.values.iter().any(|it| it.trim_start().starts_with(PREFIX));
+    about
+        && (operator.negated || operator.if_exists || operator.quantifier == Some(Quantifier::All))
+}
+
+/// `ISSUER:NAME` of an EKS issuer, where NAME is not `aud`.
+fn is_other_claim(key: &str, issuer: &Issuer) -> bool {
+    let Some((prefix, name)) = key.trim().rsplit_once(':') else { return false };
+    let of_eks = prefix.eq_ignore_ascii_case(issuer.as_str()) || key_issuer(key).is_some();
+    of_eks && !name.trim().eq_ignore_ascii_case("aud")
+}
+
+/// Whether a pattern on the subject can match a ServiceAccount at all: their names have no upper case, no blanks.
+fn fits_somebody(pattern: &str) -> bool {
+    // What a variable comes to is not known.
+    pattern.contains("${")
+        || pattern.chars().all(|c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, ':' | '-' | '.' | '*' | '?')
+        })
+}
+
 /// More values than a trust policy that IAM takes has room for; the rest are not looked at.
 const MOST: usize = 256;
 
-/// Whether the statement, alone, would let this subject in, or cannot be shown not to.
-fn admits(policy: &Policy, statement: &Statement, subject: &str, target: &Target<'_>) -> bool {
+/// Whether a Deny statement of the policy is sure to keep this subject out.
+fn refuses(policy: &Policy, subject: &str, target: &Target<'_>) -> bool {
+    let denies = || policy.statements.iter().filter(|it| it.effect == Effect::Deny);
+    let n_values: usize = denies().flat_map(|it| &it.conditions).map(|it| it.values.len()).sum();
+    if denies().next().is_none() || MOST < n_values {
+        return false;
+    }
+    let request = asked_for(subject, target);
+    let policy = Policy { version: policy.version, statements: denies().cloned().collect() };
+    iam::evaluate(&policy, &request).statements.iter().any(|it| it.matches == Truth::True)
+}
+
+/// The target's request with another subject.
+fn asked_for(subject: &str, target: &Target<'_>) -> iam::Request {
     let mut request = target.request.clone();
     request.context.set(&format!("{}:sub", target.issuer), [subject]);
+    request
+}
+
+/// Whether the statement, alone, would let this subject in. What hangs on the caller (its address, its session name)
+/// does not close it; what cannot be understood does not open it.
+fn admits(policy: &Policy, statement: &Statement, subject: &str, target: &Target<'_>) -> bool {
+    let request = asked_for(subject, target);
     let policy = Policy { version: policy.version, statements: vec![statement.clone()] };
     let evaluation = iam::evaluate(&policy, &request);
     evaluation.statements.first().is_some_and(|it| {
         let principal = it.clauses.iter().find(|it| it.part == iam::Part::Principal);
+        let head = it.clauses.len().saturating_sub(statement.conditions.len());
+        let mut conditions = it.clauses.iter().skip(head).zip(&statement.conditions);
+        let obscure = conditions.any(|(clause, condition)| {
+            clause.truth == Truth::Unknown
+                && (condition.parsed_operator().is_none()
+                    || claim(&condition.key, target.issuer) == Some(Claim::Subject))
+        });
         // `*` is judged by others; here only named providers count.
-        principal.is_some_and(|it| it.truth == Truth::True) && it.matches != Truth::False
+        principal.is_some_and(|it| it.truth == Truth::True)
+            && it.matches != Truth::False
+            && !obscure
     })
 }
 

@@ -5,7 +5,7 @@ use crate::{
     ident::{Arn, Issuer, Text},
     identity::{
         near_miss::{
-            Action, Fault, Key, Principal, Repair, Subject, Target, What,
+            Action, Condition, Fault, Key, Principal, Repair, Subject, Target, What,
             clause::{self, Claim, Fix, claim, key_issuer},
             principal,
         },
@@ -173,17 +173,12 @@ impl Walk<'_> {
                 };
                 // The same wrong text before `:sub` and `:aud`, or in the provider's ARN too, is one cause.
                 let cause = match what {
-                    What::Key(
-                        Key::OtherIssuer
-                        | Key::NearIssuer
-                        | Key::Arn
-                        | Key::Scheme
-                        | Key::Placeholder,
-                    )
+                    What::Key(Key::OtherIssuer | Key::NearIssuer | Key::Arn | Key::Scheme)
                     | What::Principal(_) => key_prefix(&condition.key),
+                    What::Key(Key::Placeholder) => Some(bare_prefix(&condition.key)),
+                    What::Key(Key::Bare) => Some(format!("bare {}", bare_prefix(&condition.key))),
                     What::Key(
-                        Key::Bare
-                        | Key::Claim
+                        Key::Claim
                         | Key::PrincipalKey
                         | Key::Network
                         | Key::SessionName
@@ -198,7 +193,10 @@ impl Walk<'_> {
                     | What::Deny
                     | What::NoStatement => None,
                 };
-                let secondary = cause.as_ref().is_some_and(|it| causes.contains(it));
+                // An operator that is not known decides nothing where another clause already fails.
+                let moot = what == What::Condition(Condition::UnknownOperator)
+                    && trace.matches == Truth::False;
+                let secondary = moot || cause.as_ref().is_some_and(|it| causes.contains(it));
                 causes.extend(cause);
                 self.fault(clause, what, found, needed, secondary);
             }
@@ -293,6 +291,12 @@ fn others_remain(others: &iam::Statement) -> bool {
 fn key_prefix(key: &str) -> Option<String> {
     key_issuer(key)?;
     Some(key.trim().rsplit_once(':')?.0.to_ascii_lowercase())
+}
+
+/// What stands before the claim's name in any key, blanks aside.
+fn bare_prefix(key: &str) -> String {
+    let prefix = key.trim().rsplit_once(':').map_or("", |it| it.0);
+    prefix.to_ascii_lowercase()
 }
 
 fn cost(fault: &Fault) -> u32 {

@@ -83,9 +83,13 @@ pub(crate) fn other(condition: &iam::Condition, operator: Operator) -> Condition
         return Condition::Variable;
     }
     let odd = operator.if_exists || operator.quantifier == Some(Quantifier::All);
+    let of_time = ["aws:CurrentTime", "aws:EpochTime"];
     match operator.test {
         Test::Date(_) => Condition::Time,
         Test::Null => Condition::Misuse,
+        Test::Numeric(_) if of_time.iter().any(|it| condition.key.eq_ignore_ascii_case(it)) => {
+            Condition::Time
+        }
         Test::StringEquals
         | Test::StringEqualsIgnoreCase
         | Test::StringLike
