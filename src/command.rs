@@ -54,6 +54,11 @@ pub enum Command {
     UsedBy,
     Owner,
     Repairs,
+    Apply,
+    Restart,
+    Undo,
+    CopyTerraform,
+    Export,
     Mark,
     MarkRange,
     ClearMarks,
@@ -72,6 +77,7 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     Ask,
+    Repair,
     Look,
     Sort,
     Take,
@@ -81,12 +87,21 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Group; 7] =
-        [Group::Ask, Group::Look, Group::Sort, Group::Take, Group::Read, Group::Move, Group::Leave];
+    pub const ALL: [Group; 8] = [
+        Group::Ask,
+        Group::Repair,
+        Group::Look,
+        Group::Sort,
+        Group::Take,
+        Group::Read,
+        Group::Move,
+        Group::Leave,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
             Group::Ask => "Ask about the selected row",
+            Group::Repair => "Repair; nothing is written before it was confirmed",
             Group::Look => "Find",
             Group::Sort => "Sort; the same key again turns it round",
             Group::Take => "Take with you",
@@ -111,7 +126,7 @@ const FAVOURITES: [&str; 9] = [
 ];
 
 impl Command {
-    pub const ALL: [Command; 61] = [
+    pub const ALL: [Command; 66] = [
         Command::Enter,
         Command::Back,
         Command::Previous,
@@ -148,6 +163,11 @@ impl Command {
         Command::SortColumn,
         Command::Describe,
         Command::Repairs,
+        Command::Apply,
+        Command::Restart,
+        Command::Undo,
+        Command::CopyTerraform,
+        Command::Export,
         Command::UsedBy,
         Command::Owner,
         Command::Yaml,
@@ -196,8 +216,13 @@ impl Command {
             | Command::Yaml
             | Command::Policy
             | Command::UsedBy
-            | Command::Owner
-            | Command::Repairs => Group::Ask,
+            | Command::Owner => Group::Ask,
+            Command::Repairs
+            | Command::Apply
+            | Command::Restart
+            | Command::Undo
+            | Command::CopyTerraform
+            | Command::Export => Group::Repair,
             Command::Filter
             | Command::Faults
             | Command::AllNamespaces
@@ -244,6 +269,11 @@ impl Command {
             | Command::Quit
             | Command::ForceQuit => Group::Leave,
         }
+    }
+
+    /// Whether it leads to something being written; where nothing may be, it is not there.
+    pub fn writes(self) -> bool {
+        matches!(self, Command::Apply | Command::Restart | Command::Undo)
     }
 
     /// `None` for a name that no command has.
@@ -317,8 +347,27 @@ impl Command {
                 ("used-by", "used by", "who uses it: pods of an account, accounts of a role")
             }
             Command::Owner => ("owner", "owner", "to the ServiceAccount that it belongs to"),
-            Command::Repairs => {
-                ("repairs", "repair", "the commands that would repair it; nothing is written")
+            Command::Repairs => (
+                "repairs",
+                "fix",
+                "what repairs the row or all marked rows, best first; enter: the plan",
+            ),
+            Command::Apply => (
+                "apply",
+                "apply",
+                "carry the plan out, once its words were typed; of a fix that was cut off: finish it",
+            ),
+            Command::Restart => (
+                "restart",
+                "restart",
+                "restart the workload too, so that pods that run get it; one workload at a time",
+            ),
+            Command::Undo => ("undo", "undo", "what puts back what was just written, as a plan"),
+            Command::CopyTerraform => {
+                ("copy-terraform", "copy as terraform", "copy the plan as Terraform")
+            }
+            Command::Export => {
+                ("export", "export", "save the plan as a script, as Terraform and as markdown")
             }
             Command::Mark => ("mark", "mark", "mark the row, or no longer"),
             Command::MarkRange => ("mark-range", "mark", "mark from the last mark to here"),

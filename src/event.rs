@@ -3,6 +3,7 @@
 use crate::{
     fact::Change,
     ident::{Ref, Text, Timestamp},
+    plan::{Entry, May, Plan, Progress},
 };
 
 pub use crate::keymap::{Key, KeyCode};
@@ -55,6 +56,20 @@ pub enum Event {
         ok: bool,
         output: Text,
     },
+    /// Whether the caller may carry a plan out, one answer a step; with the plan as it is known better now: what of it
+    /// can be undone, only asking tells.
+    Permitted {
+        generation: Generation,
+        plan: Box<Plan>,
+        may: Vec<May>,
+    },
+    /// How the plan with this digest goes.
+    Applying {
+        digest: Text,
+        progress: Progress,
+    },
+    /// What the journal has, oldest first, or why it cannot be read.
+    Journal(Result<Vec<Noted>, Text>),
     /// What was asked to be copied went to the clipboard, or why not.
     Copied(Result<(), Text>),
     /// A file was written on request (`ctrl-s`), or why not.
@@ -69,6 +84,14 @@ pub enum Event {
     Drawn(Shown),
     /// SIGTERM, SIGHUP: leave now.
     Terminate,
+}
+
+/// An entry of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noted {
+    pub entry: Entry,
+    /// Somebody on this machine is at work on it.
+    pub is_running: bool,
 }
 
 /// An object in full, as YAML, with credentials left out.

@@ -108,6 +108,11 @@ impl Default for Keymap {
             (char('u'), Command::UsedBy),
             (char('J'), Command::Owner),
             (char('f'), Command::Repairs),
+            (char('a'), Command::Apply),
+            (char('r'), Command::Restart),
+            (char('u'), Command::Undo),
+            (char('C'), Command::CopyTerraform),
+            (char('e'), Command::Export),
             (char(' '), Command::Mark),
             (ctrl(' '), Command::MarkRange),
             (ctrl('\\'), Command::ClearMarks),
@@ -257,7 +262,7 @@ mod tests {
             .filter(|key| 1 < map.commands(*key).count())
             .map(|it| it.to_string())
             .collect();
-        assert_eq!(shared, ["n", "N", "N", "n"]);
+        assert_eq!(shared, ["n", "N", "N", "u", "u", "n"]);
     }
 
     #[test]

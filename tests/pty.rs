@@ -3,6 +3,10 @@
 use idscope::{
     event::{Event, Generation},
     ident::Ref,
+    lab::{
+        Lab, World,
+        scenario::{Answer, Fault, When},
+    },
     model::Options,
     runtime::{Feed, Launch, run},
     source::Settings,
@@ -321,7 +325,8 @@ fn be_the_child(what: &str) {
     };
     let theme = Theme::new(Color::Painted, false);
     let options = Options::default();
-    let launch = Launch { settings, options, theme, start: Box::new(start), save_dir: None };
+    let start = Box::new(start);
+    let launch = Launch { settings, options, theme, start, save_dir: None, journal_dir: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(run(launch)).unwrap();
 }
@@ -352,4 +357,122 @@ fn a_task_that_panics_is_a_message_and_not_the_end() {
     it.sees("a background task failed: a broken task").sees("identities").types("q");
     let (status, left) = it.ends();
     assert!(status.success(), "{left}");
+}
+
+/// Counts the keys.
+struct Fingers<'a> {
+    it: &'a mut Terminal,
+    n_keys: usize,
+}
+
+impl Fingers<'_> {
+    fn press(&mut self, text: &str) -> &mut Self {
+        self.n_keys += text.chars().count();
+        self.it.types(text);
+        self
+    }
+
+    fn sees(&mut self, text: &str) -> &mut Self {
+        self.it.sees(text);
+        self
+    }
+}
+
+/// See the fault, read why, fix it, see it verified, put it back: on the embedded demo, with few keys.
+#[test]
+fn a_triage_takes_fewer_than_twenty_keys() {
+    let mut it = Terminal::idscope(&["--demo"]);
+    it.sees("blocked").sees("identities(all)");
+    let mut hand = Fingers { it: &mut it, n_keys: 0 };
+    // See the fault and read why.
+    hand.press(":f\r").sees("TRUST-SUB-03").sees("findings(all)");
+    for n in 1..6 {
+        hand.sees(&format!("── {n} of "));
+        if hand.it.screen.screen().contents().contains("╭ TRUST-SUB-03 ") {
+            break;
+        }
+        hand.press("j");
+    }
+    hand.sees("stray whitespace in the subject").sees("╭ TRUST-SUB-03 ");
+    // Fix it.
+    hand.press("f").sees("fixes for TRUST-SUB-03").press("\r").sees("Whom it concerns");
+    hand.sees("✔ iam:UpdateAssumeRolePolicy");
+    hand.press("a").sees("type yes to apply").press("yes\r");
+    hand.sees("repaired: finding gone, verdict allow");
+    // Put it back.
+    hand.press("u").sees("Whom it concerns").sees("undo 20").sees("✔ iam:UpdateAssumeRolePolicy");
+    hand.press("a").sees("type yes to apply").press("yes\r").sees("undone");
+    let n_keys = hand.n_keys;
+    assert!(n_keys < 20, "{n_keys} keys");
+    it.types("\u{1b}").sees("TRUST-SUB-03").types(":undo\r").sees("undone by");
+    it.types("\u{3}");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+/// A terminal that hands over "a", the words and enter at once has not shown the question.
+#[test]
+fn words_that_came_before_the_question_apply_nothing() {
+    let mut it = Terminal::demo();
+    it.types(":sa payments /api\r").sees("identities(payments)[1]").types("jf").sees("fixes for");
+    it.types("\r").sees("Whom it concerns").sees("✔ iam:UpdateAssumeRolePolicy");
+    it.types("ayes\r").sees("type yes to apply");
+    it.types("\u{1b}").sees("a apply").types(":undo\r").sees("Nothing was written from here yet");
+    it.types("\u{3}");
+    assert_eq!(it.ends().0.exit_code(), 0);
+}
+
+/// The dashboard on endpoints that fail on every call that would change something, with every key pressed: none comes.
+#[test]
+fn read_only_sends_nothing_that_changes_anything() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let text = std::fs::read_to_string(WORLD).unwrap();
+    let now = "2026-01-10T12:00:00Z".parse().unwrap();
+    let lab =
+        runtime.block_on(Lab::start(World::parse("world.yaml", &text, now).unwrap())).unwrap();
+    for api in [
+        "kube:*:create",
+        "kube:*:patch",
+        "kube:*:update",
+        "kube:*:delete*",
+        "iam:Update*",
+        "eks:Create*",
+    ] {
+        lab.break_with(Fault {
+            api: api.into(),
+            answer: Answer::Deny,
+            resource: None,
+            after_events: None,
+            times: None,
+            when: When::Before,
+        });
+    }
+    let config = TempDir::new().unwrap();
+    std::fs::write(config.path().join("config.yaml"), "contexts: {'*': {readonly: true}}\n")
+        .unwrap();
+    let kubeconfig = lab.kubeconfig().to_str().unwrap().to_owned();
+    let none = TempDir::new().unwrap();
+    let flag = ["--no-cache", "--readonly", "--kubeconfig", &kubeconfig];
+    let by_context = ["--no-cache", "--kubeconfig", &kubeconfig];
+    for (arguments, dir) in [(&flag[..], none.path()), (&by_context[..], config.path())] {
+        let mut env = lab.settings_env();
+        env.push(("IDSCOPE_CONFIG_DIR".to_owned(), dir.to_str().unwrap().to_owned()));
+        let env: Vec<(&str, &str)> = env.iter().map(|(a, b)| (&**a, &**b)).collect();
+        let mut it = Terminal::start(env!("CARGO_BIN_EXE_idscope").into(), arguments, &env);
+        it.sees("payments-api").sees("blocked");
+        it.types("?").sees("the keys that write are not there");
+        it.types(":sa payments /api\r").sees("identities(payments)[1]");
+        it.types("f").sees("fixes for sa payments/api").types("\r").sees("Whom it concerns");
+        it.sees("look: ").types("ayes\r").sees("look: ");
+        // Whatever a hand may hit, but for what leaves and what opens a prompt.
+        for key in ('!'..='~').filter(|it| !"q:/".contains(*it)) {
+            it.types(&key.to_string());
+        }
+        for line in ["undo", "goal irsa", "goal pod-identity", "goal migrate", "login", "roles"] {
+            it.types(":sa payments\r").sees("identities(payments)[4]");
+            it.types(&format!(":{line}\r")).types("auryes\r");
+        }
+        it.types(":assoc\r").sees("associations(all)").types("\u{3}");
+        assert_eq!(it.ends().0.exit_code(), 0);
+    }
+    assert_eq!(lab.mutations(), []);
 }

@@ -17,8 +17,9 @@ mod send;
 mod step;
 mod told;
 
+pub use crate::plan::Purpose;
 pub use journal::{Journal, JournalError};
-pub use run::{Job, PROPAGATION, Purpose, run};
+pub use run::{Job, PROPAGATION, run};
 
 pub use access::{AccessError, Hands};
 pub use permission::{permissions, revisions};

@@ -13,7 +13,10 @@ use crate::{
         told::{ended, made},
     },
     ident::{AccountId, Ref, Text, Timestamp},
-    plan::{Edit, Outcome, Plan, Progress, Recorded, Step, StepState, Whereabouts, digest_of},
+    plan::{
+        Edit, Order, Outcome, Plan, Progress, Purpose, Recorded, Step, StepState, Whereabouts,
+        digest_of,
+    },
     source::{Settings, now},
 };
 use std::time::Duration;
@@ -38,23 +41,16 @@ pub struct Job {
     pub propagation: Duration,
 }
 
-/// What a plan is carried out for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    Fix,
-    /// To put this entry of the journal back.
-    Undo(Text),
-    /// To finish this entry, which was cut off. For each step of the plan the number of the entry's step; those that the
-    /// plan lacks are as the entry wanted them.
-    Finish {
-        entry: Text,
-        steps: Vec<usize>,
-    },
-}
-
 impl Job {
     pub fn new(plan: Plan, place: Whereabouts, callers: Vec<(AccountId, Text)>) -> Job {
         Job { plan, place, callers, purpose: Purpose::Fix, propagation: PROPAGATION }
+    }
+}
+
+impl From<Order> for Job {
+    fn from(it: Order) -> Job {
+        let Order { plan, place, callers, purpose } = it;
+        Job { purpose, ..Job::new(plan, place, callers) }
     }
 }
 

@@ -106,6 +106,11 @@ impl Blast {
     }
 }
 
+/// Where the containers of a pod that the owner would make now would end.
+pub(crate) fn ends_of_new(cx: Context<'_>, owner: &Workload) -> Vec<End> {
+    Asked::new(cx, &account_of(owner)).ends_of_new(owner)
+}
+
 /// The world after the edits, and the units that they concern. A copy: the graph itself is never touched.
 pub fn after<'e>(
     graph: &Graph,

@@ -3,8 +3,10 @@
 //! A finding speaks only from what is known. Which of several fitting codes is reported is decided here and in the
 //! families (the reference manual, "One cause, one finding"), never by the screens.
 
+mod aftermath;
 mod blast;
 mod context;
+mod deputy;
 mod expect;
 mod fix;
 mod goal;
@@ -12,16 +14,19 @@ mod injection;
 mod judge;
 mod ledger;
 mod lines;
+mod offer;
 mod overview;
 mod precedence;
 mod probe;
 mod propose;
 mod put_back;
+mod restarts;
 mod rollup;
 mod sidecar;
 mod statement;
 mod subject;
 mod table;
+mod undoing;
 
 // who is asked: families of codes, one file each
 mod ann;
@@ -53,20 +58,25 @@ mod trust_prin;
 mod trust_sub;
 
 pub use crate::plan::quote;
+pub use aftermath::{Aftermath, Cure, LAG, Waits, aftermath};
 pub use blast::{Blast, End, Moved, When, after, blast};
 pub use context::{
     AssociationContext, ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id,
 };
+pub use deputy::{Deputy, Level, Newcomer, Power, deputies};
 pub use expect::{is_node_agent, known_controller};
 pub use goal::{Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, reach};
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
+pub use offer::{Class, Healed, Offer, Whole, all_at_once, goals, offers, opens, whole};
 pub use probe::probe_ask;
 pub use propose::{Proposal, Wanted, propose};
 pub use put_back::{PutBack, put_back};
+pub use restarts::{Offered, Restarts, next_restart, restarts};
 pub use rollup::{Affects, Rolled, roll_up};
 pub use table::{FAMILIES, row, table};
+pub use undoing::{Undoing, finish, undo};
 
 use crate::{
     ident::{Arn, Ref, Text, Timestamp},

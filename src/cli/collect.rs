@@ -80,6 +80,9 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
                 | Event::Profiles { .. }
                 | Event::Document { .. }
                 | Event::LoggedIn { .. }
+                | Event::Permitted { .. }
+                | Event::Applying { .. }
+                | Event::Journal(_)
                 | Event::Copied(_)
                 | Event::Saved(_)
                 | Event::Work { .. }

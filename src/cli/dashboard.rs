@@ -97,6 +97,7 @@ pub async fn run(
         focus,
         namespaces: config.namespaces.iter().map(|it| it.as_str().into()).collect(),
         without_mouse: config.mouse == Some(false),
+        writes: settings.writes.clone(),
     };
     let theme = Theme::new(color(global, config), global.ascii || config.ascii);
     let save_dir = config
@@ -104,7 +105,13 @@ pub async fn run(
         .as_deref()
         .map(PathBuf::from)
         .or_else(|| settings::state_dir().map(|it| it.join("saved")));
-    let left = runtime::run(Launch::new(settings, options, theme, save_dir)).await;
+    // The demo's world ends with the process, and so does its journal.
+    let journal_dir = match &lab {
+        Some(it) => Some(it.dir().join("state")),
+        None => settings::state_dir(),
+    };
+    let launch = Launch::new(settings, options, theme, save_dir, journal_dir);
+    let left = runtime::run(launch).await;
     drop(lab);
     match left {
         Ok(status) => Ok(status.code()),
@@ -131,6 +138,8 @@ fn without_context(line: Line, settings: &mut Settings) -> Option<Line> {
         | Line::Explain(_)
         | Line::Suspend
         | Line::Mouse
+        | Line::Undo
+        | Line::Goal(_)
         | Line::Help
         | Line::Quit
         | Line::Nothing) => Some(it),

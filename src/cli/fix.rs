@@ -7,20 +7,20 @@ mod tell;
 
 use crate::{
     apply::Purpose,
-    check::{self, Proposal, Wanted},
+    check::{self, Proposal, Undoing, Wanted},
     cli::{
         args::{Fix, FixOutput, Global, Undo},
         collect::Collected,
         error::UsageError,
         fix::{
-            record::{Given, entries, find, given, journal, list, place},
+            record::{Given, entries, find, given, journal, list},
             session::Session,
             tell::say_nothing,
         },
         goal, output,
     },
     ident::{Text, visible},
-    plan::{self, Because, Confirm, Edit, Entry, Plan, Shown},
+    plan::{self, Confirm, Edit, Entry, Plan},
 };
 
 pub use probe::probe;
@@ -132,64 +132,33 @@ impl Session<'_> {
 
     async fn undo(&self, entry: &Entry, how: &How) -> Result<u8, UsageError> {
         let Collected { graph, now, .. } = &self.read;
-        if let Some(why) = entry.place.differs(&place(graph)) {
-            return Ok(say_nothing(&why));
+        match check::undo(graph, entry, *now) {
+            Ok(it) => self.undoing(it, how).await,
+            Err(why) => Ok(say_nothing(&why)),
         }
-        let plan::Undo { mut edits, left } = plan::undo(entry, graph, *now);
+    }
+
+    async fn finish(&self, entry: &Entry, how: &How) -> Result<u8, UsageError> {
+        match check::finish(&self.read.graph, entry) {
+            Ok(it) => self.undoing(it, how).await,
+            Err(why) => Ok(say_nothing(&why)),
+        }
+    }
+
+    async fn undoing(&self, it: Undoing, how: &How) -> Result<u8, UsageError> {
         let names = self.names();
-        for it in left {
+        for it in it.left {
             eprintln!("idscope: warning: left as it is: {}", visible(&it.why));
             for command in it.edit.iter().flat_map(|it| plan::commands(it, &names)) {
                 eprintln!("  {}", visible(&command));
             }
         }
-        if edits.is_empty() {
-            return Ok(say_nothing("everything that can be put back is as it was"));
-        }
-        let back = check::put_back(graph, &edits, entry.at, *now);
-        edits.extend(back.restarts);
-        let because =
-            Because { code: entry.plan.code.clone(), subject: entry.plan.subject.clone() };
-        let title = format!("undo {}: {}", entry.id, entry.plan.title);
-        let mut plan = plan::build(graph, "FX-UNDO", title, because, edits);
-        if let Ok(it) = &mut plan {
-            it.warnings.splice(0..0, back.warnings);
-            it.restart_needed = false;
-        }
+        let plan = match it.plan {
+            Some(it) => it,
+            None => return Ok(say_nothing("everything that can be put back is as it was")),
+        };
         let proposal = Proposal { plan: Some(plan), left: Vec::new(), findings: Vec::new() };
-        self.answer(proposal, how, Purpose::Undo(entry.id.clone())).await
-    }
-
-    /// The rest of an entry that was cut off. What the facts show already is not planned again; everything else is read
-    /// before it is written, as ever.
-    async fn finish(&self, entry: &Entry, how: &How) -> Result<u8, UsageError> {
-        let graph = &self.read.graph;
-        if let Some(why) = entry.place.differs(&place(graph)) {
-            return Ok(say_nothing(&why));
-        }
-        if let Some(by) = &entry.undone_by {
-            return Ok(say_nothing(&format!("it was undone by {by}")));
-        }
-        let (mut edits, mut steps) = (Vec::new(), Vec::new());
-        for (index, edit) in entry.plan.edits.iter().enumerate() {
-            let is_done = entry.steps.get(index).is_some_and(plan::RecordedStep::is_done);
-            let is_open = entry.cut_off() == Some(index);
-            // One that was cut off is looked at once more, so that the journal hears of it.
-            if !is_open && (is_done || plan::shown(graph, edit) == Shown::After) {
-                continue;
-            }
-            edits.push(edit.clone());
-            steps.push(index);
-        }
-        if edits.is_empty() {
-            return Ok(say_nothing("everything in it is as it was wanted"));
-        }
-        let because =
-            Because { code: entry.plan.code.clone(), subject: entry.plan.subject.clone() };
-        let title = format!("finish {}: {}", entry.id, entry.plan.title);
-        let plan = plan::build(graph, &entry.plan.id, title, because, edits);
-        let proposal = Proposal { plan: Some(plan), left: Vec::new(), findings: Vec::new() };
-        self.answer(proposal, how, Purpose::Finish { entry: entry.id.clone(), steps }).await
+        self.answer(proposal, how, it.purpose).await
     }
 }
 

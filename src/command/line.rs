@@ -23,6 +23,10 @@ pub enum Line {
     Suspend,
     /// Turn the mouse on or off.
     Mouse,
+    /// What was written, and what puts it back.
+    Undo,
+    /// Lead the selected ServiceAccount there: `irsa`, `pod-identity`, `migrate`, or empty.
+    Goal(String),
     Help,
     Quit,
     Nothing,
@@ -39,7 +43,9 @@ pub enum NotACommand {
 }
 
 /// The words that are no views.
-pub const OTHERS: [(&str, &str); 6] = [
+pub const OTHERS: [(&str, &str); 8] = [
+    ("undo", "what was written from here, and what puts it back"),
+    ("goal", "lead the ServiceAccount to a whole identity: irsa, pod-identity, migrate"),
     ("login", "run the login command, with the screen out of its way"),
     ("explain", "which error a text is, and whose it may be; or paste it anywhere"),
     ("suspend", "stop as a job of the shell; fg comes back"),
@@ -63,6 +69,8 @@ pub fn parse_line(text: &str) -> Result<Line, NotACommand> {
         "login" => Line::Login,
         "suspend" => Line::Suspend,
         "mouse" => Line::Mouse,
+        "undo" | "journal" => Line::Undo,
+        "goal" => Line::Goal(rest.to_owned()),
         "explain" => Line::Explain(rest.to_owned()),
         // The main list is such a tree.
         "xray" | "xr" | "x" if !rest.is_empty() => return parse_line(rest),
@@ -160,6 +168,9 @@ pub fn suggest(text: &str, known: &Known<'_>) -> Option<String> {
         let others = OTHERS.iter().map(|(it, _)| *it);
         return views.chain(others).find_map(|it| rest(it, text));
     };
+    if word == "goal" {
+        return among(&["irsa", "pod-identity", "migrate"], typed);
+    }
     let view = ViewKind::named(word)?;
     match view {
         ViewKind::Contexts => among(&known.contexts, typed),
@@ -240,6 +251,8 @@ mod tests {
         check("ctx arn:aws:eks:x cluster", Ok(Line::Context("arn:aws:eks:x cluster".into())));
         check("ctx /sta", show(ViewKind::Contexts, None, Some("sta")));
         check("profile audit", Ok(Line::Profile("audit".into())));
+        check("undo", Ok(Line::Undo));
+        check("goal migrate", Ok(Line::Goal("migrate".into())));
         check("a", show(ViewKind::Aliases, None, None));
         check(
             "explain InvalidIdentityToken: No OpenIDConnect",
@@ -274,5 +287,6 @@ mod tests {
         case("sa ", None);
         case("ns sh", Some("op"));
         case("roles s", None);
+        case("goal m", Some("igrate"));
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         Signature,
         signature::{Match, recognise},
     },
-    model::{Model, PageKind, Request},
+    model::{Model, PageKind},
     tree::Standing,
 };
 
@@ -34,7 +34,7 @@ pub struct Fit {
 
 impl Explained {
     /// Moves the selection by one, by name.
-    pub(in crate::model) fn step(&mut self, down: bool) -> Vec<Request> {
+    pub(in crate::model) fn step(&mut self, down: bool) {
         let at = self.fits.iter().position(|it| Some(&it.key) == self.selected.as_ref());
         let next = match (at, down) {
             (Some(it), true) => (it + 1).min(self.fits.len() - 1),
@@ -42,7 +42,6 @@ impl Explained {
             (None, _) => 0,
         };
         self.selected = self.fits.get(next).map(|it| it.key.clone());
-        Vec::new()
     }
 
     pub fn selected(&self) -> Option<&SaKey> {

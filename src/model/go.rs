@@ -113,6 +113,8 @@ impl Model {
             },
             Line::Suspend => return vec![Request::Suspend],
             Line::Mouse => return self.toggle_mouse(),
+            Line::Undo => return self.open_journal(),
+            Line::Goal(word) => return self.go_to_goal(&word),
             Line::Context(name) => match self.known_context(&name) {
                 Some(it) => return self.connect(it),
                 None => self.say(Level::Error, &format!("no context is called `{name}`")),

@@ -3,14 +3,22 @@
 use crate::{
     command::{Command, ViewKind},
     event::Key,
-    model::{Content, Mode, Model, PageKind, Request},
+    model::{Content, Mode, Model, PageKind, Request, Stage},
+    plan::Purpose,
     tree::{Fold, SortBy, Within},
 };
 
 impl Model {
     pub(in crate::model) fn key(&mut self, key: Key) -> Vec<Request> {
         let keymap = &self.options.keymap;
-        if keymap.commands(key).any(|it| it == Command::ForceQuit) {
+        let leaves = keymap.commands(key).any(|it| it == Command::ForceQuit);
+        if self.prompt.is_none()
+            && let Some(it) = self.proposal_key(key)
+        {
+            return it;
+        }
+        let keymap = &self.options.keymap;
+        if leaves {
             return vec![Request::Leave];
         }
         if self.prompt.is_some() {
@@ -30,6 +38,9 @@ impl Model {
 
     /// Whether a command would do something here and now; hints show no other.
     pub fn can(&self, command: Command) -> bool {
+        if command.writes() && self.read_only().is_some() {
+            return false;
+        }
         match &self.mode {
             Mode::Page(page) => self.can_on_page(command, &page.kind),
             Mode::List | Mode::Details => self.can_in_list(command),
@@ -38,6 +49,9 @@ impl Model {
 
     fn can_on_page(&self, command: Command, kind: &PageKind) -> bool {
         let Mode::Page(page) = &self.mode else { return false };
+        if self.proposal().is_some_and(|it| it.is_running() || it.is_confirming()) {
+            return can_meanwhile(command);
+        }
         match command {
             Command::Back
             | Command::Quit
@@ -54,11 +68,20 @@ impl Model {
             | Command::Last => true,
             Command::Help => !matches!(kind, PageKind::Help),
             Command::Enter => self.page_can_enter(page),
-            Command::Filter => !matches!(kind, PageKind::Explain(_)),
+            Command::Filter => !page.has_selection(),
             Command::NextMatch | Command::PreviousMatch => page.search.is_some(),
             Command::Open | Command::Close => page.is_text(),
             Command::Save => !matches!(kind, PageKind::Help),
-            Command::Refresh => matches!(kind, PageKind::Yaml(it) if it.is_of_cluster()),
+            Command::Refresh => match kind {
+                PageKind::Yaml(it) => it.is_of_cluster(),
+                PageKind::Plan(it) => it.purpose == Purpose::Fix && it.stage == Stage::Shown,
+                PageKind::Help
+                | PageKind::Details(_)
+                | PageKind::Policy(_)
+                | PageKind::Fixes(_)
+                | PageKind::Journal(_)
+                | PageKind::Explain(_) => false,
+            },
             Command::ManagedFields => match kind {
                 PageKind::Yaml(it) => match &it.content {
                     Content::Read(it) => it.with_managed_fields.is_some(),
@@ -67,12 +90,20 @@ impl Model {
                 PageKind::Help
                 | PageKind::Details(_)
                 | PageKind::Policy(_)
-                | PageKind::Repairs(_)
+                | PageKind::Fixes(_)
+                | PageKind::Plan(_)
+                | PageKind::Journal(_)
                 | PageKind::Explain(_) => false,
             },
             Command::Yaml => self.yaml_of_current().is_some(),
             Command::Policy => self.policy_of_current().is_some(),
-            Command::Repairs => self.repairs_of_current().is_some(),
+            Command::Repairs => self.can_offer(),
+            Command::Apply => self.can_apply() || self.can_finish(),
+            Command::Restart => self.can_restart(),
+            Command::Undo => self.can_undo(),
+            Command::CopyTerraform | Command::Export => {
+                self.proposal().is_some_and(|it| it.as_plan().is_some())
+            }
             Command::Copy => self.copied_text().is_some(),
             Command::Toggle
             | Command::FoldAll
@@ -150,7 +181,7 @@ impl Model {
             Command::Describe => row.is_some_and(|it| it.id.node().is_some()),
             Command::Yaml => self.yaml_of_current().is_some(),
             Command::Policy => self.policy_of_current().is_some(),
-            Command::Repairs => self.repairs_of_current().is_some(),
+            Command::Repairs => self.can_offer(),
             Command::UsedBy => self.users_screen().is_some(),
             Command::Owner => self.owner_of_current().is_some(),
             Command::Mark | Command::MarkRange => in_list && row.is_some(),
@@ -160,9 +191,32 @@ impl Model {
             Command::Save => !screen.rows.is_empty(),
             Command::Previous | Command::HistoryBack => !self.past.is_empty(),
             Command::HistoryForward => !self.future.is_empty(),
-            Command::NextMatch | Command::PreviousMatch | Command::ManagedFields => false,
+            Command::NextMatch
+            | Command::PreviousMatch
+            | Command::ManagedFields
+            | Command::Apply
+            | Command::Restart
+            | Command::Undo
+            | Command::CopyTerraform
+            | Command::Export => false,
         }
     }
+}
+
+/// What is left to do while words are asked for or a plan runs: to look, and to stop it.
+fn can_meanwhile(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Back
+            | Command::Quit
+            | Command::ForceQuit
+            | Command::Up
+            | Command::Down
+            | Command::PageUp
+            | Command::PageDown
+            | Command::First
+            | Command::Last
+    )
 }
 
 /// Whether its rows stand in some way.

@@ -2,7 +2,7 @@
 //!
 //! Split by concern: `world` takes in facts and judges, `keys` says what makes sense where, `navigate` moves about, `go`
 //! leads elsewhere, `take` marks, copies and saves, `search` owns the prompts, `pages` and `yaml` what lies over the
-//! list. Nothing here measures text or knows of colours; that is `view`.
+//! list, `propose` repairs. Nothing here measures text or knows of colours; that is `view`.
 
 mod condition;
 mod explain;
@@ -11,6 +11,7 @@ mod keys;
 mod mouse;
 mod navigate;
 mod pages;
+mod propose;
 mod screen;
 mod search;
 mod take;
@@ -20,6 +21,7 @@ mod yaml;
 pub use condition::{Condition, Link, SourceGroup, Trouble};
 pub use explain::{Explained, Fit};
 pub use pages::what_to_ask_for;
+pub use propose::{Asked, Healing, Journal, Offers, Planned, Proposed, Run, Stage, Typed};
 pub use screen::{Flash, Mode, Page, PageKind, Prompt, PromptKind, Screen, Search};
 pub use yaml::{Content, Yaml};
 
@@ -30,6 +32,7 @@ use crate::{
     graph::Graph,
     ident::{Ref, Text, Timestamp},
     keymap::Keymap,
+    plan::{Order, Writes},
     tree::{Board, World},
 };
 use std::time::Duration;
@@ -52,10 +55,12 @@ pub struct Options {
     pub namespaces: Vec<Text>,
     /// Clicks and the wheel are the terminal's from the start.
     pub without_mouse: bool,
+    /// Whether plans may be carried out.
+    pub writes: Writes,
 }
 
 /// What `update` wants done. The answers come back as events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// Read what no list has brought.
     Fetch(Vec<Ref>),
@@ -67,6 +72,16 @@ pub enum Request {
     Copy(Text),
     /// Write what is seen, list or page, to a file.
     SaveSeen,
+    /// Write the plan that is seen to files: a script, Terraform, markdown.
+    Export,
+    /// Ask whether the caller may carry this out; nothing is written.
+    Permissions { order: Box<Order>, generation: Generation },
+    /// Carry this out. A person has confirmed it.
+    Apply(Box<Order>),
+    /// Finish the step in flight, and write nothing more.
+    StopApply,
+    /// Read what was written from here.
+    Journal,
     /// Start the sources anew, on this context.
     Connect { context: Text, generation: Generation },
     /// Start the sources anew, reading AWS with this profile.
@@ -115,6 +130,10 @@ pub struct Model {
     /// The context picker was opened by itself; once is enough.
     picker_offered: bool,
     fetched: Vec<Ref>,
+    /// The journal was asked for what was cut off; once is enough.
+    journal_asked: bool,
+    /// The digest of the plan that is to be put back as soon as the journal is read.
+    to_undo: Option<Text>,
     options: Options,
 }
 
@@ -148,6 +167,8 @@ impl Model {
             has_mouse: !options.without_mouse,
             picker_offered: false,
             fetched: Vec::new(),
+            journal_asked: false,
+            to_undo: None,
             options,
         };
         if let Some(line) = res.options.start.take() {
@@ -186,6 +207,7 @@ impl Model {
             Event::Tick(now) => {
                 self.now = now;
                 self.judge_lapsed();
+                self.look_after_plan();
                 if self.flash.as_ref().is_some_and(|it| it.until <= now) {
                     self.flash = None;
                 }
@@ -207,6 +229,12 @@ impl Model {
                 Vec::new()
             }
             Event::LoggedIn { ok, output } => self.logged_in(ok, &output),
+            Event::Permitted { generation, plan, may } => {
+                self.permitted(generation, *plan, may);
+                Vec::new()
+            }
+            Event::Applying { digest, progress } => self.progress(&digest, progress),
+            Event::Journal(answer) => self.journal_read(answer),
             Event::Copied(result) => {
                 match result {
                     Ok(()) => self.say(Level::Info, "copied"),
@@ -248,6 +276,7 @@ impl Model {
         self.shown = shown;
         self.screen_mut().top = shown.list_top;
         self.details_scroll = self.details_scroll.min(shown.details_limit);
+        self.question_seen();
         match &mut self.mode {
             Mode::Page(page) => page.drawn(shown),
             // The pane that had the focus is gone.

@@ -96,6 +96,7 @@ impl Model {
             Command::Refresh => {
                 self.say(Level::Info, "reading again");
                 return match &self.mode {
+                    Mode::Page(_) if self.proposal().is_some() => self.propose_again(),
                     Mode::Page(_) => self.reread_yaml(),
                     Mode::List | Mode::Details => vec![Request::Refresh],
                 };
@@ -132,10 +133,16 @@ impl Model {
                 }
             }
             Command::Repairs => {
-                if let Some(it) = self.repairs_of_current() {
-                    self.open_page(PageKind::Repairs(it));
-                }
+                return self.open_offers();
             }
+            Command::Apply if self.can_finish() => return self.finish_noted(),
+            Command::Apply => self.confirm(),
+            Command::Restart => return self.restart(),
+            Command::Undo => return self.undo_this(),
+            Command::CopyTerraform => {
+                return self.plan_terraform().map(Request::Copy).into_iter().collect();
+            }
+            Command::Export => return vec![Request::Export],
             Command::Mark => self.mark(),
             Command::MarkRange => self.mark_range(),
             Command::ClearMarks => self.clear_marks(),
@@ -288,6 +295,8 @@ impl Model {
             && page.search.is_some()
         {
             page.search = None;
+        } else if let Some(page) = self.page_before() {
+            self.mode = Mode::Page(page);
         } else if !matches!(self.mode, Mode::List) {
             self.mode = Mode::List;
         } else if !self.screen().ask.filter.text().is_empty() {

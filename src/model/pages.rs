@@ -5,7 +5,8 @@ use crate::{
     command::Command,
     fact::{Denied, Knowledge, OidcProvider},
     ident::{Arn, Ref},
-    model::{Mode, Model, Page, PageKind, Request},
+    model::{Mode, Model, Page, PageKind, Request, Stage},
+    plan::Purpose,
     tree::{Cause, RowId, rank, users_of},
 };
 
@@ -18,12 +19,19 @@ impl Model {
         let height = self.shown.page_height.saturating_sub(1).max(1);
         let n_matches = self.shown.n_matches;
         let Mode::Page(page) = &mut self.mode else { return Vec::new() };
-        if let PageKind::Explain(it) = &mut page.kind {
-            match command {
-                Command::Up => return it.step(false),
-                Command::Down => return it.step(true),
-                _ => {}
+        if page.has_selection() && matches!(command, Command::Up | Command::Down) {
+            let down = command == Command::Down;
+            match &mut page.kind {
+                PageKind::Explain(it) => it.step(down),
+                PageKind::Fixes(it) => it.step(down),
+                PageKind::Journal(it) => it.step(down),
+                PageKind::Help
+                | PageKind::Details(_)
+                | PageKind::Policy(_)
+                | PageKind::Yaml(_)
+                | PageKind::Plan(_) => {}
             }
+            return Vec::new();
         }
         page.scroll = match command {
             Command::Up => page.scroll.saturating_sub(1),
@@ -56,10 +64,10 @@ impl Model {
 
     pub(in crate::model) fn page_can_enter(&self, page: &Page) -> bool {
         match &page.kind {
-            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Repairs(_) => {
-                false
-            }
+            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Plan(_) => false,
             PageKind::Explain(it) => it.selected().is_some(),
+            PageKind::Fixes(it) => it.selected().is_some(),
+            PageKind::Journal(it) => it.selected().is_some_and(|it| !it.is_running),
             PageKind::Details(id) => match id {
                 RowId::Node(it) => match it {
                     Ref::ServiceAccount(key) => self.graph.pods_of(key).next().is_some(),
@@ -99,23 +107,47 @@ impl Model {
                 let id = id.clone();
                 self.drill(id)
             }
-            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Repairs(_) => {
+            PageKind::Fixes(it) => match it.selected().cloned() {
+                Some(it) => self.propose(it, Purpose::Fix),
+                None => Vec::new(),
+            },
+            PageKind::Journal(_) => self.undo_noted(),
+            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Plan(_) => {
                 Vec::new()
             }
         }
     }
 
+    /// The page that `esc` goes back to, made anew where the world may have moved since. From what has ended there is no
+    /// way back to where it was chosen.
+    pub(in crate::model) fn page_before(&mut self) -> Option<Page> {
+        let it = self.proposed_mut()?;
+        let mut page = *it.before.take()?;
+        if matches!(it.stage, Stage::Ended { .. }) {
+            return None;
+        }
+        if let PageKind::Fixes(it) = &mut page.kind {
+            let at = it.at;
+            let mut again = self.offers_of(it.of.clone());
+            again.at = at.min(again.offers.len().saturating_sub(1));
+            **it = again;
+        }
+        Some(page)
+    }
+
     /// The row that pages and questions are about.
     pub(in crate::model) fn about(&self) -> Option<RowId> {
         match &self.mode {
-            Mode::Page(Page { kind: PageKind::Details(id) | PageKind::Repairs(id), .. }) => {
-                Some(id.clone())
-            }
-            Mode::Page(Page {
-                kind:
-                    PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Explain(_),
-                ..
-            }) => None,
+            Mode::Page(page) => match &page.kind {
+                PageKind::Details(id) => Some(id.clone()),
+                PageKind::Help
+                | PageKind::Policy(_)
+                | PageKind::Yaml(_)
+                | PageKind::Fixes(_)
+                | PageKind::Plan(_)
+                | PageKind::Journal(_)
+                | PageKind::Explain(_) => None,
+            },
             Mode::List | Mode::Details => self.screen().current().map(|it| it.id.clone()),
         }
     }
@@ -144,15 +176,6 @@ impl Model {
             | Ref::Nodegroup(_) => None,
         }?;
         self.graph.role(&arn).is_known().then_some(arn)
-    }
-
-    /// The row whose repairs `f` would list; `None` where nothing offers any.
-    pub(in crate::model) fn repairs_of_current(&self) -> Option<RowId> {
-        if let Mode::Page(Page { kind: PageKind::Repairs(_), .. }) = &self.mode {
-            return None;
-        }
-        let id = self.about()?;
-        self.findings_of(&id).iter().any(|it| !it.fixes.is_empty()).then_some(id)
     }
 
     /// The findings that concern a row, worst first.

@@ -4,7 +4,7 @@ use crate::{
     command::ViewKind,
     event::{Level, Shown},
     ident::{Arn, Ref, Text, Timestamp},
-    model::{Explained, Yaml},
+    model::{Explained, Journal, Offers, Proposed, Yaml},
     tree::{Ask, Filter, Row, RowId, SortBy, Within, World, rows},
 };
 use std::collections::BTreeSet;
@@ -160,9 +160,24 @@ impl Page {
     pub fn is_text(&self) -> bool {
         match self.kind {
             PageKind::Policy(_) | PageKind::Yaml(_) => true,
-            PageKind::Help | PageKind::Details(_) | PageKind::Repairs(_) | PageKind::Explain(_) => {
-                false
-            }
+            PageKind::Help
+            | PageKind::Details(_)
+            | PageKind::Fixes(_)
+            | PageKind::Plan(_)
+            | PageKind::Journal(_)
+            | PageKind::Explain(_) => false,
+        }
+    }
+
+    /// Whether `up` and `down` choose among things on it.
+    pub fn has_selection(&self) -> bool {
+        match self.kind {
+            PageKind::Fixes(_) | PageKind::Journal(_) | PageKind::Explain(_) => true,
+            PageKind::Policy(_)
+            | PageKind::Yaml(_)
+            | PageKind::Help
+            | PageKind::Details(_)
+            | PageKind::Plan(_) => false,
         }
     }
 
@@ -195,8 +210,12 @@ pub enum PageKind {
     Policy(Arn),
     /// The whole object.
     Yaml(Yaml),
-    /// The commands that would repair what is wrong at a row.
-    Repairs(RowId),
+    /// What can be done about rows.
+    Fixes(Box<Offers>),
+    /// One plan, its confirmation, how it goes and what came of it.
+    Plan(Box<Proposed>),
+    /// What was written from here.
+    Journal(Box<Journal>),
     Explain(Explained),
 }
 

@@ -97,6 +97,9 @@ impl Model {
 
     /// Text that was pasted: into the prompt if one is open, else it is an error to be explained. Never keys.
     pub(in crate::model) fn paste(&mut self, text: &str) -> Vec<Request> {
+        if self.prompt.is_none() && self.paste_into_proposal() {
+            return Vec::new();
+        }
         match &mut self.prompt {
             Some(prompt) => {
                 prompt.insert(&text.trim().replace(['\n', '\r', '\t'], " "));

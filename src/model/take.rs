@@ -4,10 +4,8 @@ use crate::{
     fact::SourceState,
     ident::{Ref, Text},
     model::{Condition, Mode, Model, Page, PageKind, what_to_ask_for},
-    plan::Names,
     tree::{RowId, SortBy},
 };
-use std::fmt::Write;
 
 impl Model {
     pub(in crate::model) fn mark(&mut self) {
@@ -116,7 +114,9 @@ impl Model {
         match &page.kind {
             PageKind::Help => None,
             PageKind::Details(id) => Some(name_of(id)?.into()),
-            PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Repairs(_) => self.page_text(page),
+            PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Plan(_) => self.page_text(page),
+            PageKind::Fixes(_) => None,
+            PageKind::Journal(it) => Some(it.selected()?.entry.id.clone()),
             PageKind::Explain(it) => (!it.text.trim().is_empty()).then(|| it.text.as_str().into()),
         }
     }
@@ -126,17 +126,12 @@ impl Model {
         match &page.kind {
             PageKind::Policy(arn) => Some(self.policy_text(arn)?.into()),
             PageKind::Yaml(it) => it.text().cloned(),
-            PageKind::Repairs(id) => {
-                let mut res = String::new();
-                let names = Names::of(&self.graph);
-                for fix in self.findings_of(id).iter().flat_map(|it| &it.fixes) {
-                    for it in fix.commands(&names) {
-                        let _ = writeln!(res, "{it}");
-                    }
-                }
-                (!res.is_empty()).then(|| res.into())
-            }
-            PageKind::Help | PageKind::Details(_) | PageKind::Explain(_) => None,
+            PageKind::Plan(it) => self.plan_commands(it),
+            PageKind::Help
+            | PageKind::Details(_)
+            | PageKind::Fixes(_)
+            | PageKind::Journal(_)
+            | PageKind::Explain(_) => None,
         }
     }
 

@@ -92,6 +92,11 @@ impl Model {
         }
         self.screen_mut().stale = true;
         self.offer_contexts();
+        // Which cluster it is has to be known: what was cut off elsewhere is no business of this one.
+        if !self.journal_asked && self.graph.cluster().is_known() {
+            self.journal_asked = true;
+            return vec![Request::Journal];
+        }
         Vec::new()
     }
 
@@ -189,6 +194,8 @@ impl Model {
         self.queue = Queue::default();
         self.fetched = Vec::new();
         self.picker_offered = false;
+        self.journal_asked = false;
+        self.to_undo = None;
         self.screens = vec![Screen::new(ViewKind::Identities)];
         self.past.clear();
         self.future.clear();

@@ -230,7 +230,11 @@ pub fn script(page: &Page<'_>, place: &Whereabouts) -> String {
 
 /// Every step's snippet; a comment where Terraform keeps nothing of the kind.
 pub fn terraform(page: &Page<'_>) -> String {
-    let Page { plan, names, .. } = page;
+    terraform_of(page.plan, page.names)
+}
+
+/// As `terraform`, of a plan alone.
+pub fn terraform_of(plan: &Plan, names: &Names) -> String {
     let mut res = String::new();
     for it in plan.edits() {
         match plan::terraform(it, names) {

@@ -42,6 +42,8 @@ pub struct Launch {
     pub start: StartFeed,
     /// Where lists and pages are saved; `None`: nowhere.
     pub save_dir: Option<PathBuf>,
+    /// Where the journal of what is written is kept; `None`: nowhere, and nothing is written.
+    pub journal_dir: Option<PathBuf>,
 }
 
 impl Launch {
@@ -51,11 +53,12 @@ impl Launch {
         options: Options,
         theme: Theme,
         save_dir: Option<PathBuf>,
+        journal_dir: Option<PathBuf>,
     ) -> Launch {
         let start: StartFeed = Box::new(|settings, generation, events| {
             Box::new(Session::start(settings, generation, events))
         });
-        Launch { settings, options, theme, start, save_dir }
+        Launch { settings, options, theme, start, save_dir, journal_dir }
     }
 }
 

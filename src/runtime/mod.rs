@@ -8,6 +8,7 @@ mod input;
 mod launch;
 mod log;
 mod login;
+mod orders;
 mod pace;
 mod signals;
 mod terminal;
@@ -24,6 +25,7 @@ use crate::{
     view::{self, View},
 };
 use input::Input;
+use orders::Orders;
 use pace::Pace;
 use signals::{Signal, Signals};
 use std::{
@@ -72,6 +74,7 @@ pub async fn run(launch: Launch) -> Result<ExitStatus, RuntimeError> {
         input: Input::start(keys_to.clone()),
         keys_to,
         keys,
+        orders: Orders::new(events_to.clone(), launch.journal_dir),
         events_to,
         events,
         generation,
@@ -79,7 +82,12 @@ pub async fn run(launch: Launch) -> Result<ExitStatus, RuntimeError> {
         pace: Pace::default(),
         signalled: None,
     };
-    res.run().await
+    let status = res.run().await;
+    // What is being written is finished before anybody leaves; nobody listens any more, and nothing waits for a listener.
+    res.feed = None;
+    res.events.close();
+    res.orders.finish().await;
+    status
 }
 
 struct Loop {
@@ -94,6 +102,7 @@ struct Loop {
     input: Input,
     keys_to: mpsc::Sender<Event>,
     keys: mpsc::Receiver<Event>,
+    orders: Orders,
     events_to: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     generation: Arc<AtomicU64>,
@@ -240,6 +249,13 @@ impl Loop {
                 let result = files::save(self.save_dir.as_deref(), &saved, self.model.now());
                 let _ = self.keys_to.try_send(Event::Saved(result));
             }
+            Request::Export => self.export(),
+            Request::Permissions { order, generation } => {
+                self.orders.ask(self.settings.clone(), *order, generation);
+            }
+            Request::Apply(order) => self.orders.apply(self.settings.clone(), *order),
+            Request::StopApply => self.orders.stop(),
+            Request::Journal => self.orders.journal(),
             Request::Connect { context, generation } => {
                 // What the flags say of the cluster holds for the context that they were given with.
                 if self.model.context().is_some() {
@@ -260,6 +276,21 @@ impl Loop {
             }
         }
         Go::On
+    }
+
+    fn export(&self) {
+        let now = self.model.now();
+        let saved = view::exported(&self.model);
+        let each = saved.iter().map(|it| files::save(self.save_dir.as_deref(), it, now));
+        let result: Result<Vec<Text>, Text> = each.collect();
+        // One name for all: they differ by their endings.
+        let result = result.map(|names| {
+            let endings: Vec<&str> = saved.iter().map(|it| it.ending).collect();
+            let first = names.first().map_or("", |it| it);
+            let stem = first.rsplit_once('.').map_or(first, |(it, _)| it);
+            format!("{stem}.{{{}}}", endings.join(",")).into()
+        });
+        let _ = self.keys_to.try_send(Event::Saved(result));
     }
 
     fn connect(&mut self, generation: Generation) {

@@ -9,6 +9,8 @@ pub(crate) mod lower_aws;
 mod lower_kube;
 pub mod slim;
 
+pub use crate::plan::Writes;
+
 use crate::{
     event::{Event, Generation},
     ident::{Ref, Text, Timestamp},
@@ -45,33 +47,8 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Watch on (dashboard) or end after the first complete answer of every scope (`check`).
     pub follow: bool,
+    /// Sources never write; this is for whoever carries out plans.
     pub writes: Writes,
-}
-
-/// Whether anything may be written. Sources never do; this is for whoever carries out plans.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Writes {
-    /// As far as the caller may.
-    #[default]
-    Allowed,
-    /// `--readonly`, or the configuration.
-    Never,
-    /// Not through these kubeconfig contexts (globs).
-    NotIn(Vec<String>),
-}
-
-impl Writes {
-    /// Why nothing is written through a context; `None`: it may be.
-    pub fn refusal(&self, context: &str) -> Option<String> {
-        match self {
-            Writes::Allowed => None,
-            Writes::Never => Some("this session is read-only".to_owned()),
-            Writes::NotIn(contexts) => {
-                let is_named = contexts.iter().any(|it| crate::iam::glob_matches(it, context));
-                is_named.then(|| format!("context `{context}` is read-only"))
-            }
-        }
-    }
 }
 
 impl fmt::Debug for Settings {

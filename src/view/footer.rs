@@ -3,12 +3,12 @@
 use crate::{
     command::Command,
     event::Level,
-    model::{Mode, Model, PageKind, PromptKind},
+    model::{Mode, Model, PageKind, PromptKind, Proposed, Stage},
     tree::Within,
     view::{
         Line, Pane, PaneKind, Rect, Tone,
         fit::{cut_middle, spread, width},
-        pane,
+        fix, pane,
         words::label,
     },
 };
@@ -17,7 +17,10 @@ use crate::{
 pub const ALWAYS: [Command; 3] = [Command::Filter, Command::Prompt, Command::Help];
 
 /// In the order in which they give way, the last first.
-const HINTS: [Command; 12] = [
+const HINTS: [Command; 17] = [
+    Command::Apply,
+    Command::Undo,
+    Command::Restart,
     Command::Enter,
     Command::Repairs,
     Command::UsedBy,
@@ -26,6 +29,8 @@ const HINTS: [Command; 12] = [
     Command::NextMatch,
     Command::ManagedFields,
     Command::Copy,
+    Command::CopyTerraform,
+    Command::Export,
     Command::Faults,
     Command::Pane,
     Command::AllNamespaces,
@@ -48,6 +53,11 @@ pub fn footer(model: &Model, area: Rect) -> (Pane, Option<(u16, u16)>) {
         line.push(Tone::Strong, text);
         line.push(Tone::Muted, model.suggestion().unwrap_or_default());
         let x = area.x + u16::try_from((1 + before).saturating_sub(skip)).unwrap_or(0);
+        let line = crate::view::fit::cut_line(line, room);
+        return (pane(PaneKind::Footer, area, vec![line]), Some((x, area.y)));
+    }
+    if let Some((line, cursor)) = model.proposal().and_then(fix::question) {
+        let x = area.x + u16::try_from(cursor.min(room.saturating_sub(1))).unwrap_or(0);
         let line = crate::view::fit::cut_line(line, room);
         return (pane(PaneKind::Footer, area, vec![line]), Some((x, area.y)));
     }
@@ -87,7 +97,9 @@ fn crumbs(model: &Model, room: usize) -> Line {
             PageKind::Details(_) => "details",
             PageKind::Policy(_) => "trust policy",
             PageKind::Yaml(_) => "yaml",
-            PageKind::Repairs(_) => "repairs",
+            PageKind::Fixes(_) => "fixes",
+            PageKind::Plan(_) => "plan",
+            PageKind::Journal(_) => "undo",
             PageKind::Explain(_) => "explain",
         };
         res.push(Tone::Strong, format!("<{text}> "));
@@ -101,7 +113,10 @@ fn hints(model: &Model, room: usize) -> Line {
     let always = ALWAYS.into_iter().filter(|_| small || model.is_header_hidden());
     let limit = if small { 4 } else { HINTS.len() };
     let mut n_shown = 0;
-    let first = HINTS.into_iter().take(if small { 2 } else { HINTS.len() });
+    // Where there is little room, what leads on, and the way out.
+    let n_first = if small && !matches!(model.mode(), Mode::Page(_)) { 5 } else { HINTS.len() };
+    let takes = [Command::CopyTerraform, Command::Export];
+    let first = HINTS.into_iter().take(n_first).filter(|it| !small || !takes.contains(it));
     for it in first.chain(always) {
         if !model.can(it) || limit <= n_shown || (it == Command::Back && is_root(model)) {
             continue;
@@ -130,7 +145,25 @@ pub fn push_hint(model: &Model, line: &mut Line, command: Command) {
     line.push(Tone::Key, key);
     let title = match (command, model.mode()) {
         (Command::Enter, Mode::List | Mode::Details) => model.enter_title(),
-        (Command::Enter, Mode::Page(_)) => "go to",
+        (Command::Enter, Mode::Page(page)) => match page.kind {
+            PageKind::Fixes(_) => "plan",
+            PageKind::Journal(_) => "undo",
+            PageKind::Help
+            | PageKind::Details(_)
+            | PageKind::Policy(_)
+            | PageKind::Yaml(_)
+            | PageKind::Plan(_)
+            | PageKind::Explain(_) => "go to",
+        },
+        (Command::Apply, Mode::Page(page)) if matches!(page.kind, PageKind::Journal(_)) => "finish",
+        (Command::Back, _) if model.proposal().is_some_and(Proposed::is_running) => {
+            "stop after this step"
+        }
+        (Command::Restart, _) => match model.proposal().map(|it| (&it.stage, it.with_restart)) {
+            Some((Stage::Shown, false)) => "with restart",
+            Some((Stage::Shown, true)) => "without restart",
+            Some(_) | None => command.title(),
+        },
         (Command::Filter, Mode::Page(_)) => "search",
         (_, _) => command.title(),
     };

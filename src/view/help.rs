@@ -2,17 +2,26 @@
 
 use crate::{
     command::{Command, Group, OTHERS, ViewKind},
-    keymap::Keymap,
+    model::Model,
     view::{Line, Tone, fit::width},
 };
 
 const KEYS: usize = 18;
 
-pub fn lines(keymap: &Keymap, room: usize) -> Vec<Line> {
+pub fn lines(model: &Model, room: usize) -> Vec<Line> {
+    let keymap = model.keymap();
+    let read_only = model.read_only();
     let mut res = Vec::new();
+    if let Some(why) = &read_only {
+        let text = format!("{why}: the keys that write are not there");
+        res.extend(
+            crate::view::fit::wrap(&text, room).into_iter().map(|it| Line::of(Tone::Warning, it)),
+        );
+    }
     for group in Group::ALL {
         push_heading(&mut res, group.title());
-        for it in Command::ALL.into_iter().filter(|it| it.group() == group) {
+        let is_there = |it: &Command| !it.writes() || read_only.is_none();
+        for it in Command::ALL.into_iter().filter(|it| it.group() == group).filter(is_there) {
             // The nine digits say one thing.
             let shown = match it {
                 Command::Favourite(1) => (1..=9).map(Command::Favourite).collect(),

@@ -7,6 +7,7 @@ mod cells;
 mod columns;
 mod details;
 mod fit;
+mod fix;
 mod footer;
 mod header;
 mod help;
@@ -20,7 +21,7 @@ mod words;
 pub use crate::event::Rect;
 pub use badge::{badge, glyph};
 pub use fit::{clean, width};
-pub use save::{Saved, saved};
+pub use save::{Saved, exported, saved};
 
 use crate::{
     event::Shown,

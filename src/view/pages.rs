@@ -12,10 +12,9 @@ use crate::{
     view::{
         Back, Frame, Line, Pane, PaneKind, Rect, Span, Tone, details,
         fit::{clean, cut_line, cut_middle, skip_columns, width, wrap},
-        help,
+        fix, help,
     },
 };
-use told::repairs;
 
 /// What stands on a page: lines made for it, or a text of which only the visible part is looked at.
 enum Body {
@@ -30,7 +29,7 @@ pub fn page(model: &Model, page: &Page, area: Rect) -> (Pane, Shown) {
     let room = usize::from(inner.width);
     let mut right = Line::new();
     let (title, body) = match &page.kind {
-        PageKind::Help => ("help".to_owned(), Body::Lines(help::lines(model.keymap(), room))),
+        PageKind::Help => ("help".to_owned(), Body::Lines(help::lines(model, room))),
         PageKind::Details(id) => {
             right = details::standing(model, id);
             (details::title(id), Body::Lines(details::lines(model, id, room)))
@@ -41,9 +40,10 @@ pub fn page(model: &Model, page: &Page, area: Rect) -> (Pane, Shown) {
             (title, Body::Text(text))
         }
         PageKind::Yaml(it) => (format!("yaml of {}", details::title_of(&it.of)), yaml(it, room)),
-        PageKind::Repairs(id) => {
-            let title = format!("repairs for {}", details::title(id));
-            (title, Body::Lines(repairs(model, id, room)))
+        PageKind::Fixes(it) => (fix::offers_title(it), Body::Lines(fix::offers(model, it, room))),
+        PageKind::Plan(it) => (fix::title(it), Body::Lines(fix::plan(model, it, room))),
+        PageKind::Journal(it) => {
+            ("written from here".to_owned(), Body::Lines(fix::journal(model, it, room)))
         }
         PageKind::Explain(it) => ("explain".to_owned(), Body::Lines(explain(it, room))),
     };
@@ -101,10 +101,13 @@ fn visible(body: Body, page: &Page, (room, height): (usize, usize)) -> (Vec<Line
     {
         top = crate::view::layout::window(top, *at, n_lines, height).min(limit);
     }
-    if let (PageKind::Explain(_), Body::Lines(lines)) = (&page.kind, &body) {
-        // A selection inside of the page stays in sight.
-        let selected = lines.iter().position(|it| it.back == Back::Selected).unwrap_or(0);
-        top = crate::view::layout::window(page.scroll, selected, n_lines, height).min(limit);
+    if let (true, Body::Lines(lines)) = (page.has_selection(), &body) {
+        // A selection inside of the page stays in sight, all of its lines if they fit.
+        let is_selected = |it: &Line| it.back == Back::Selected;
+        let first = lines.iter().position(is_selected).unwrap_or(0);
+        let last = lines.iter().rposition(is_selected).unwrap_or(first);
+        top = crate::view::layout::window(page.scroll, last, n_lines, height).min(limit);
+        top = crate::view::layout::window(top, first, n_lines, height).min(limit);
     }
     let chosen = search.and_then(|it| found.get(it.at).copied());
     let in_sight = top..(top + height).min(n_lines);

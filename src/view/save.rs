@@ -1,12 +1,14 @@
 //! What is seen, as a file: a list as CSV with all its columns, a page as it is.
 
 use crate::{
-    model::{Mode, Model, Page, PageKind},
+    model::{Asked, Mode, Model, Page, PageKind},
+    plan::{May, Names, Whereabouts},
+    report::plan as report,
     tree::Row,
     view::{
         Line,
         cells::{Cells, Col},
-        columns, details, pages,
+        columns, details, fix, pages,
     },
 };
 use std::fmt::Write;
@@ -33,6 +35,27 @@ pub fn saved(model: &Model) -> Saved {
     }
 }
 
+/// The plan that is seen in all forms that others take: a script that checks first, Terraform, markdown.
+pub fn exported(model: &Model) -> Vec<Saved> {
+    let Some(it) = model.proposal() else { return Vec::new() };
+    let Some(plan) = it.as_plan() else { return Vec::new() };
+    let graph = model.world().graph;
+    let names = Names::of(graph);
+    let may: &[May] = match &it.may {
+        Asked::Told(them) => them,
+        Asked::Not | Asked::Asking => &[],
+    };
+    let left = &it.offer.left;
+    let page = report::Page { plan, blast: &it.blast, names: &names, may, left };
+    let name = file_name(&fix::title(it));
+    let saved = |ending, text| Saved { name: name.clone(), ending, text };
+    vec![
+        saved("sh", report::script(&page, &Whereabouts::of(graph))),
+        saved("tf", report::terraform(&page)),
+        saved("md", report::text(&page, true)),
+    ]
+}
+
 fn page(model: &Model, page: &Page) -> Saved {
     let lines = |them: Vec<Line>| {
         let text = them.iter().map(|it| it.text().trim_end().to_owned());
@@ -46,7 +69,11 @@ fn page(model: &Model, page: &Page) -> Saved {
         }
         PageKind::Policy(arn) => (arn.name().unwrap_or("policy").to_owned(), "json", plain()),
         PageKind::Yaml(it) => (details::title_of(&it.of), "yaml", plain()),
-        PageKind::Repairs(id) => (format!("repairs {}", details::title(id)), "sh", plain()),
+        PageKind::Fixes(it) => (fix::offers_title(it), "txt", lines(fix::offers(model, it, PAGE))),
+        PageKind::Plan(it) => (fix::title(it), "txt", lines(fix::plan(model, it, PAGE))),
+        PageKind::Journal(it) => {
+            ("journal".to_owned(), "txt", lines(fix::journal(model, it, PAGE)))
+        }
         PageKind::Explain(it) => ("explain".to_owned(), "txt", lines(pages::explain(it, PAGE))),
     };
     Saved { name: file_name(&name), ending, text }

@@ -62,6 +62,8 @@ impl Hand {
             n_slices += 1;
             assert!(n_slices < 10_000, "judging comes to no end");
         }
+        // Once in the beginning: whether something was cut off.
+        self.requests.retain(|it| *it != Request::Journal);
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod conventions;
 mod demo;
+mod fix;
 mod hand;
 mod screens;
 mod story;

@@ -5,10 +5,7 @@ use crate::{
     cli::{
         args::{Global, Probe, ProbeOutput},
         error::UsageError,
-        fix::{
-            record::place,
-            session::{Session, confirmed},
-        },
+        fix::session::{Session, confirmed},
         output,
     },
     ident::{SaKey, visible},
@@ -16,6 +13,7 @@ use crate::{
         Verdict,
         probe::{Ask, Way},
     },
+    plan::Whereabouts,
     report::{explain, probe as page},
 };
 
@@ -54,7 +52,7 @@ impl Session<'_> {
     /// What there is to ask; the error is the exit status, and it is said why.
     fn ask(&self, key: &SaKey) -> Result<Ask, u8> {
         let graph = &self.read.graph;
-        let place = place(graph);
+        let place = Whereabouts::of(graph);
         let context = place.context.as_deref().unwrap_or_default();
         if let Some(why) = self.settings.writes.refusal(context) {
             eprintln!("idscope: nothing was asked: {}", visible(&why));
@@ -90,7 +88,7 @@ impl Session<'_> {
             Some(it) => (it.verdict.clone(), it.because.clone(), it.judged.as_deref().cloned()),
             None => (Verdict::None, String::new(), None),
         };
-        let probed = apply::probe(&self.settings, &place(&self.read.graph), ask).await;
+        let probed = apply::probe(&self.settings, &Whereabouts::of(&self.read.graph), ask).await;
         let version = env!("CARGO_PKG_VERSION");
         page::Page { probed, verdict, because, judged, version }
     }

@@ -3,25 +3,11 @@
 use crate::{
     apply::Journal,
     cli::{args::FixOutput, error::UsageError, output, settings},
-    graph::Graph,
     ident::{Text, visible},
     lab::Lab,
-    plan::{self, Because, Entry, Outcome, Whereabouts},
+    plan::{self, Because, Entry, Outcome},
     report::plan as page,
 };
-
-/// The cluster that the graph is of.
-pub(crate) fn place(graph: &Graph) -> Whereabouts {
-    let server = graph.api_server();
-    let cluster = graph.cluster().known();
-    Whereabouts {
-        context: server.map(|it| it.context.clone()),
-        server: server.map(|it| it.server.clone()),
-        cluster: cluster.map(|it| it.arn.text().clone()),
-        issuer: graph.issuer().known().map(|it| it.as_str().into()),
-        created: cluster.and_then(|it| it.created),
-    }
-}
 
 /// The journal of this user; the demo's world ends with the process, and so does its journal.
 pub(crate) fn journal(lab: Option<&Lab>) -> Result<Journal, UsageError> {

@@ -11,15 +11,14 @@ use crate::{
         error::UsageError,
         fix::{
             How, NOT_HEALED,
-            record::{entries, journal, place},
+            record::{entries, journal},
             tell::{say_nothing, say_progress, say_unfinished},
         },
         headless, output, read_with,
     },
-    fact::Knowledge,
     ident::{AccountId, Ref, Text, visible},
     lab::Lab,
-    plan::{self, Edit, May, Names, Outcome, Plan, Refusal, Shown},
+    plan::{self, Edit, May, Names, Outcome, Plan, Refusal, Shown, Whereabouts},
     report::{
         plan as page,
         target::{self, Resolved},
@@ -100,7 +99,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let journal = journal(None)?;
-        let here = place(&self.read.graph);
+        let here = Whereabouts::of(&self.read.graph);
         for it in entries(&journal)? {
             if !it.is_finished() && it.place.differs(&here).is_none() && !journal.is_running(&it) {
                 say_unfinished(&it, &self.read.graph);
@@ -124,8 +123,8 @@ impl<'a> Session<'a> {
             None => return Ok(self.nothing(&proposal, &names)),
         };
         let blast = check::blast(graph, plan.edits(), *now);
-        let place = place(graph);
-        let callers = self.callers();
+        let place = Whereabouts::of(graph);
+        let callers = plan::callers(graph);
         let may = match Hands::open(&self.settings, &plan, &place, &callers).await {
             Ok(it) => {
                 apply::revisions(&it, &mut plan).await;
@@ -278,17 +277,6 @@ impl<'a> Session<'a> {
             res.profiles.extend(AccountId::parse(account).map(|it| (it, profile.as_str().into())));
         }
         res
-    }
-
-    /// Whose credentials each account's are, as far as it was read.
-    pub(crate) fn callers(&self) -> Vec<(AccountId, Text)> {
-        match self.read.graph.caller() {
-            Knowledge::Known(it) => AccountId::parse(&it.account)
-                .map(|account| (account, it.arn.text().clone()))
-                .into_iter()
-                .collect(),
-            Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => Vec::new(),
-        }
     }
 }
 

@@ -1,58 +1,14 @@
-//! Repairs as commands, and an error text explained.
+//! An error text explained.
 
 use crate::{
-    check::Applicability,
     identity::Signature,
-    model::{Explained, Model},
-    plan::Names,
-    tree::RowId,
+    model::Explained,
     view::{
         Back, Line, Tone,
         badge::glyph,
-        fit::{cut_middle, exactly, spread, thousands, width, wrap},
+        fit::{cut_middle, exactly, thousands, width, wrap},
     },
 };
-
-pub fn repairs(model: &Model, id: &RowId, room: usize) -> Vec<Line> {
-    let mut res =
-        vec![Line::of(Tone::Muted, "Nothing is written from here. c copies the commands.")];
-    let mut said: Vec<&str> = Vec::new();
-    let names = Names::of(model.world().graph);
-    for finding in model.findings_of(id) {
-        for fix in &finding.fixes {
-            if said.contains(&&*fix.title) {
-                continue;
-            }
-            said.push(&fix.title);
-            res.push(Line::new());
-            let note = match fix.applicability {
-                Applicability::Safe => "safe",
-                Applicability::Confirm => "changes who may do what, or restarts something",
-                Applicability::DisplayOnly => "by hand",
-            };
-            let head = Line::of(Tone::Key, finding.code);
-            res.push(spread(head, Line::of(Tone::Muted, note), room));
-            for part in wrap(&fix.title, room.saturating_sub(2)) {
-                res.push(Line::of(Tone::Strong, format!("  {part}")));
-            }
-            for command in fix.commands(&names) {
-                for (at, part) in wrap(&command, room.saturating_sub(4)).into_iter().enumerate() {
-                    let mark = if at == 0 { "  $ " } else { "    " };
-                    res.push(Line::of(Tone::Muted, mark).add(Tone::Plain, part));
-                }
-            }
-            let restart = if fix.restart_needed {
-                "pods have to be restarted afterwards: the identity is injected at admission"
-            } else {
-                "no restart needed: the SDK asks again"
-            };
-            for it in wrap(restart, room.saturating_sub(2)) {
-                res.push(Line::of(Tone::Muted, format!("  {it}")));
-            }
-        }
-    }
-    res
-}
 
 pub fn explain(it: &Explained, room: usize) -> Vec<Line> {
     let mut res = Vec::new();

@@ -1,0 +1,167 @@
+//! Typing the words that set a plan going, and stopping it.
+
+use crate::{
+    command::Command,
+    event::{Key, KeyCode, Level},
+    ident::Text,
+    model::{
+        Model, Request,
+        propose::{Planned, Run, Stage, Typed},
+    },
+    plan::{Order, Progress},
+};
+
+/// Nobody's role has a longer name.
+const MAX_LEN: usize = 128;
+
+impl Model {
+    /// Why nothing may be written here; `None`: it may be.
+    pub fn read_only(&self) -> Option<String> {
+        // As the kubeconfig calls it and as the source that reached it did: one is enough.
+        let server = self.graph.api_server().map(|it| &it.context);
+        let refusal = |it: &Text| self.options.writes.refusal(it);
+        let named = server.into_iter().chain(&self.context).find_map(refusal);
+        named.or_else(|| self.options.writes.refusal(""))
+    }
+
+    pub(in crate::model) fn can_apply(&self) -> bool {
+        self.read_only().is_none()
+            && self.proposal().is_some_and(|it| {
+                it.as_plan().is_some()
+                    && it.outdated.is_none()
+                    && it.missing().is_none()
+                    && it.stage == Stage::Shown
+            })
+    }
+
+    /// Asks for the words.
+    pub(in crate::model) fn confirm(&mut self) {
+        if let Some(it) = self.proposed_mut() {
+            it.stage = Stage::Confirming(Typed::default());
+        }
+    }
+
+    /// A key while words are typed or a plan runs; `None` where it goes its usual way.
+    pub(in crate::model) fn proposal_key(&mut self, key: Key) -> Option<Vec<Request>> {
+        let commands: Vec<Command> = self.options.keymap.commands(key).collect();
+        let is = |it: &[Command]| commands.iter().any(|command| it.contains(command));
+        let wants_out = is(&[Command::Back, Command::Quit, Command::ForceQuit]);
+        let leaves = is(&[Command::ForceQuit]);
+        let it = self.proposed_mut()?;
+        match &mut it.stage {
+            Stage::Shown | Stage::Ended { .. } => None,
+            Stage::Confirming(_) if leaves => None,
+            Stage::Confirming(typed) => {
+                // What was typed before the question could be read was not meant for it.
+                if !typed.is_seen {
+                    return Some(Vec::new());
+                }
+                Some(self.typed(key))
+            }
+            Stage::Running(run) if wants_out => {
+                run.is_stopping = true;
+                Some(vec![Request::StopApply])
+            }
+            Stage::Running(_) => {
+                let moves = [
+                    Command::Up,
+                    Command::Down,
+                    Command::PageUp,
+                    Command::PageDown,
+                    Command::First,
+                    Command::Last,
+                ];
+                let command = commands.into_iter().find(|it| moves.contains(it));
+                Some(command.map_or(Vec::new(), |it| self.page_command(it)))
+            }
+        }
+    }
+
+    fn typed(&mut self, key: Key) -> Vec<Request> {
+        let Some(it) = self.proposed_mut() else { return Vec::new() };
+        let words = match &it.plan {
+            Planned::Plan(plan) => plan.confirm.words().to_owned(),
+            Planned::Refused(_) | Planned::ByHand => return Vec::new(),
+        };
+        let Stage::Confirming(typed) = &mut it.stage else { return Vec::new() };
+        match (key.code, key.ctrl) {
+            (KeyCode::Esc, _) => it.stage = Stage::Shown,
+            (KeyCode::Enter, _) if typed.text.trim() == words => return self.set_going(),
+            (KeyCode::Enter, _) => typed.is_wrong = true,
+            (KeyCode::Backspace, _) if typed.text.is_empty() => it.stage = Stage::Shown,
+            (KeyCode::Backspace, _) => {
+                typed.text.pop();
+                typed.is_wrong = false;
+            }
+            (KeyCode::Char('u'), true) => *typed = Typed { is_seen: true, ..Typed::default() },
+            (KeyCode::Char(c), false) if !c.is_control() && typed.text.len() < MAX_LEN => {
+                typed.text.push(c);
+                typed.is_wrong = false;
+            }
+            (_, _) => {}
+        }
+        Vec::new()
+    }
+
+    fn set_going(&mut self) -> Vec<Request> {
+        // The world may have moved since the last tick.
+        self.look_after_plan();
+        let read_only = self.read_only();
+        let Some(it) = self.proposal() else { return Vec::new() };
+        if !it.is_confirming() || it.outdated.is_some() || read_only.is_some() {
+            return Vec::new();
+        }
+        let Some(plan) = it.as_plan().cloned() else { return Vec::new() };
+        let steps = vec![None; plan.steps.len()];
+        let order = Order::of(&self.graph, plan, it.purpose.clone());
+        if let Some(it) = self.proposed_mut() {
+            it.stage = Stage::Running(Run { steps, is_stopping: false });
+        }
+        vec![Request::Apply(Box::new(order))]
+    }
+
+    /// A frame has shown the question.
+    pub(in crate::model) fn question_seen(&mut self) {
+        if let Some(it) = self.proposed_mut()
+            && let Stage::Confirming(typed) = &mut it.stage
+        {
+            typed.is_seen = true;
+        }
+    }
+
+    /// How the plan that runs goes.
+    pub(in crate::model) fn progress(&mut self, digest: &str, progress: Progress) -> Vec<Request> {
+        let now = self.now;
+        let Some(it) = self.proposed_mut() else { return Vec::new() };
+        if it.as_plan().is_none_or(|it| *it.digest != *digest) {
+            return Vec::new();
+        }
+        let Stage::Running(run) = &mut it.stage else { return Vec::new() };
+        match progress {
+            Progress::Permissions(_) => Vec::new(),
+            Progress::Step { index, state } => {
+                if let Some(step) = run.steps.get_mut(index) {
+                    *step = Some(state);
+                }
+                Vec::new()
+            }
+            Progress::Ended(outcome) => {
+                let run = std::mem::take(run);
+                let cure = it.cure(&outcome, now);
+                it.stage = Stage::Ended { run, outcome, cure };
+                // The world says what came of it, not we.
+                vec![Request::Refresh]
+            }
+        }
+    }
+
+    /// Text that was pasted while words are asked for: they are to be typed.
+    pub(in crate::model) fn paste_into_proposal(&mut self) -> bool {
+        let Some(it) = self.proposal() else { return false };
+        let (confirms, runs) = (it.is_confirming(), it.is_running());
+        if confirms {
+            self.say(Level::Warning, "the words are to be typed, not pasted");
+        }
+        confirms || runs
+    }
+}

@@ -1,0 +1,432 @@
+//! From a fault to its repair and back: the list, the plan, the words, how it goes, what came of it.
+
+use crate::hand::{Hand, now, styled};
+use idscope::{
+    command::{Command, OTHERS, ViewKind},
+    event::{Event, Generation, Key, KeyCode, Noted},
+    fact::{Change, Fact},
+    ident::Text,
+    keymap::Keymap,
+    model::{Options, Request, Stage},
+    plan::{
+        self, Entry, May, Order, Outcome, Progress, Recorded, RecordedStep, StepState, Who, Writes,
+    },
+    ui::{Color, Theme},
+    view::{PaneKind, exported},
+};
+
+const SIZES: [(u16, u16); 3] = [(120, 36), (80, 24), (60, 20)];
+const LARGE: (u16, u16) = (120, 36);
+
+fn check(name: &str, prepare: impl Fn(&mut Hand)) {
+    for size in SIZES {
+        let mut hand = Hand::before_world(size);
+        prepare(&mut hand);
+        let view = hand.see();
+        let text = styled(&view, &Theme::new(Color::Painted, false));
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), text);
+    }
+}
+
+/// Stands on the ServiceAccount whose role has a space in its trust policy.
+fn at_fault(hand: &mut Hand) {
+    hand.goes("sa payments");
+    assert!(hand.selected().contains("api"), "{}", hand.selected());
+}
+
+fn listed(hand: &mut Hand) {
+    at_fault(hand);
+    hand.keys("f");
+}
+
+fn proposed(hand: &mut Hand) {
+    listed(hand);
+    hand.keys("enter");
+}
+
+/// The world allows everything.
+fn allowed(hand: &mut Hand) {
+    let may = vec![May::Yes; order(hand).plan.steps.len()];
+    answered(hand, may);
+}
+
+fn answered(hand: &mut Hand, may: Vec<May>) {
+    let plan = Box::new(order(hand).plan);
+    hand.send(Event::Permitted { generation: Generation::default(), plan, may });
+}
+
+/// The last plan that the world was asked about.
+fn order(hand: &Hand) -> Order {
+    let asked = hand.requests.iter().rev().find_map(|it| match it {
+        Request::Permissions { order, .. } => Some((**order).clone()),
+        _ => None,
+    });
+    asked.expect("a plan that was asked about")
+}
+
+fn confirmed(hand: &mut Hand) {
+    proposed(hand);
+    allowed(hand);
+    hand.keys("a").types("yes").keys("enter");
+}
+
+fn tell(hand: &mut Hand, progress: Progress) {
+    let digest = order(hand).plan.digest;
+    hand.send(Event::Applying { digest, progress });
+}
+
+fn step(hand: &mut Hand, index: usize, state: StepState) {
+    tell(hand, Progress::Step { index, state });
+}
+
+/// The world as the plan leaves it.
+fn comes_true(hand: &mut Hand) {
+    let edits: Vec<_> = order(hand).plan.edits().cloned().collect();
+    for it in edits {
+        let changes = plan::simulate(hand.model.world().graph, &it, now());
+        hand.facts(changes);
+    }
+}
+
+fn applied(hand: &mut Hand) {
+    confirmed(hand);
+    step(hand, 0, StepState::Done);
+    tell(hand, Progress::Ended(Outcome::Applied));
+}
+
+fn entry(order: &Order, state: Option<StepState>, outcome: Option<Outcome>) -> Entry {
+    let begun = RecordedStep { before: Some("{}".into()), state, made: None };
+    Entry {
+        id: "20260110T115900Z-1a2b3c".into(),
+        at: now(),
+        who: Who::default(),
+        place: order.place.clone(),
+        plan: Recorded::from(&order.plan),
+        steps: vec![begun],
+        outcome,
+        undoes: None,
+        undone_by: None,
+        resumed: Vec::new(),
+    }
+}
+
+fn noted(entry: Entry) -> Event {
+    Event::Journal(Ok(vec![Noted { entry, is_running: false }]))
+}
+
+#[test]
+fn what_can_be_done_is_listed() {
+    check("fix_list", listed);
+}
+
+#[test]
+fn a_plan_says_everything_before_it_is_confirmed() {
+    check("fix_plan", |hand| {
+        proposed(hand);
+        allowed(hand);
+    });
+}
+
+#[test]
+fn a_plan_asks_for_its_words() {
+    check("fix_confirm", |hand| {
+        proposed(hand);
+        allowed(hand);
+        hand.keys("a").types("ye");
+    });
+}
+
+#[test]
+fn a_plan_that_runs_says_where_it_is() {
+    check("fix_progress", |hand| {
+        confirmed(hand);
+        step(hand, 0, StepState::Reading);
+    });
+}
+
+#[test]
+fn a_conflict_shows_both_sides() {
+    check("fix_conflict", |hand| {
+        confirmed(hand);
+        let found = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        let found = Text::from(plan::laid_out(&found.into()));
+        step(hand, 0, StepState::Moved { expected: "".into(), found });
+        tell(hand, Progress::Ended(Outcome::Nothing { why: "it moved".into() }));
+    });
+}
+
+#[test]
+fn what_is_not_allowed_is_for_somebody_else() {
+    check("fix_denied", |hand| {
+        proposed(hand);
+        answered(hand, vec![May::No("iam:UpdateAssumeRolePolicy".into())]);
+    });
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    answered(&mut hand, vec![May::No("iam:UpdateAssumeRolePolicy".into())]);
+    assert!(!hand.model.can(Command::Apply));
+    hand.keys("a");
+    assert_eq!(hand.model.proposal().unwrap().stage, Stage::Shown);
+    hand.requests();
+    hand.keys("c");
+    let [Request::Copy(text)] = &hand.requests()[..] else { panic!() };
+    // Where it runs the profile has another name: unset, the command stops.
+    assert!(
+        text.contains("not allowed for the caller") && text.contains("${AWS_PROFILE"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_came_of_it_is_looked_at() {
+    check("fix_applied", |hand| {
+        applied(hand);
+        comes_true(hand);
+    });
+    let mut hand = Hand::before_world(LARGE);
+    applied(&mut hand);
+    // What was written is not read yet.
+    assert!(hand.text().contains("re-reading…"), "{}", hand.text());
+    comes_true(&mut hand);
+    let text = hand.text();
+    assert!(text.contains("repaired: finding gone, verdict allow"), "{text}");
+    assert!(!text.contains("re-reading"), "{text}");
+}
+
+#[test]
+fn what_is_written_and_not_read_is_no_repair_after_a_minute() {
+    let mut hand = Hand::before_world(LARGE);
+    applied(&mut hand);
+    let later = |seconds| now().checked_add(std::time::Duration::from_secs(seconds)).unwrap();
+    hand.send(Event::Tick(later(59)));
+    assert!(hand.text().contains("re-reading…"), "{}", hand.text());
+    hand.send(Event::Tick(later(60)));
+    assert!(hand.text().contains("still there: TRUST-SUB-03"), "{}", hand.text());
+}
+
+#[test]
+fn what_was_written_is_listed_and_put_back() {
+    check("undo_list", |hand| {
+        proposed(hand);
+        let done = entry(&order(hand), Some(StepState::Done), Some(Outcome::Applied));
+        hand.keys("esc esc").goes("undo");
+        hand.send(noted(done));
+    });
+    let mut hand = Hand::before_world(LARGE);
+    applied(&mut hand);
+    comes_true(&mut hand);
+    let done = entry(&order(&hand), Some(StepState::Done), Some(Outcome::Applied));
+    hand.requests();
+    hand.keys("u");
+    assert_eq!(hand.requests(), [Request::Journal]);
+    hand.send(noted(done));
+    let text = hand.text();
+    assert!(text.contains("undo 20260110T115900Z-1a2b3c") && text.contains("loses"), "{text}");
+    // The way back is a plan like any other.
+    allowed(&mut hand);
+    hand.keys("a").types("yes").keys("enter");
+    let Some(Request::Apply(back)) = hand.requests().pop() else { panic!("{}", hand.text()) };
+    assert_eq!(back.purpose, plan::Purpose::Undo("20260110T115900Z-1a2b3c".into()));
+}
+
+#[test]
+fn what_was_cut_off_is_said_and_can_be_finished() {
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    let begun = entry(&order(&hand), None, None);
+    hand.keys("esc esc").send(noted(begun.clone()));
+    assert!(hand.text().contains("a fix was cut off here"), "{}", hand.text());
+    hand.goes("undo").send(noted(begun));
+    assert!(hand.text().contains("cut off in step 1 of 1"), "{}", hand.text());
+    hand.keys("a");
+    let purpose = hand.model.proposal().map(|it| it.purpose.clone());
+    let entry = "20260110T115900Z-1a2b3c".into();
+    assert_eq!(purpose, Some(plan::Purpose::Finish { entry, steps: vec![0] }));
+}
+
+#[test]
+fn keys_from_before_the_question_are_dropped() {
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    allowed(&mut hand);
+    // As a terminal hands them over at once: no frame is drawn in between.
+    let key = |code| Event::Key(Key { code, ctrl: false, alt: false });
+    for it in ['a', 'y', 'e', 's'] {
+        hand.model.update(key(KeyCode::Char(it)));
+    }
+    assert!(hand.model.update(key(KeyCode::Enter)).is_empty());
+    let Stage::Confirming(typed) = &hand.model.proposal().unwrap().stage else { panic!() };
+    assert_eq!(typed.text, "");
+    // Seen, it takes them; other words do nothing, and neither does a paste.
+    hand.types("yse").keys("enter");
+    assert!(hand.text().contains("these are other words"), "{}", hand.text());
+    hand.keys("ctrl-u").send(Event::Paste("yes".into())).keys("enter");
+    assert!(!hand.requests().iter().any(|it| matches!(it, Request::Apply(_))));
+    hand.types("yes").keys("enter");
+    assert!(matches!(hand.requests().pop(), Some(Request::Apply(_))));
+}
+
+#[test]
+fn while_it_runs_every_way_out_stops_it_first() {
+    for way in ["esc", "q", "ctrl-c"] {
+        let mut hand = Hand::before_world(LARGE);
+        confirmed(&mut hand);
+        step(&mut hand, 0, StepState::Writing);
+        hand.requests();
+        hand.keys(way);
+        assert_eq!(hand.requests(), [Request::StopApply], "{way}");
+        assert!(hand.text().contains("stopping: the step in flight"), "{way}");
+        // Nothing else leads away from it.
+        hand.keys(": / ? f u").send(Event::Paste("x".into()));
+        assert_eq!(hand.requests(), [], "{way}");
+        assert!(hand.model.proposal().is_some_and(idscope::model::Proposed::is_running));
+    }
+    let mut hand = Hand::before_world(LARGE);
+    confirmed(&mut hand);
+    tell(&mut hand, Progress::Ended(Outcome::Stopped { done: 1 }));
+    assert!(hand.text().contains("stopped: 1 of 1 steps were written"), "{}", hand.text());
+    hand.requests();
+    hand.keys("ctrl-c");
+    assert_eq!(hand.requests(), [Request::Leave]);
+}
+
+#[test]
+fn a_plan_is_dropped_with_its_caller_and_old_with_its_world() {
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    allowed(&mut hand);
+    hand.keys("a");
+    // Somebody else repaired it meanwhile.
+    comes_true(&mut hand);
+    hand.send(Event::Tick(now()));
+    assert!(hand.text().contains("what it repairs is not there any more"), "{}", hand.text());
+    assert!(!hand.model.can(Command::Apply));
+
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    let caller = hand.model.world().graph.caller().known().unwrap().clone();
+    let arn = "arn:aws:sts::111122223333:assumed-role/other/kim".into();
+    let other = Fact::Caller(idscope::fact::Caller { arn, ..caller });
+    hand.facts(vec![Change::Upsert(Box::new(other))]).send(Event::Tick(now()));
+    assert!(hand.model.proposal().is_none());
+    assert!(hand.text().contains("the plan was dropped"), "{}", hand.text());
+}
+
+#[test]
+fn marked_rows_are_repaired_together() {
+    let mut hand = Hand::before_world(LARGE);
+    hand.goes("sa payments").keys("space down down space f");
+    let text = hand.pane(PaneKind::Page);
+    assert!(text.contains("fixes for 2 marked rows"), "{text}");
+    assert!(text.contains("everything that can be repaired at the 2 marked rows"), "{text}");
+}
+
+#[test]
+fn goals_are_offered_and_typed() {
+    let mut hand = Hand::before_world(LARGE);
+    at_fault(&mut hand);
+    hand.goes("goal pod-identity");
+    let text = hand.text();
+    assert!(text.contains("make Pod Identity work for `payments/api`"), "{text}");
+    // Whoever gets in by it is told, and the role's name is to be typed.
+    assert!(text.contains("Somebody new gets role `payments-api`"), "{text}");
+    allowed(&mut hand);
+    hand.keys("a");
+    assert!(hand.pane(PaneKind::Footer).contains("type payments-api to apply"), "{}", hand.text());
+    let mut hand = Hand::before_world(LARGE);
+    hand.goes("goal nowhere");
+    assert!(hand.text().contains(":goal irsa"), "{}", hand.text());
+}
+
+#[test]
+fn a_plan_is_taken_along_in_every_form() {
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    allowed(&mut hand);
+    hand.requests();
+    hand.keys("C e");
+    let requests = hand.requests();
+    let [Request::Copy(terraform), Request::Export] = &requests[..] else { panic!("{requests:?}") };
+    assert!(terraform.contains("assume_role_policy"), "{terraform}");
+    let saved = exported(&hand.model);
+    let told: Vec<_> =
+        saved.iter().map(|it| (it.ending, it.text.lines().next().unwrap())).collect();
+    assert_eq!(told[0], ("sh", "#!/bin/sh"));
+    assert_eq!(told[1].0, "tf");
+    assert!(told[2].0 == "md" && told[2].1.starts_with("## "), "{told:?}");
+}
+
+/// Every key in every place, and every line: nothing may ask the world for a change.
+#[test]
+fn read_only_has_no_way_to_write() {
+    let contexts = Writes::NotIn(vec!["pr*d".to_owned()]);
+    let all = ["", "f", "f enter", "f enter a", "d"];
+    for (writes, places) in [(Writes::Never, &all[..]), (contexts, &all[2..3])] {
+        let options = || Options { writes: writes.clone(), ..Options::default() };
+        let fresh = || {
+            let mut hand = Hand::with(options(), LARGE);
+            hand.facts(crate::hand::world_changes(crate::hand::WORLD));
+            hand
+        };
+        let mut hand = fresh();
+        hand.keys("?");
+        let help = hand.text();
+        assert!(help.contains("read-only: the keys that write are not there"), "{help}");
+        let says = |it: Command| help.contains(it.help());
+        assert!(!says(Command::Apply) && !says(Command::Undo), "{help}");
+
+        let keys: Vec<String> = Command::ALL
+            .into_iter()
+            .flat_map(|it| Keymap::default().keys(it).collect::<Vec<_>>())
+            .map(|it| it.to_string())
+            .collect();
+        let mut n_asked = 0;
+        for place in places.iter() {
+            let mut hand = fresh();
+            for key in &keys {
+                hand.keys("esc esc esc esc");
+                at_fault(&mut hand);
+                hand.keys(place).keys(key).types("yes").keys("enter").types("payments-api");
+                hand.keys("enter");
+            }
+            n_asked += hand.requests.iter().filter(|it| writes_something(it)).count();
+        }
+        let views = ViewKind::ALL.into_iter().map(|it| it.aliases()[0].to_owned());
+        let lines = OTHERS.into_iter().map(|(it, _)| it.to_owned());
+        let goals = ["irsa", "pod-identity", "migrate"].map(|it| format!("goal {it}"));
+        for line in views.chain(lines).chain(goals) {
+            let mut hand = fresh();
+            at_fault(&mut hand);
+            hand.goes(&line);
+            for key in ["a", "u", "r", "enter"] {
+                hand.keys(key).types("yes").keys("enter");
+            }
+            n_asked += hand.requests.iter().filter(|it| writes_something(it)).count();
+        }
+        assert_eq!(n_asked, 0, "{writes:?}");
+    }
+    // The same hands do write where they may.
+    let mut hand = Hand::before_world(LARGE);
+    confirmed(&mut hand);
+    assert!(hand.requests.iter().any(writes_something));
+}
+
+fn writes_something(it: &Request) -> bool {
+    match it {
+        Request::Apply(_) | Request::Permissions { .. } => true,
+        Request::Fetch(_)
+        | Request::Refresh
+        | Request::Document(_)
+        | Request::Copy(_)
+        | Request::SaveSeen
+        | Request::Export
+        | Request::StopApply
+        | Request::Journal
+        | Request::Connect { .. }
+        | Request::UseProfile { .. }
+        | Request::Mouse(_)
+        | Request::Suspend
+        | Request::Login(_)
+        | Request::Leave => false,
+    }
+}
