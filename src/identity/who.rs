@@ -150,9 +150,17 @@ fn exact(subject: &str) -> Option<SaKey> {
     (is_name(namespace) && is_name(name)).then(|| SaKey::new(namespace, name))
 }
 
-/// Whether some subject is a pattern: a wildcard where the operator has wildcards, a variable, all but some, or any
-/// letter case.
+/// Whether some subject is a pattern: a wildcard where the operator has wildcards, a variable, all but some, any letter
+/// case, or whomever a Deny leaves of everybody.
 pub fn has_wildcards(role: &IamRole) -> bool {
+    let denies = policy(role).into_iter().flat_map(|it| &it.statements);
+    let mut denies = denies.filter(|it| it.effect == iam::Effect::Deny);
+    let is_left_over = denies.any(|it| it.conditions.iter().any(is_subject))
+        && allows(role).any(|it| !it.conditions.iter().any(is_subject));
+    is_left_over || has_patterns(role)
+}
+
+fn has_patterns(role: &IamRole) -> bool {
     allows(role).flat_map(|it| &it.conditions).filter(|it| is_subject(it)).any(|it| {
         let operator = it.operator.to_ascii_lowercase();
         let is_like = operator.contains("like");
