@@ -343,14 +343,6 @@ impl Fix {
     }
 }
 
-/// The statement of FX-TRUST-ADD, as one line of JSON.
-pub(crate) fn web_identity_statement(provider: &Arn, issuer: &Issuer, key: &SaKey) -> String {
-    format!(
-        r#"{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{issuer}:sub":"{}","{issuer}:aud":"sts.amazonaws.com"}}}}}}"#,
-        key.subject()
-    )
-}
-
 fn change_env(
     workload: &Workload,
     container: &str,

@@ -3,9 +3,17 @@
 use crate::{
     fact::Cluster,
     iam::{Condition, Effect, Patterns, Principal, Statement},
-    ident::{Issuer, SaKey, Text},
+    ident::{Arn, Issuer, SaKey, Text},
     identity::eks::SERVICE,
 };
+
+/// The statement of FX-TRUST-ADD, as one line of JSON.
+pub(crate) fn web_identity_line(provider: &Arn, issuer: &Issuer, key: &SaKey) -> String {
+    format!(
+        r#"{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{issuer}:sub":"{}","{issuer}:aud":"sts.amazonaws.com"}}}}}}"#,
+        key.subject()
+    )
+}
 
 /// FX-TRUST-PI: EKS may assume the role for this ServiceAccount of this cluster. Without session tags there is nothing
 /// to tell ServiceAccounts apart by, so it is the cluster and its account that are asked for.

@@ -3,7 +3,7 @@
 //! The codes are here, since one fault has one code; each family's file has its words.
 
 use crate::{
-    check::{Acc, Evidence, Finding, Fix, IdentityContext, Subject, fix},
+    check::{Acc, Evidence, Finding, Fix, IdentityContext, Subject, statement},
     fact::Knowledge,
     iam,
     ident::Arn,
@@ -283,7 +283,7 @@ fn edit(fault: &Fault) -> String {
 pub(crate) fn add_statement(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix> {
     let issuer = cx.issuer()?;
     let provider = issuer.provider_arn(&role.partition()?, &role.account()?);
-    let statement = fix::web_identity_statement(&provider, &issuer, cx.key);
+    let statement = statement::web_identity_line(&provider, &issuer, cx.key);
     let title = format!("append a statement that lets `{}` in", cx.key.subject());
     let known = crate::check::judge::settled_role(cx.cx.graph, role).known()?;
     let mut policy = known.trust.parsed.clone().ok()?;
