@@ -59,6 +59,7 @@ pub enum Command {
     Undo,
     CopyTerraform,
     Export,
+    Probe,
     Mark,
     MarkRange,
     ClearMarks,
@@ -126,7 +127,7 @@ const FAVOURITES: [&str; 9] = [
 ];
 
 impl Command {
-    pub const ALL: [Command; 66] = [
+    pub const ALL: [Command; 67] = [
         Command::Enter,
         Command::Back,
         Command::Previous,
@@ -168,6 +169,7 @@ impl Command {
         Command::Undo,
         Command::CopyTerraform,
         Command::Export,
+        Command::Probe,
         Command::UsedBy,
         Command::Owner,
         Command::Yaml,
@@ -216,7 +218,8 @@ impl Command {
             | Command::Yaml
             | Command::Policy
             | Command::UsedBy
-            | Command::Owner => Group::Ask,
+            | Command::Owner
+            | Command::Probe => Group::Ask,
             Command::Repairs
             | Command::Apply
             | Command::Restart
@@ -271,9 +274,9 @@ impl Command {
         }
     }
 
-    /// Whether it leads to something being written; where nothing may be, it is not there.
+    /// Whether it leads to something being written, if only a token; where nothing may be, it is not there.
     pub fn writes(self) -> bool {
-        matches!(self, Command::Apply | Command::Restart | Command::Undo)
+        matches!(self, Command::Apply | Command::Restart | Command::Undo | Command::Probe)
     }
 
     /// `None` for a name that no command has.
@@ -368,6 +371,9 @@ impl Command {
             }
             Command::Export => {
                 ("export", "export", "save the plan as a script, as Terraform and as markdown")
+            }
+            Command::Probe => {
+                ("probe", "probe", "ask AWS itself with a fresh token, once it was confirmed")
             }
             Command::Mark => ("mark", "mark", "mark the row, or no longer"),
             Command::MarkRange => ("mark-range", "mark", "mark from the last mark to here"),

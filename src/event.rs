@@ -3,6 +3,7 @@
 use crate::{
     fact::Change,
     ident::{Ref, Text, Timestamp},
+    identity::probe::Probed,
     plan::{Entry, May, Plan, Progress},
 };
 
@@ -67,6 +68,11 @@ pub enum Event {
     Applying {
         digest: Text,
         progress: Progress,
+    },
+    /// What AWS itself answered.
+    Probed {
+        generation: Generation,
+        probed: Box<Probed>,
     },
     /// What the journal has, oldest first, or why it cannot be read.
     Journal(Result<Vec<Noted>, Text>),

@@ -113,6 +113,7 @@ impl Default for Keymap {
             (char('u'), Command::Undo),
             (char('C'), Command::CopyTerraform),
             (char('e'), Command::Export),
+            (char('p'), Command::Probe),
             (char(' '), Command::Mark),
             (ctrl(' '), Command::MarkRange),
             (ctrl('\\'), Command::ClearMarks),

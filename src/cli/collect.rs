@@ -83,6 +83,7 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
                 | Event::Permitted { .. }
                 | Event::Applying { .. }
                 | Event::Journal(_)
+                | Event::Probed { .. }
                 | Event::Copied(_)
                 | Event::Saved(_)
                 | Event::Work { .. }

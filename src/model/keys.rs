@@ -3,7 +3,7 @@
 use crate::{
     command::{Command, ViewKind},
     event::Key,
-    model::{Content, Mode, Model, PageKind, Request, Stage},
+    model::{Content, Mode, Model, PageKind, ProbeStage, Probing, Request, Stage},
     plan::Purpose,
     tree::{Fold, SortBy, Within},
 };
@@ -13,7 +13,7 @@ impl Model {
         let keymap = &self.options.keymap;
         let leaves = keymap.commands(key).any(|it| it == Command::ForceQuit);
         if self.prompt.is_none()
-            && let Some(it) = self.proposal_key(key)
+            && let Some(it) = self.proposal_key(key).or_else(|| self.probing_key(key))
         {
             return it;
         }
@@ -49,7 +49,10 @@ impl Model {
 
     fn can_on_page(&self, command: Command, kind: &PageKind) -> bool {
         let Mode::Page(page) = &self.mode else { return false };
-        if self.proposal().is_some_and(|it| it.is_running() || it.is_confirming()) {
+        let is_asked = |it: &Probing| matches!(it.stage, ProbeStage::Confirming(_));
+        if self.proposal().is_some_and(|it| it.is_running() || it.is_confirming())
+            || self.probing().is_some_and(is_asked)
+        {
             return can_meanwhile(command);
         }
         match command {
@@ -80,6 +83,7 @@ impl Model {
                 | PageKind::Policy(_)
                 | PageKind::Fixes(_)
                 | PageKind::Journal(_)
+                | PageKind::Probe(_)
                 | PageKind::Explain(_) => false,
             },
             Command::ManagedFields => match kind {
@@ -93,6 +97,7 @@ impl Model {
                 | PageKind::Fixes(_)
                 | PageKind::Plan(_)
                 | PageKind::Journal(_)
+                | PageKind::Probe(_)
                 | PageKind::Explain(_) => false,
             },
             Command::Yaml => self.yaml_of_current().is_some(),
@@ -101,6 +106,7 @@ impl Model {
             Command::Apply => self.can_apply() || self.can_finish(),
             Command::Restart => self.can_restart(),
             Command::Undo => self.can_undo(),
+            Command::Probe => self.can_probe(),
             Command::CopyTerraform | Command::Export => {
                 self.proposal().is_some_and(|it| it.as_plan().is_some())
             }
@@ -182,6 +188,7 @@ impl Model {
             Command::Yaml => self.yaml_of_current().is_some(),
             Command::Policy => self.policy_of_current().is_some(),
             Command::Repairs => self.can_offer(),
+            Command::Probe => self.can_probe(),
             Command::UsedBy => self.users_screen().is_some(),
             Command::Owner => self.owner_of_current().is_some(),
             Command::Mark | Command::MarkRange => in_list && row.is_some(),

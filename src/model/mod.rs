@@ -21,7 +21,9 @@ mod yaml;
 pub use condition::{Condition, Link, SourceGroup, Trouble};
 pub use explain::{Explained, Fit};
 pub use pages::what_to_ask_for;
-pub use propose::{Asked, Healing, Journal, Offers, Planned, Proposed, Run, Stage, Typed};
+pub use propose::{
+    Asked, Healing, Journal, Offers, Planned, ProbeStage, Probing, Proposed, Run, Stage, Typed,
+};
 pub use screen::{Flash, Mode, Page, PageKind, Prompt, PromptKind, Screen, Search};
 pub use yaml::{Content, Yaml};
 
@@ -30,12 +32,13 @@ use crate::{
     command::{Line, ViewKind},
     event::{Event, Generation, Level, Notice, Shown},
     graph::Graph,
-    ident::{Ref, Text, Timestamp},
+    ident::{Ref, SaKey, Text, Timestamp},
+    identity::probe::Ask,
     keymap::Keymap,
-    plan::{Order, Writes},
+    plan::{Order, Whereabouts, Writes},
     tree::{Board, World},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use world::Queue;
 
 /// How long a message stays.
@@ -82,6 +85,8 @@ pub enum Request {
     StopApply,
     /// Read what was written from here.
     Journal,
+    /// Ask AWS itself, once, with a fresh token. A person has confirmed it.
+    Probe { ask: Box<Ask>, place: Box<Whereabouts>, generation: Generation },
     /// Start the sources anew, on this context.
     Connect { context: Text, generation: Generation },
     /// Start the sources anew, reading AWS with this profile.
@@ -134,6 +139,8 @@ pub struct Model {
     journal_asked: bool,
     /// The digest of the plan that is to be put back as soon as the journal is read.
     to_undo: Option<Text>,
+    /// Who got from AWS itself what was asked for.
+    delivered: BTreeSet<SaKey>,
     options: Options,
 }
 
@@ -169,6 +176,7 @@ impl Model {
             fetched: Vec::new(),
             journal_asked: false,
             to_undo: None,
+            delivered: BTreeSet::new(),
             options,
         };
         if let Some(line) = res.options.start.take() {
@@ -231,6 +239,10 @@ impl Model {
             Event::LoggedIn { ok, output } => self.logged_in(ok, &output),
             Event::Permitted { generation, plan, may } => {
                 self.permitted(generation, *plan, may);
+                Vec::new()
+            }
+            Event::Probed { generation, probed } => {
+                self.probed(generation, *probed);
                 Vec::new()
             }
             Event::Applying { digest, progress } => self.progress(&digest, progress),

@@ -12,7 +12,8 @@ const NOTCH: usize = 3;
 impl Model {
     pub(in crate::model) fn mouse(&mut self, it: Mouse) -> Vec<Request> {
         // What is typed is finished or given up first.
-        let is_asked = self.proposal().is_some_and(crate::model::Proposed::is_confirming);
+        let is_asked = self.proposal().is_some_and(crate::model::Proposed::is_confirming)
+            || self.probing().is_some();
         if self.prompt.is_some() || is_asked {
             return Vec::new();
         }

@@ -143,6 +143,7 @@ impl Model {
                 return self.plan_terraform().map(Request::Copy).into_iter().collect();
             }
             Command::Export => return vec![Request::Export],
+            Command::Probe => return self.probe(),
             Command::Mark => self.mark(),
             Command::MarkRange => self.mark_range(),
             Command::ClearMarks => self.clear_marks(),

@@ -29,6 +29,7 @@ impl Model {
                 | PageKind::Details(_)
                 | PageKind::Policy(_)
                 | PageKind::Yaml(_)
+                | PageKind::Probe(_)
                 | PageKind::Plan(_) => {}
             }
             return Vec::new();
@@ -64,7 +65,11 @@ impl Model {
 
     pub(in crate::model) fn page_can_enter(&self, page: &Page) -> bool {
         match &page.kind {
-            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Plan(_) => false,
+            PageKind::Help
+            | PageKind::Policy(_)
+            | PageKind::Yaml(_)
+            | PageKind::Probe(_)
+            | PageKind::Plan(_) => false,
             PageKind::Explain(it) => it.selected().is_some(),
             PageKind::Fixes(it) => it.selected().is_some(),
             PageKind::Journal(it) => it.selected().is_some_and(|it| !it.is_running),
@@ -112,9 +117,11 @@ impl Model {
                 None => Vec::new(),
             },
             PageKind::Journal(_) => self.undo_noted(),
-            PageKind::Help | PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Plan(_) => {
-                Vec::new()
-            }
+            PageKind::Help
+            | PageKind::Policy(_)
+            | PageKind::Yaml(_)
+            | PageKind::Probe(_)
+            | PageKind::Plan(_) => Vec::new(),
         }
     }
 
@@ -146,6 +153,7 @@ impl Model {
                 | PageKind::Fixes(_)
                 | PageKind::Plan(_)
                 | PageKind::Journal(_)
+                | PageKind::Probe(_)
                 | PageKind::Explain(_) => None,
             },
             Mode::List | Mode::Details => self.screen().current().map(|it| it.id.clone()),

@@ -4,7 +4,7 @@ use crate::{
     command::ViewKind,
     event::{Level, Shown},
     ident::{Arn, Ref, Text, Timestamp},
-    model::{Explained, Journal, Offers, Proposed, Yaml},
+    model::{Explained, Journal, Offers, Probing, Proposed, Yaml},
     tree::{Ask, Filter, Row, RowId, SortBy, Within, World, rows},
 };
 use std::collections::BTreeSet;
@@ -165,6 +165,7 @@ impl Page {
             | PageKind::Fixes(_)
             | PageKind::Plan(_)
             | PageKind::Journal(_)
+            | PageKind::Probe(_)
             | PageKind::Explain(_) => false,
         }
     }
@@ -177,6 +178,7 @@ impl Page {
             | PageKind::Yaml(_)
             | PageKind::Help
             | PageKind::Details(_)
+            | PageKind::Probe(_)
             | PageKind::Plan(_) => false,
         }
     }
@@ -216,6 +218,8 @@ pub enum PageKind {
     Plan(Box<Proposed>),
     /// What was written from here.
     Journal(Box<Journal>),
+    /// One question to AWS.
+    Probe(Box<Probing>),
     Explain(Explained),
 }
 

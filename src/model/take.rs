@@ -3,7 +3,8 @@
 use crate::{
     fact::SourceState,
     ident::{Ref, Text},
-    model::{Condition, Mode, Model, Page, PageKind, what_to_ask_for},
+    model::{Condition, Mode, Model, Page, PageKind, ProbeStage, what_to_ask_for},
+    report::probe as report,
     tree::{RowId, SortBy},
 };
 
@@ -115,6 +116,7 @@ impl Model {
             PageKind::Help => None,
             PageKind::Details(id) => Some(name_of(id)?.into()),
             PageKind::Policy(_) | PageKind::Yaml(_) | PageKind::Plan(_) => self.page_text(page),
+            PageKind::Probe(_) => self.page_text(page),
             PageKind::Fixes(_) => None,
             PageKind::Journal(it) => Some(it.selected()?.entry.id.clone()),
             PageKind::Explain(it) => (!it.text.trim().is_empty()).then(|| it.text.as_str().into()),
@@ -127,6 +129,10 @@ impl Model {
             PageKind::Policy(arn) => Some(self.policy_text(arn)?.into()),
             PageKind::Yaml(it) => it.text().cloned(),
             PageKind::Plan(it) => self.plan_commands(it),
+            PageKind::Probe(it) => match &it.stage {
+                ProbeStage::Answered(page) => Some(report::text(page).into()),
+                ProbeStage::Shown | ProbeStage::Confirming(_) | ProbeStage::Asking => None,
+            },
             PageKind::Help
             | PageKind::Details(_)
             | PageKind::Fixes(_)

@@ -196,6 +196,7 @@ impl Model {
         self.picker_offered = false;
         self.journal_asked = false;
         self.to_undo = None;
+        self.delivered.clear();
         self.screens = vec![Screen::new(ViewKind::Identities)];
         self.past.clear();
         self.future.clear();

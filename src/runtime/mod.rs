@@ -256,6 +256,9 @@ impl Loop {
             Request::Apply(order) => self.orders.apply(self.settings.clone(), *order),
             Request::StopApply => self.orders.stop(),
             Request::Journal => self.orders.journal(),
+            Request::Probe { ask, place, generation } => {
+                self.orders.probe(self.settings.clone(), *ask, *place, generation);
+            }
             Request::Connect { context, generation } => {
                 // What the flags say of the cluster holds for the context that they were given with.
                 if self.model.context().is_some() {

@@ -3,10 +3,11 @@
 //! Everything runs beside the loop and answers with events.
 
 use crate::{
-    apply::{Hands, Job, Journal, permissions, revisions, run},
+    apply::{Hands, Job, Journal, permissions, probe, revisions, run},
     event::{Event, Generation, Noted},
     ident::Text,
-    plan::{May, Order, Outcome, Progress},
+    identity::probe::Ask,
+    plan::{May, Order, Outcome, Progress, Whereabouts},
     source::Settings,
 };
 use std::path::PathBuf;
@@ -109,6 +110,15 @@ impl Orders {
         {
             tracing::error!(%error, "carrying out a plan failed");
         }
+    }
+
+    /// Asks AWS itself, once.
+    pub fn probe(&self, settings: Settings, ask: Ask, place: Whereabouts, generation: Generation) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let probed = Box::new(probe(&settings, &place, ask).await);
+            let _ = events.send(Event::Probed { generation, probed }).await;
+        });
     }
 
     /// Reads what was written from here.

@@ -17,12 +17,13 @@ use crate::{
 pub const ALWAYS: [Command; 3] = [Command::Filter, Command::Prompt, Command::Help];
 
 /// In the order in which they give way, the last first.
-const HINTS: [Command; 17] = [
+const HINTS: [Command; 18] = [
     Command::Apply,
     Command::Undo,
     Command::Restart,
     Command::Enter,
     Command::Repairs,
+    Command::Probe,
     Command::UsedBy,
     Command::Yaml,
     Command::Policy,
@@ -56,7 +57,7 @@ pub fn footer(model: &Model, area: Rect) -> (Pane, Option<(u16, u16)>) {
         let line = crate::view::fit::cut_line(line, room);
         return (pane(PaneKind::Footer, area, vec![line]), Some((x, area.y)));
     }
-    if let Some((line, cursor)) = model.proposal().and_then(fix::question) {
+    if let Some((line, cursor)) = fix::question(model) {
         let x = area.x + u16::try_from(cursor.min(room.saturating_sub(1))).unwrap_or(0);
         let line = crate::view::fit::cut_line(line, room);
         return (pane(PaneKind::Footer, area, vec![line]), Some((x, area.y)));
@@ -100,6 +101,7 @@ fn crumbs(model: &Model, room: usize) -> Line {
             PageKind::Fixes(_) => "fixes",
             PageKind::Plan(_) => "plan",
             PageKind::Journal(_) => "undo",
+            PageKind::Probe(_) => "probe",
             PageKind::Explain(_) => "explain",
         };
         res.push(Tone::Strong, format!("<{text}> "));
@@ -153,9 +155,11 @@ pub fn push_hint(model: &Model, line: &mut Line, command: Command) {
             | PageKind::Policy(_)
             | PageKind::Yaml(_)
             | PageKind::Plan(_)
+            | PageKind::Probe(_)
             | PageKind::Explain(_) => "go to",
         },
         (Command::Apply, Mode::Page(page)) if matches!(page.kind, PageKind::Journal(_)) => "finish",
+        (Command::Probe, Mode::Page(page)) if matches!(page.kind, PageKind::Probe(_)) => "ask",
         (Command::Back, _) if model.proposal().is_some_and(Proposed::is_running) => {
             "stop after this step"
         }

@@ -42,6 +42,7 @@ pub fn page(model: &Model, page: &Page, area: Rect) -> (Pane, Shown) {
         PageKind::Yaml(it) => (format!("yaml of {}", details::title_of(&it.of)), yaml(it, room)),
         PageKind::Fixes(it) => (fix::offers_title(it), Body::Lines(fix::offers(model, it, room))),
         PageKind::Plan(it) => (fix::title(it), Body::Lines(fix::plan(model, it, room))),
+        PageKind::Probe(it) => (fix::probe_title(it), Body::Lines(fix::probe(model, it, room))),
         PageKind::Journal(it) => {
             ("written from here".to_owned(), Body::Lines(fix::journal(model, it, room)))
         }

@@ -71,6 +71,7 @@ fn page(model: &Model, page: &Page) -> Saved {
         PageKind::Yaml(it) => (details::title_of(&it.of), "yaml", plain()),
         PageKind::Fixes(it) => (fix::offers_title(it), "txt", lines(fix::offers(model, it, PAGE))),
         PageKind::Plan(it) => (fix::title(it), "txt", lines(fix::plan(model, it, PAGE))),
+        PageKind::Probe(it) => (fix::probe_title(it), "txt", lines(fix::probe(model, it, PAGE))),
         PageKind::Journal(it) => {
             ("journal".to_owned(), "txt", lines(fix::journal(model, it, PAGE)))
         }

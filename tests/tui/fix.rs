@@ -6,6 +6,7 @@ use idscope::{
     event::{Event, Generation, Key, KeyCode, Noted},
     fact::{Change, Fact},
     ident::Text,
+    identity::probe::{Answer, Probed},
     keymap::Keymap,
     model::{Options, Request, Stage},
     plan::{
@@ -356,6 +357,37 @@ fn a_plan_is_taken_along_in_every_form() {
     assert!(told[2].0 == "md" && told[2].1.starts_with("## "), "{told:?}");
 }
 
+/// AWS itself is asked only after the ServiceAccount's name was typed, and its answer stands beside the verdict.
+#[test]
+fn a_probe_asks_once_and_compares() {
+    check("probe", |hand| {
+        at_fault(hand);
+        hand.keys("p");
+    });
+    let mut hand = Hand::before_world(LARGE);
+    at_fault(&mut hand);
+    hand.keys("p p").types("yes").keys("enter");
+    assert_eq!(hand.requests(), []);
+    hand.keys("ctrl-u").types("payments/api").keys("enter");
+    let Some(Request::Probe { ask, .. }) = hand.requests().pop() else { panic!("{}", hand.text()) };
+    let answered = |answer: Answer| {
+        let probed = Box::new(Probed { ask: (*ask).clone(), answer });
+        Event::Probed { generation: Generation::default(), probed }
+    };
+    hand.send(answered(Answer::Refused {
+        code: "AccessDenied".into(),
+        message: "Not authorized to perform sts:AssumeRoleWithWebIdentity".into(),
+    }));
+    assert!(hand.text().contains("AWS and idscope agree"), "{}", hand.text());
+    let mut hand = Hand::before_world(LARGE);
+    at_fault(&mut hand);
+    hand.keys("p p").types("payments/api").keys("enter");
+    let session = "arn:aws:sts::111122223333:assumed-role/payments-api/x".into();
+    hand.send(answered(Answer::Granted { session }));
+    let text = hand.text();
+    assert!(text.contains("AWS and idscope differ") && text.contains("report to copy"), "{text}");
+}
+
 /// Every key in every place, and every line: nothing may ask the world for a change.
 #[test]
 fn read_only_has_no_way_to_write() {
@@ -398,7 +430,7 @@ fn read_only_has_no_way_to_write() {
             let mut hand = fresh();
             at_fault(&mut hand);
             hand.goes(&line);
-            for key in ["a", "u", "r", "enter"] {
+            for key in ["a", "u", "r", "p", "enter"] {
                 hand.keys(key).types("yes").keys("enter");
             }
             n_asked += hand.requests.iter().filter(|it| writes_something(it)).count();
@@ -413,7 +445,7 @@ fn read_only_has_no_way_to_write() {
 
 fn writes_something(it: &Request) -> bool {
     match it {
-        Request::Apply(_) | Request::Permissions { .. } => true,
+        Request::Apply(_) | Request::Permissions { .. } | Request::Probe { .. } => true,
         Request::Fetch(_)
         | Request::Refresh
         | Request::Document(_)

@@ -6,13 +6,42 @@ use crate::{
     ident::Text,
     model::{
         Model, Request,
-        propose::{Planned, Run, Stage, Typed},
+        propose::{Planned, ProbeStage, Probing, Proposed, Run, Stage, Typed},
     },
     plan::{Order, Progress},
 };
 
-/// Nobody's role has a longer name.
-const MAX_LEN: usize = 128;
+/// Nobody's role or ServiceAccount has a longer name.
+const MAX_LEN: usize = 512;
+
+/// What a key came to.
+enum Typing {
+    On,
+    Left,
+    Confirmed,
+}
+
+impl Typed {
+    fn key(&mut self, key: Key, words: &str) -> Typing {
+        match (key.code, key.ctrl) {
+            (KeyCode::Esc, _) => return Typing::Left,
+            (KeyCode::Enter, _) if self.text.trim() == words => return Typing::Confirmed,
+            (KeyCode::Enter, _) => self.is_wrong = true,
+            (KeyCode::Backspace, _) if self.text.is_empty() => return Typing::Left,
+            (KeyCode::Backspace, _) => {
+                self.text.pop();
+                self.is_wrong = false;
+            }
+            (KeyCode::Char('u'), true) => *self = Typed { is_seen: true, ..Typed::default() },
+            (KeyCode::Char(c), false) if !c.is_control() && self.text.len() < MAX_LEN => {
+                self.text.push(c);
+                self.is_wrong = false;
+            }
+            (_, _) => {}
+        }
+        Typing::On
+    }
+}
 
 impl Model {
     /// Why nothing may be written here; `None`: it may be.
@@ -84,23 +113,31 @@ impl Model {
             Planned::Refused(_) | Planned::ByHand => return Vec::new(),
         };
         let Stage::Confirming(typed) = &mut it.stage else { return Vec::new() };
-        match (key.code, key.ctrl) {
-            (KeyCode::Esc, _) => it.stage = Stage::Shown,
-            (KeyCode::Enter, _) if typed.text.trim() == words => return self.set_going(),
-            (KeyCode::Enter, _) => typed.is_wrong = true,
-            (KeyCode::Backspace, _) if typed.text.is_empty() => it.stage = Stage::Shown,
-            (KeyCode::Backspace, _) => {
-                typed.text.pop();
-                typed.is_wrong = false;
-            }
-            (KeyCode::Char('u'), true) => *typed = Typed { is_seen: true, ..Typed::default() },
-            (KeyCode::Char(c), false) if !c.is_control() && typed.text.len() < MAX_LEN => {
-                typed.text.push(c);
-                typed.is_wrong = false;
-            }
-            (_, _) => {}
+        match typed.key(key, &words) {
+            Typing::On => {}
+            Typing::Left => it.stage = Stage::Shown,
+            Typing::Confirmed => return self.set_going(),
         }
         Vec::new()
+    }
+
+    /// As `proposal_key`, while the words of a probe are typed.
+    pub(in crate::model) fn probing_key(&mut self, key: Key) -> Option<Vec<Request>> {
+        let leaves = self.options.keymap.commands(key).any(|it| it == Command::ForceQuit);
+        let it = self.probing_mut()?;
+        let words = it.words();
+        let ProbeStage::Confirming(typed) = &mut it.stage else { return None };
+        if leaves {
+            return None;
+        }
+        if typed.is_seen {
+            match typed.key(key, &words) {
+                Typing::On => {}
+                Typing::Left => it.stage = ProbeStage::Shown,
+                Typing::Confirmed => return Some(self.ask_aws()),
+            }
+        }
+        Some(Vec::new())
     }
 
     fn set_going(&mut self) -> Vec<Request> {
@@ -124,6 +161,11 @@ impl Model {
     pub(in crate::model) fn question_seen(&mut self) {
         if let Some(it) = self.proposed_mut()
             && let Stage::Confirming(typed) = &mut it.stage
+        {
+            typed.is_seen = true;
+        }
+        if let Some(it) = self.probing_mut()
+            && let ProbeStage::Confirming(typed) = &mut it.stage
         {
             typed.is_seen = true;
         }
@@ -157,8 +199,10 @@ impl Model {
 
     /// Text that was pasted while words are asked for: they are to be typed.
     pub(in crate::model) fn paste_into_proposal(&mut self) -> bool {
-        let Some(it) = self.proposal() else { return false };
-        let (confirms, runs) = (it.is_confirming(), it.is_running());
+        let is_asked = |it: &Probing| matches!(it.stage, ProbeStage::Confirming(_));
+        let confirms = self.proposal().is_some_and(Proposed::is_confirming)
+            || self.probing().is_some_and(is_asked);
+        let runs = self.proposal().is_some_and(Proposed::is_running);
         if confirms {
             self.say(Level::Warning, "the words are to be typed, not pasted");
         }

@@ -80,14 +80,15 @@ impl Model {
         if let [one] = &of[..]
             && let Some(key) = self.key_of(one)
         {
-            let goals = check::goals(&self.graph, &self.ledger, &key, proof(), self.now);
+            let goals = check::goals(&self.graph, &self.ledger, &key, self.proof(&key), self.now);
             let is_new = |goal: &Offer| offers.iter().all(|it| it.edits != goal.edits);
             let goals: Vec<Offer> = goals.into_iter().filter(is_new).collect();
             let by_hand = offers.iter().position(|it| it.edits.is_empty()).unwrap_or(offers.len());
             offers.splice(by_hand..by_hand, goals);
             if offers.is_empty() {
                 let goal = Whole::Migrate;
-                let way = check::whole(&self.graph, &self.ledger, &key, goal, proof(), self.now);
+                let way =
+                    check::whole(&self.graph, &self.ledger, &key, goal, self.proof(&key), self.now);
                 out_of_reach.extend(way.err());
             }
         }
@@ -104,7 +105,7 @@ impl Model {
     }
 
     /// The ServiceAccount that a row can be led to a goal as, if it asks for any identity.
-    fn key_of(&self, id: &RowId) -> Option<SaKey> {
+    pub(in crate::model) fn key_of(&self, id: &RowId) -> Option<SaKey> {
         let key = match id.node()? {
             Ref::ServiceAccount(it) => it,
             Ref::Pod { namespace, name } => self.graph.pod(&namespace, &name)?.service_account(),
@@ -125,6 +126,11 @@ impl Model {
         asks.then_some(key)
     }
 
+    /// What speaks for taking the old way away; that AWS delivers, a probe of this session has shown, or nothing.
+    fn proof(&self, key: &SaKey) -> Proof {
+        Proof { ready_for: READY_FOR, answered: self.is_delivered(key) }
+    }
+
     /// `:goal irsa`, of the selected ServiceAccount.
     pub(in crate::model) fn go_to_goal(&mut self, word: &str) -> Vec<Request> {
         let Some(goal) = Whole::parse(word.trim()) else {
@@ -139,7 +145,7 @@ impl Model {
             self.say(Level::Error, "stand on a ServiceAccount or one of its pods first");
             return Vec::new();
         };
-        match check::whole(&self.graph, &self.ledger, &key, goal, proof(), self.now) {
+        match check::whole(&self.graph, &self.ledger, &key, goal, self.proof(&key), self.now) {
             Ok(it) => self.propose(it, Purpose::Fix),
             Err(why) => {
                 self.say(Level::Warning, &why);
@@ -147,9 +153,4 @@ impl Model {
             }
         }
     }
-}
-
-/// What nobody has proven yet: a probe would.
-fn proof() -> Proof {
-    Proof { ready_for: READY_FOR, answered: false }
 }

@@ -8,10 +8,12 @@ mod confirm;
 mod journal;
 mod list;
 mod plan;
+mod probe;
 
 pub use after::Healing;
 pub use journal::Journal;
 pub use list::Offers;
+pub use probe::{ProbeStage, Probing};
 
 use crate::{
     check::{Blast, Cure, Deputy, Offer, Restarts},

@@ -6,15 +6,17 @@ mod diff;
 mod journal;
 mod list;
 mod plan;
+mod probe;
 mod progress;
 mod sections;
 
 pub use journal::journal;
 pub use list::{offers, title as offers_title};
 pub use plan::plan;
+pub use probe::{probe, title as probe_title};
 
 use crate::{
-    model::{Model, Planned, Proposed, Stage},
+    model::{Model, Planned, ProbeStage, Proposed, Stage},
     plan::Purpose,
     view::{
         Back, Line, Tone,
@@ -39,12 +41,21 @@ pub fn title(it: &Proposed) -> String {
 }
 
 /// The question in the last line, and how far the cursor stands behind its beginning.
-pub fn question(it: &Proposed) -> Option<(Line, usize)> {
-    let Stage::Confirming(typed) = &it.stage else { return None };
-    let Planned::Plan(plan) = &it.plan else { return None };
-    let words = plan.confirm.words();
+pub fn question(model: &Model) -> Option<(Line, usize)> {
+    let (words, to, typed) = match (model.proposal(), model.probing()) {
+        (Some(it), _) => {
+            let Stage::Confirming(typed) = &it.stage else { return None };
+            let Planned::Plan(plan) = &it.plan else { return None };
+            (plan.confirm.words().to_owned(), "apply", typed)
+        }
+        (None, Some(it)) => {
+            let ProbeStage::Confirming(typed) = &it.stage else { return None };
+            (it.words(), "ask", typed)
+        }
+        (None, None) => return None,
+    };
     let mut res = Line::of(Tone::Warning, " type ").add(Tone::Strong, words);
-    res.push(Tone::Warning, " to apply: ");
+    res.push(Tone::Warning, format!(" to {to}: "));
     res.push(Tone::Strong, &typed.text);
     let cursor = res.width();
     if typed.is_wrong {
