@@ -27,12 +27,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("OIDC-09", "MiniStack takes two URLs that differ by a slash for one"),
 ];
 
-/// Faults that are back after an undo, document for document, and not told again. `(code, why)`.
-const NOT_AGAIN: &[(&str, &str)] = &[(
-    "SA-01",
-    "the ReplicaSet of the repaired template stays, and its ServiceAccount counts as used: it may be rolled back to",
-)];
-
 /// What the program says when there is nothing that it may write.
 const NOTHING_WRITTEN: i32 = 4;
 
@@ -85,9 +79,6 @@ pub async fn run(site: &mut Site) {
         for_good.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     );
     eprintln!("  a person has to repair {}: {}", by_hand.len(), by_hand.join(", "));
-    for (code, why) in NOT_AGAIN {
-        eprintln!("  not told again: {code}: {why}");
-    }
     for (code, why) in &refused {
         eprintln!("  not {code}: {why}");
     }
@@ -192,11 +183,8 @@ impl Repair<'_> {
         }
         let again = self.caller.check(&[]);
         let (was, is) = (told(code, &before), told(code, &again));
-        if was != is && !NOT_AGAIN.iter().any(|(it, _)| *it == code) {
+        if was != is {
             return Err(format!("undone, and found {is:#?} instead of {was:#?}"));
-        }
-        if was == is && NOT_AGAIN.iter().any(|(it, _)| *it == code) {
-            return Err("undone, and told again after all".to_owned());
         }
         self.out_again(&refused, &again).await?;
         self.tally.repaired.insert(code.to_owned());
