@@ -690,6 +690,8 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             for key in keys() {
                 let named = graph.roles_naming(&key).iter().any(|it| it.arn == *arn);
                 if named {
+                    let _ = write!(acc, "{:?}", graph.namespace(&key.namespace).is_known());
+                    let _ = write!(acc, "{}", graph.association_of(&key) == Knowledge::Absent);
                     let _ = write!(acc, "{:?}", graph.service_account(&key));
                 }
             }
@@ -719,6 +721,10 @@ fn view(graph: &Graph, unit: &Ref) -> String {
         Ref::Node(name) => {
             let pods: Vec<_> = graph.pods_on(name).collect();
             let _ = write!(acc, "{:?} {pods:?}", graph.node(name));
+            for it in &pods {
+                let association = graph.association_of(&it.service_account());
+                let _ = write!(acc, "{}", association.is_known());
+            }
             let scope = Scope::Pods { namespace: Some("kube-system".into()) };
             let _ = write!(acc, "{:?}", graph.listed(&scope));
         }
@@ -730,6 +736,7 @@ fn view(graph: &Graph, unit: &Ref) -> String {
             }
             let associations: Vec<_> = graph.associations().collect();
             let _ = write!(acc, "{associations:?}");
+            let _ = write!(acc, "{:?}", graph.refused_env_objects());
             // How old what is used here is.
             for arn in graph.named_roles() {
                 let _ = write!(acc, "{:?}", graph.role(arn).map(trusted));

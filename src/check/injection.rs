@@ -168,6 +168,11 @@ pub(crate) fn template_of<'a>(graph: &'a Graph, pod: &Pod) -> Option<&'a PodSpec
     graph.templates_of(&pod.service_account()).find(fits).map(|it| &*it.template)
 }
 
+/// Whether a workload of a kind that is read made the pod, so that its manifest could be known.
+pub(crate) fn has_manifest(pod: &Pod) -> bool {
+    pod.owner.as_ref().is_some_and(|it| WorkloadKind::parse(&it.kind).is_some())
+}
+
 fn needs_injection(spec: &PodSpec) -> bool {
     let looked_at = |it: &&Container| it.kind != ContainerKind::Ephemeral;
     spec.containers.iter().filter(looked_at).any(|it| !expect::has_identity(it))

@@ -240,7 +240,7 @@ pub(crate) fn verdict(identity: &IdentityContext<'_>) -> (Verdict, String) {
             "the API server publishes issuer `{published}`, the EKS cluster has `{described}`: they are not one cluster"
         );
         return match identity.mechanism {
-            Mechanism::None => (Verdict::None, why),
+            Mechanism::None => unread_service_account(identity).unwrap_or((Verdict::None, why)),
             Mechanism::Irsa | Mechanism::PodIdentity | Mechanism::Both => {
                 (Verdict::Unknown(Why::Undecidable(why.as_str().into())), why)
             }
@@ -254,17 +254,21 @@ pub(crate) fn verdict(identity: &IdentityContext<'_>) -> (Verdict, String) {
             Some(it) => Some(it),
             None => said(&identity.irsa),
         },
-        // Where nothing is declared, a pod that carries an identity all the same has it from somewhere.
-        Mechanism::None => {
-            unread_service_account(identity).or_else(|| match identity.counts.stale {
-                0 => None,
-                _ => unread_association(identity),
-            })
-        }
+        Mechanism::None => unread_service_account(identity)
+            .or_else(|| if shows_none(identity) { None } else { unread_association(identity) }),
     };
     answer.unwrap_or_else(|| {
         (Verdict::None, "no role annotation and no Pod Identity association".to_owned())
     })
+}
+
+/// Whether pods show that there is no association, where nobody could read it: some are there, and none of them carries
+/// an identity nor looks as if it was meant to. Without AWS nothing is asked for in the first place.
+fn shows_none(identity: &IdentityContext<'_>) -> bool {
+    let counts = &identity.counts;
+    let off =
+        matches!(identity.cx.graph.source(&Scope::Associations), Some(SourceState::Off { .. }));
+    counts.stale == 0 && identity.expected.is_none() && (0 < counts.total || off)
 }
 
 /// An association that nobody could read might stand above the annotation.
@@ -279,11 +283,8 @@ fn unread_association(identity: &IdentityContext<'_>) -> Option<(Verdict, String
     Some((Verdict::Unknown(why), because))
 }
 
-/// A ServiceAccount that nobody could read might be annotated; one that has no pods asks for nothing anyway.
+/// A ServiceAccount that nobody could read might be annotated.
 fn unread_service_account(identity: &IdentityContext<'_>) -> Option<(Verdict, String)> {
-    if identity.counts.total == 0 {
-        return None;
-    }
     let scope = Scope::ServiceAccounts { namespace: None };
     let why = not_read(identity.cx.graph, &identity.sa, &scope, "list serviceaccounts")?;
     let because = unread("the ServiceAccount could not be read", &why);

@@ -24,7 +24,7 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::ServiceAccount,
         fragment: "namespaces run a workload as `default` while the ServiceAccount meant for it is used by nobody",
-        detect: "A workload or a pod without owner runs as `default`, which declares no identity, and the namespace has a ServiceAccount with one that no pod or template uses, nor names in a namespace that lacks it (SA-03).",
+        detect: "A workload or a pod without owner runs as `default`, which declares no identity, and the namespace has a ServiceAccount with one that no pod or template uses, nor names in a namespace that lacks it (SA-03); pods and all kinds of workloads of the namespace could be listed.",
         repair: "Set serviceAccountName in the workload's pod template.",
         signatures: &[Signature::E12, Signature::E13],
         fixes: &["FX-WL-SA"],

@@ -189,6 +189,7 @@ impl Graph {
             ) => None,
         };
         let reads_otherwise = Reading::of(old) != Reading::of(Some(&state));
+        let was_cached = matches!(old, Some(SourceState::Cached { .. }));
         if paint.is_some() && matches!(scope, Scope::ApiServer | Scope::Cluster) {
             // The issuer may be about to become unknown, and with it the names of these units.
             acc.refs.extend(self.expected_providers().map(Ref::Provider).collect::<Vec<_>>());
@@ -196,7 +197,9 @@ impl Graph {
         let painted = paint.map(|cached| {
             self.scan(&scope, |it| std::mem::replace(&mut it.cached, cached) != cached)
         });
-        let painted = painted.is_some_and(|it| !it.is_empty());
+        // Rules also ask whether the state itself is the disk's, whatever is held.
+        let crosses = was_cached != matches!(state, SourceState::Cached { .. });
+        let painted = crosses || painted.is_some_and(|it| !it.is_empty());
         if reads_otherwise {
             self.touch_missing(&scope, acc);
         }

@@ -249,6 +249,15 @@ impl Graph {
         }
     }
 
+    /// Whether everything that could run as a ServiceAccount of the namespace was listed.
+    pub fn lists_users(&self, namespace: &Text) -> bool {
+        let namespace = || Some(namespace.clone());
+        let workloads =
+            WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: namespace() });
+        let pods = Scope::Pods { namespace: namespace() };
+        std::iter::once(pods).chain(workloads).all(|it| self.listed(&it).is_known())
+    }
+
     fn pod_at(&self, id: PodId) -> Option<&Pod> {
         self.pods.get(id).map(|it| &it.fact)
     }

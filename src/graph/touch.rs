@@ -3,7 +3,7 @@
 //! Asked before and after the change, because a change moves what depends on it. Over-approximates, never misses.
 
 use crate::{
-    fact::Pod,
+    fact::{Knowledge, Pod, PodSpec},
     graph::{
         Graph, Seat,
         pods::PodId,
@@ -45,7 +45,13 @@ impl Graph {
             Ref::Cluster | Ref::Webhook(_) | Ref::Addon(_) | Ref::Nodegroup(_) => {
                 self.touch_everything(acc);
             }
-            Ref::Namespace(it) => self.touch_namespace(it, acc),
+            Ref::Namespace(it) => {
+                self.touch_namespace(it, acc);
+                // Roles that trust somebody in it, whether it is there or not.
+                for (_, role) in self.roles.subjects(Some(it)) {
+                    self.touch_one_role(role, acc);
+                }
+            }
             Ref::ServiceAccount(key) => self.touch_account(key, acc),
             Ref::Pod { namespace, name } => self.touch_pod(namespace, name, acc),
             Ref::Workload { kind, namespace, name } => {
@@ -57,6 +63,8 @@ impl Graph {
             }
             Ref::ConfigMap { namespace, .. } | Ref::Secret { namespace, .. } => {
                 acc.wants.insert(of.clone());
+                // Which of them are refused is told of the cluster.
+                acc.refs.insert(Ref::Cluster);
                 self.touch_readers(of, namespace, acc);
             }
             Ref::Association(id) => self.touch_association(id, acc),
@@ -169,7 +177,17 @@ impl Graph {
         if seat.is_some_and(|it| it.pods.len() <= 1) {
             self.touch_beside(&key, acc);
         }
-        acc.wants.extend(env_objects(&pod.namespace, &pod.spec));
+        self.touch_env_objects(&pod.namespace, &pod.spec, acc);
+    }
+
+    /// What somebody reads variables from, and the cluster where that is refused.
+    fn touch_env_objects(&self, namespace: &Text, spec: &PodSpec, acc: &mut Touched) {
+        for it in env_objects(namespace, spec) {
+            if matches!(self.key_names(&it), Knowledge::Denied(_)) {
+                acc.refs.insert(Ref::Cluster);
+            }
+            acc.wants.insert(it);
+        }
     }
 
     /// Units that read whether somebody uses a ServiceAccount.
@@ -211,7 +229,7 @@ impl Graph {
                 self.touch_beside(&key, acc);
                 self.touch_sought(&key, acc);
             }
-            acc.wants.extend(env_objects(namespace, template));
+            self.touch_env_objects(namespace, template, acc);
         }
         self.touch_owners(kind, namespace, name, acc);
         self.touch_owned(kind, namespace, name, MAX_OWNERS, acc);
@@ -280,12 +298,22 @@ impl Graph {
         self.touch_beside(key, acc);
         self.touch_namesakes(&key.name, acc);
         self.touch_lookalikes(key, acc);
+        // Those that trust somebody who has no identity so far.
+        for arn in self.roles.naming(key) {
+            self.touch_one_role(arn, acc);
+        }
         for arn in roles_of(&held.fact) {
             self.touch_one_role(arn, acc);
             self.touch_expected_of(arn, acc);
         }
-        // Where there is an association the annotation needs no provider.
         let seat = self.seats.get(&key.namespace, &key.name);
+        // Whether its pods need the agent of their nodes.
+        for id in seat.into_iter().flat_map(|it| it.pods.values()) {
+            if let Some(node) = self.pods.get(*id).and_then(|it| it.fact.node.as_ref()) {
+                self.touch_node(node, acc);
+            }
+        }
+        // Where there is an association the annotation needs no provider.
         let account = seat.and_then(|it| it.account.as_ref());
         if let Some(role) = account.and_then(|it| it.fact.role_arn()) {
             self.touch_expected_of(&Arn::new(role.clone()), acc);

@@ -49,6 +49,11 @@ impl Graph {
                         self.touch_identity(&seat.key, acc);
                     }
                 }
+                for (key, role) in self.roles.subjects(None) {
+                    if !self.namespaces.contains_key(&key.namespace) {
+                        self.touch_one_role(role, acc);
+                    }
+                }
                 true
             }
             Scope::ServiceAccounts { namespace } => {
@@ -59,6 +64,10 @@ impl Graph {
                 for seat in self.seats.iter_in(namespace.as_deref()) {
                     acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
                     acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+                    // What an association that nobody uses may be meant for.
+                    if !seat.associations.is_empty() {
+                        self.touch_lookalikes(&seat.key, acc);
+                    }
                 }
                 if namespace.as_deref().is_none_or(is_agents_namespace) {
                     self.touch_nodes(acc);
@@ -76,6 +85,10 @@ impl Graph {
             Scope::Associations => {
                 for seat in self.seats.iter().filter(|it| it.associations.is_empty()) {
                     self.touch_identity(&seat.key, acc);
+                }
+                // Roles that nothing uses, as far as associations tell.
+                for (_, role) in self.roles.subjects(None) {
+                    self.touch_one_role(role, acc);
                 }
                 acc.refs.extend(self.expected_providers().map(Ref::Provider));
                 true

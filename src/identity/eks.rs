@@ -9,7 +9,7 @@ use crate::{
     ident::{AccountId, Arn, SaKey, Text, Timestamp},
     identity::{
         Judged, Signature, Why,
-        steps::{Found, Steps, missing},
+        steps::{Found, OF_CLUSTER, OF_TAGS, Steps, missing},
         sts::{World, common_keys, further_keys, resource_tags},
         words,
     },
@@ -49,6 +49,12 @@ const TAG: &str = "sts:TagSession";
 /// `target trust policy (sts:TagSession)`. Without session tags the TagSession hops are left out.
 pub fn judge(ask: &Ask<'_>) -> Judged {
     let mut steps = Steps::default();
+    steps.refuse(&OF_CLUSTER, &ask.cluster);
+    for role in [&ask.role, &ask.target] {
+        if let Knowledge::Known(it) = role {
+            steps.refuse(&OF_TAGS, &it.tags);
+        }
+    }
     if let Some(association) = association(ask, &mut steps) {
         associated_role(ask, association, &mut steps);
         if let Some(target) = &association.target_role_arn {
@@ -269,8 +275,8 @@ fn role_policies(role: &IamRole, what: &'static str, request: &iam::Request, ste
     let (found, detail, at) = if let Some(at) = take(iam::Decision::ExplicitDeny) {
         (Found::Fail(Signature::E18), words::reason(&evaluations[at].1), Some(at))
     } else if let Some(at) = take(iam::Decision::Unknown) {
-        let detail = words::reason(&evaluations[at].1);
-        (Found::Unknown(Why::Undecidable(detail.as_str().into())), detail, Some(at))
+        let mut detail = words::reason(&evaluations[at].1);
+        (steps.undecided(&evaluations[at].1, &mut detail), detail, Some(at))
     } else if let Some((why, detail)) = unknown.or(unread) {
         (Found::Unknown(why), detail, None)
     } else if let Some(at) = take(iam::Decision::Allow) {

@@ -7,6 +7,19 @@ use crate::{
     identity::{Hop, Judged, Outcome, Signature, Verdict, Why, words},
 };
 
+/// Keys whose values are the cluster's, in a session that EKS starts.
+pub(crate) const OF_CLUSTER: [&str; 6] = [
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:RequestTag/eks-cluster-",
+    "aws:PrincipalTag/eks-cluster-",
+    "aws:RequestedRegion",
+    "sts:ExternalId",
+];
+
+/// What keys of a role's own tags begin with.
+pub(crate) const OF_TAGS: [&str; 3] = ["aws:ResourceTag/", "iam:ResourceTag/", "aws:PrincipalTag/"];
+
 /// What one station came to.
 pub(crate) enum Found {
     Pass,
@@ -19,11 +32,20 @@ pub(crate) enum Found {
 #[derive(Default)]
 pub(crate) struct Steps {
     hops: Vec<Hop>,
+    /// Condition keys, or what they begin with, whose values were refused to the reader.
+    refused: Vec<(&'static str, Denied)>,
     failed: Option<(Signature, String)>,
     unknown: Option<(Why, String)>,
 }
 
 impl Steps {
+    /// Takes note of keys that would be known if somebody allowed it, so that whatever they leave open names that.
+    pub(crate) fn refuse<T>(&mut self, keys: &[&'static str], by: &Knowledge<T>) {
+        if let Knowledge::Denied(it) = by {
+            self.refused.extend(keys.iter().map(|key| (*key, it.clone())));
+        }
+    }
+
     pub(crate) fn add(
         &mut self,
         what: &'static str,
@@ -82,13 +104,36 @@ impl Steps {
         evaluation: iam::Evaluation,
         signature: Signature,
     ) {
-        let detail = words::reason(&evaluation);
+        let mut detail = words::reason(&evaluation);
         let found = match evaluation.decision {
             iam::Decision::Allow => Found::Pass,
             iam::Decision::ExplicitDeny | iam::Decision::ImplicitDeny => Found::Fail(signature),
-            iam::Decision::Unknown => Found::Unknown(Why::Undecidable(detail.as_str().into())),
+            iam::Decision::Unknown => self.undecided(&evaluation, &mut detail),
         };
         self.add(what, name, found, detail, Some(evaluation));
+    }
+
+    /// An evaluation that came to no end; where a refusal is why, `detail` names it too.
+    pub(crate) fn undecided(&self, evaluation: &iam::Evaluation, detail: &mut String) -> Found {
+        Found::Unknown(match self.refusal(evaluation) {
+            Some(it) => {
+                detail.push_str(&format!("; `{}` was refused", it.permission));
+                Why::Denied(it)
+            }
+            None => Why::Undecidable(detail.as_str().into()),
+        })
+    }
+
+    /// What would tell the first undecided key, and was refused.
+    fn refusal(&self, evaluation: &iam::Evaluation) -> Option<Denied> {
+        let undecided = evaluation.statements.iter().filter(|it| it.matches == iam::Truth::Unknown);
+        let clauses = undecided.flat_map(|it| &it.clauses);
+        clauses.filter(|it| it.truth == iam::Truth::Unknown).find_map(|it| {
+            let iam::Part::Condition { key, .. } = &it.part else { return None };
+            let begins =
+                |with: &str| key.get(..with.len()).is_some_and(|it| it.eq_ignore_ascii_case(with));
+            self.refused.iter().find(|(with, _)| begins(with)).map(|(_, it)| it.clone())
+        })
     }
 
     /// The verdict; `allowed` is the sentence for the case that every hop passed.

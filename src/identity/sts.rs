@@ -9,7 +9,7 @@ use crate::{
     ident::{AccountId, Arn, Issuer, Partition, SaKey, Text, Timestamp},
     identity::{
         Judged, Signature,
-        steps::{Found, Steps, missing},
+        steps::{Found, OF_TAGS, Steps, missing},
     },
 };
 
@@ -58,6 +58,9 @@ const MAX_ROLE_ARN: usize = 2048;
 /// have come to in `detail` and `evaluation`.
 pub fn judge(ask: &Ask<'_>) -> Judged {
     let mut steps = Steps::default();
+    if let Knowledge::Known(it) = &ask.role {
+        steps.refuse(&OF_TAGS, &it.tags);
+    }
     let account = role_arn(ask, &mut steps);
     if let Some(account) = account {
         provider(ask, &account, &mut steps);

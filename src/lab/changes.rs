@@ -120,6 +120,12 @@ fn roles(world: &World, account: &Text, named: &BTreeSet<Arn>, res: &mut Vec<Cha
                 res.push(Change::Upsert(Box::new(Fact::Role(role(world, &world.caller, it)))))
             }
             None => {
+                // IAM looks for the name alone, so that one with another path comes back.
+                let alike = |it: &&Role| of_account(&it.arn) && it.arn.name() == arn.name();
+                if let Some(it) = world.roles.iter().find(alike) {
+                    let fact = Fact::Role(role(world, &world.caller, it));
+                    res.push(Change::Upsert(Box::new(fact)));
+                }
                 res.push(Change::Know { of: Ref::Role(arn.clone()), knowledge: Knowledge::Absent })
             }
         }

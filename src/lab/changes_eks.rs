@@ -106,7 +106,15 @@ pub fn fact(it: &Cluster) -> fact::Cluster {
 }
 
 fn api_server(world: &World, cluster: Option<&fact::Cluster>, res: &mut Vec<Change>) {
-    let issuer = Knowledge::Known(Issuer::new(world.published_issuer()));
+    const DISCOVERY: &str = "/.well-known/openid-configuration";
+    let issuer = match world.caller.denies_path(DISCOVERY) {
+        true => Knowledge::Denied(denied(format!("get {DISCOVERY}"), "")),
+        false => Knowledge::Known(Issuer::new(world.published_issuer())),
+    };
+    let version = match world.caller.denies_path("/version") {
+        true => String::new(),
+        false => git_version(&world.cluster),
+    };
     let side = aws::KubeSide {
         server: Some(endpoint(&world.cluster)),
         ca_sha256: None,
@@ -118,7 +126,7 @@ fn api_server(world: &World, cluster: Option<&fact::Cluster>, res: &mut Vec<Chan
         context: "lab".into(),
         server: endpoint(&world.cluster),
         ca_sha256: None,
-        version: git_version(&world.cluster).into(),
+        version: version.into(),
         issuer,
         proof: cluster.and_then(|it| aws::proof(&side, it)),
     });

@@ -57,6 +57,10 @@ pub(crate) fn other_path(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Some(role) = missing(cx) else { return };
     let (Some(account), Some(name)) = (role.account(), role.name()) else { return };
     let Some(real) = cx.cx.graph.role_by_name(&account, name) else { return };
+    // What differs is the partition (ANN-09).
+    if real.arn.partition() != role.partition() {
+        return;
+    }
     let finding = acc.push(
         Subject::service_account(cx.key, Some(role.clone())),
         format!("role `{name}` has another path: its ARN is `{}`", real.arn),

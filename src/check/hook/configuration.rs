@@ -2,7 +2,7 @@
 
 use crate::{
     check::{Acc, Context, Evidence, Fix, Shown, Subject, injection},
-    fact::{Knowledge, SelectorTerm, Webhook, WebhookRule},
+    fact::{Knowledge, Scope, SelectorTerm, Webhook, WebhookRule},
     ident::Ref,
     identity::webhook::{self, EKS_URL, REVIEW, Refusal},
 };
@@ -36,7 +36,7 @@ pub(super) fn altered(cx: &Context<'_>, shown: &Shown, acc: &mut Acc) {
         return;
     }
     let told = if it.hooks.iter().all(|it| !webhook::broken(it).is_empty()) {
-        unanswered(&it.hooks, shown)
+        unanswered(cx, &it.hooks, shown)
     } else {
         leaving_out(cx, shown)
     };
@@ -46,9 +46,15 @@ pub(super) fn altered(cx: &Context<'_>, shown: &Shown, acc: &mut Acc) {
 }
 
 /// No webhook of the configuration can answer for any pod.
-fn unanswered(hooks: &[WebhookRule], shown: &Shown) -> Option<(String, Vec<Evidence>)> {
+fn unanswered(
+    cx: &Context<'_>,
+    hooks: &[WebhookRule],
+    shown: &Shown,
+) -> Option<(String, Vec<Evidence>)> {
     let why: Vec<Refusal> = webhook::broken(hooks.first()?);
-    if shown.answers && injection::is_doubtful(&why) {
+    // A pod may show that it answers all the same, and may be among those that were not read.
+    let every_pod = cx.graph.listed(&Scope::Pods { namespace: None });
+    if injection::is_doubtful(&why) && (shown.answers || !every_pod.is_known()) {
         return None;
     }
     let what = match why.first()? {

@@ -113,7 +113,7 @@ fn meant<'a>(cx: &Context<'a>, it: &'a Association) -> Option<&'a SaKey> {
     let key = &it.service_account;
     let is_unread =
         matches!(cx.graph.namespace(&key.namespace), Knowledge::NotYet | Knowledge::Denied(_));
-    if cx.graph.is_used(key) || is_unread {
+    if cx.graph.is_used(key) || is_unread || !cx.graph.lists_users(&key.namespace) {
         return None;
     }
     candidates(cx, key).into_iter().find(|it| goes_without(cx, it))

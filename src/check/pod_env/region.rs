@@ -5,7 +5,6 @@ use crate::{
         Acc, ContainerContext, Context, Evidence, PodContext, Subject,
         pod_env::{fault, place, unset},
     },
-    fact::Knowledge,
     ident::Partition,
     identity::{Carried, chain::Provider},
 };
@@ -121,26 +120,30 @@ fn fault_of(pod: &PodContext<'_>, region: &str, own: &str) -> Option<&'static st
     if Partition::of_region(region) != Partition::of_region(own) {
         return Some("which is of another partition than the cluster");
     }
-    let off = OPT_IN.contains(&region) && !is_used(pod, region);
+    let off = OPT_IN.contains(&region) && is_used(pod, region) == Some(false);
     off.then_some("where STS answers only if the account has opted in")
 }
 
-/// Whether something shows that the account uses a region.
-fn is_used(pod: &PodContext<'_>, region: &str) -> bool {
+/// Whether something shows that the account uses a region; `None` where what would show it is not known.
+fn is_used(pod: &PodContext<'_>, region: &str) -> Option<bool> {
     let graph = pod.cx.graph;
-    let clusters = graph.other_clusters().known().is_some_and(|it| {
-        it.places
-            .iter()
-            .map(|it| &it.region)
-            .chain(it.clusters.iter().map(|it| &it.region))
-            .any(|it| **it == *region)
+    let clusters = graph.other_clusters().known().map(|it| {
+        let places = it.places.iter().map(|it| &it.region);
+        places.chain(it.clusters.iter().map(|it| &it.region)).any(|it| **it == *region)
     });
-    let role = pod.identity.role_arn().and_then(|it| graph.role(&it).known());
-    let role = role.is_some_and(|it| match &it.last_used {
-        Knowledge::Known(it) => it.region.as_deref() == Some(region),
-        Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => false,
-    });
-    clusters || role
+    let role = match pod.identity.role_arn() {
+        Some(it) => graph.role(&it).known().and_then(|it| {
+            let last = it.last_used.as_ref().known()?;
+            Some(last.region.as_deref() == Some(region))
+        }),
+        // Without a declared role there is none that could show it.
+        None => pod.identity.sa.is_known().then_some(false),
+    };
+    match (clusters, role) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+    }
 }
 
 /// `eu-west-1`, `us-gov-east-1`: lower-case words and a number.

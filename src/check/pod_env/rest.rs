@@ -54,6 +54,10 @@ pub(super) fn differs(pod: &PodContext<'_>, acc: &mut Acc) {
         return;
     }
     let Some(other) = pod.admitted().find(|it| it.effective == pod.declared) else { return };
+    // What was added after admission is told from the rest by the manifest only.
+    if pod.template.is_none() && injection::has_manifest(pod.pod) {
+        return;
+    }
     for it in pod.admitted() {
         let bare = it.effective == Carried::None
             && matches!(it.chain.provider, Provider::NodeRole | Provider::None)

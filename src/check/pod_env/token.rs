@@ -211,8 +211,11 @@ fn early(
         (Mechanism::PodIdentity | Mechanism::Both, Mechanism::PodIdentity) => true,
         (_, _) => false,
     };
-    // Where the manifest is not known everything counts as written: the webhook that adds a region mounts too.
-    let by_hand = |name: &&str| it.has(name) && pod.is_written(it, name) != Some(false);
+    // Where the manifest is not known everything counts as written, unless the webhook's own mount shows that it came
+    // that far.
+    let mounts = injection::mounts_of_webhook(&pod.pod.spec, it.container);
+    let written = |name: &str| pod.is_written(it, name).unwrap_or(!mounts);
+    let by_hand = |name: &&str| it.has(name) && written(name);
     let written: Vec<&'static str> = identity.iter().copied().filter(|it| by_hand(it)).collect();
     let region = REGIONS.into_iter().find(|it| by_hand(it))?;
     if !applies || written.is_empty() || !by_hand(&STS) {

@@ -21,6 +21,7 @@ pub(super) fn values_lost(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let after_release = *cx.key.name == *release || *cx.key.name == format!("{release}-{chart}");
     let meant = SaKey::new(cx.key.namespace.clone(), chart.as_str());
     let waiting = meant != *cx.key
+        && graph.lists_users(&meant.namespace)
         && graph.association_of(&meant).is_known()
         && graph.pods_of(&meant).next().is_none()
         && graph.workloads_of(&meant).next().is_none();

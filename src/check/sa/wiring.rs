@@ -5,7 +5,7 @@ use crate::{
         Acc, Context, Evidence, Fix, IdentityContext, Subject, blocker_or_wrong_id, is_node_agent,
         judge::Declaration, pi_assoc,
     },
-    fact::{Knowledge, Scope, ServiceAccount, Workload},
+    fact::{Knowledge, ServiceAccount, Workload},
     ident::{Arn, Ref, SaKey, WorkloadKind},
     identity::Mechanism,
     plan,
@@ -27,6 +27,10 @@ pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
         *it != cx.key && declares(cx, it) && !is_used(cx, it) && !is_sought_elsewhere(cx, it)
     });
     let Some(meant) = meant else { return };
+    // Whoever uses it may be among what was not read, or not yet.
+    if !graph.lists_users(&cx.key.namespace) {
+        return;
+    }
     let bare = || {
         let mut pods = graph.pods_of(cx.key);
         pods.find(|it| !it.completed() && it.owner.is_none() && !it.mirror)
@@ -74,11 +78,12 @@ pub(super) fn runs_as_default(cx: &IdentityContext<'_>, acc: &mut Acc) {
 pub(super) fn unused(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Some(annotation) = cx.annotation else { return };
     let default = SaKey::new(cx.key.namespace.clone(), "default");
+    let graph = cx.cx.graph;
     // Who runs as `default` was meant to use it (SA-01), and so was who names it where it is not (SA-03).
     if is_used(cx, cx.key)
         || is_used(cx, &default)
         || is_sought_elsewhere(cx, cx.key)
-        || !lists_all(cx)
+        || !graph.lists_users(&cx.key.namespace)
     {
         return;
     }
@@ -103,15 +108,6 @@ fn is_sought_elsewhere(cx: &IdentityContext<'_>, key: &SaKey) -> bool {
             && !graph.service_account(it).is_known()
             && graph.templates_of(it).next().is_some()
     })
-}
-
-/// Whether everything that could use a ServiceAccount of the namespace was listed.
-fn lists_all(cx: &IdentityContext<'_>) -> bool {
-    let namespace = Some(cx.key.namespace.clone());
-    let workloads =
-        WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: namespace.clone() });
-    let pods = Scope::Pods { namespace: namespace.clone() };
-    std::iter::once(pods).chain(workloads).all(|it| cx.cx.graph.listed(&it).is_known())
 }
 
 fn declares(cx: &IdentityContext<'_>, key: &SaKey) -> bool {

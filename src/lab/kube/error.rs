@@ -91,6 +91,13 @@ impl Refusal {
         Refusal::new(403, "Forbidden", message).about(resource, name)
     }
 
+    /// RBAC refused a path that is no resource.
+    pub fn forbidden_path(path: &str) -> Refusal {
+        let user = crate::lab::kube::USER;
+        let message = format!("forbidden: User \"{user}\" cannot get path \"{path}\"");
+        Refusal::new(403, "Forbidden", message)
+    }
+
     /// RBAC refused the call.
     pub fn forbidden(call: &Call<'_>) -> Refusal {
         let resource = call.resource;

@@ -115,6 +115,9 @@ async fn route(shared: &Arc<Shared>, request: &Request<Bytes>) -> Result<server:
     let segments: Vec<String> =
         path.split('/').filter(|it| !it.is_empty()).map(percent_decode).collect();
     let segments: Vec<&str> = segments.iter().map(|it| &**it).collect();
+    if shared.lock().world.caller.denies_path(path) {
+        return Err(Refusal::forbidden_path(path));
+    }
     if let Some(it) = discovery::answer(shared, request, &segments) {
         return Ok(Ok(it));
     }

@@ -189,7 +189,7 @@ pub struct Caller {
     pub deny: Vec<DenyAws>,
     /// `None`: all.
     pub namespaces: Option<Vec<Text>>,
-    /// `(verb, resource)`, either may be `*`.
+    /// `(verb, resource)`, either may be `*`; `get` also of a path that is no resource (`/version`).
     pub deny_kube: Vec<(Text, Text)>,
 }
 
@@ -224,6 +224,11 @@ impl Caller {
                 .as_ref()
                 .is_some_and(|it| !namespace.is_some_and(|ns| it.iter().any(|n| &**n == ns)));
         by_rule || outside
+    }
+
+    /// Whether RBAC refuses a path that is no resource; `*` for resources says nothing of it.
+    pub fn denies_path(&self, path: &str) -> bool {
+        self.deny_kube.iter().any(|(v, r)| (&**v == "*" || &**v == "get") && &**r == path)
     }
 }
 
