@@ -1,6 +1,11 @@
 //! The table of codes against the reference table.
 
-use idscope::check::{self, Rule, Severity};
+use idscope::{
+    check::{self, Ledger, Rule, Severity},
+    graph::Graph,
+    identity::Signature,
+    report::triage::triage,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 const REFERENCE: &str = include_str!("codes.csv");
@@ -103,4 +108,34 @@ fn rows_say_what_they_must() {
 fn severities_are_ordered_worst_first() {
     assert!(Severity::Blocker < Severity::WrongId);
     assert!(Severity::SecHigh < Severity::Hygiene);
+}
+
+/// The texts of the signatures, with names in place of what stands for them.
+fn printed(it: Signature) -> String {
+    let session = "arn:aws:sts::111122223333:assumed-role/app/botocore-session-1";
+    let node = "arn:aws:sts::111122223333:assumed-role/node/i-0123456789abcdef0";
+    it.text()
+        .replace("NODE-ROLE/i-…", "node/i-0123456789abcdef0")
+        .replace("ACCOUNT", "111122223333")
+        .replace("NODE-ROLE", node)
+        .replace("resource: ROLE", "resource: arn:aws:iam::111122223333:role/b")
+        .replace("ROLE", session)
+        .replace("ACTION", "s3:GetObject")
+        .replace("User: ARN", &format!("User: {session}"))
+        .replace("open TOKEN", "open /var/run/secrets/eks.amazonaws.com/serviceaccount/token")
+}
+
+#[test]
+fn every_page_is_a_hypothesis_of_some_error() {
+    let (graph, ledger) = (Graph::default(), Ledger::default());
+    let mut named = BTreeSet::new();
+    for it in Signature::all() {
+        for error in triage(&graph, &ledger, &printed(it), None).errors {
+            named.extend(error.causes.iter().map(|it| it.row.code));
+        }
+    }
+    let reference = reference();
+    let pages = reference.iter().filter(|(_, it)| it.wave == "page").map(|(code, _)| &**code);
+    let missing: Vec<&str> = pages.filter(|it| !named.contains(it)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
