@@ -70,3 +70,57 @@ fn the_manual_is_what_the_program_prints() {
     );
     assert!(fs::read_to_string("README.md").unwrap().contains("(assets/codes.md)"));
 }
+
+/// `cargo …` lines of the benchmarks' page, without what stands before `cargo`.
+fn cargo_lines(text: &str) -> Vec<Vec<String>> {
+    let code = text.split('`').skip(1).step_by(2).flat_map(str::lines);
+    let lines = code.filter_map(|it| it.find("cargo ").map(|at| &it[at..]));
+    lines.map(|it| it.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn every_command_of_the_benchmarks_names_what_is_there() {
+    let text = fs::read_to_string("BENCHMARKS.md").unwrap();
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let (mut n_benches, mut n_tests) = (0, 0);
+    for words in cargo_lines(&text) {
+        let line = words.join(" ");
+        let after = |flag: &str| {
+            let at = words.iter().position(|it| it == flag)?;
+            words.get(at + 1).map(String::as_str)
+        };
+        match (words[1].as_str(), after("--bench"), after("--test")) {
+            ("bench", Some(name), None) => {
+                assert!(fs::exists(format!("benches/{name}.rs")).unwrap(), "{line}");
+                let listed = format!("[[bench]]\nname = \"{name}\"\nharness = false");
+                assert!(manifest.contains(&listed), "{line}: not in Cargo.toml");
+                let source = fs::read_to_string(format!("benches/{name}.rs")).unwrap();
+                for word in words.iter().skip_while(|it| *it != "--").skip(1) {
+                    let is_known =
+                        word.parse::<u32>().is_ok() || source.contains(&format!("(\"{word}\", "));
+                    assert!(is_known, "{line}: nothing in it is called `{word}`");
+                }
+                n_benches += 1;
+            }
+            ("test", None, Some(name)) => {
+                let single = format!("tests/{name}.rs");
+                let dir = format!("tests/{name}");
+                let sources: String = match fs::read_to_string(&single) {
+                    Ok(it) => it,
+                    Err(_) => fs::read_dir(&dir)
+                        .unwrap_or_else(|it| panic!("{line}: {it}"))
+                        .filter_map(|it| fs::read_to_string(it.unwrap().path()).ok())
+                        .collect(),
+                };
+                let after = words.iter().skip_while(|it| *it != name).skip(1);
+                for test in after.filter(|it| !it.starts_with('-')) {
+                    assert!(sources.contains(&format!("fn {test}(")), "{line}: no such test");
+                }
+                n_tests += 1;
+            }
+            ("build" | "run", None, None) => {}
+            _ => panic!("{line}: what does it reproduce?"),
+        }
+    }
+    assert!(4 <= n_benches && 1 <= n_tests, "{n_benches} benches and {n_tests} tests");
+}

@@ -65,7 +65,11 @@ impl Fleet {
     }
 
     pub fn pod(self, i: usize) -> Pod {
-        let owner = i / PODS_AN_OWNER;
+        self.pod_of(i, i / PODS_AN_OWNER)
+    }
+
+    /// As if that owner had been scaled up.
+    pub fn pod_of(self, i: usize, owner: usize) -> Pod {
         let name = format!("service-{owner:05}-7d9f5c8b6-{i:05}");
         Pod {
             namespace: namespace(owner),
@@ -105,11 +109,16 @@ impl Fleet {
     }
 
     fn service_account(self, owner: usize) -> ServiceAccount {
+        self.account_of_role(owner, owner)
+    }
+
+    /// The ServiceAccount of `owner`, annotated with another's role.
+    pub fn account_of_role(self, owner: usize, role: usize) -> ServiceAccount {
         ServiceAccount {
             key: SaKey::new(namespace(owner), account(owner)),
             uid: "".into(),
             created: None,
-            annotations: vec![(ServiceAccount::ROLE_ARN.into(), role_arn(owner).into())],
+            annotations: vec![(ServiceAccount::ROLE_ARN.into(), role_arn(role).into())],
             labels: Vec::new(),
             annotation_changed: None,
             annotation_manager: None,
@@ -233,7 +242,7 @@ fn spec(owner: usize, injected: bool) -> Arc<PodSpec> {
     })
 }
 
-fn cluster() -> Cluster {
+pub fn cluster() -> Cluster {
     Cluster {
         name: "prod".into(),
         arn: format!("arn:aws:eks:ap-northeast-2:{ACCOUNT}:cluster/prod").into(),
