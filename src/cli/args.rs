@@ -276,6 +276,9 @@ pub struct Info {
     /// Print the minimal IAM policy and ClusterRole
     #[arg(long)]
     pub permissions: bool,
+    /// With --permissions: what repairing and probing need beside it
+    #[arg(long, requires = "permissions")]
+    pub fixes: bool,
 }
 
 /// Whatever may stand in a path; whether there is such a namespace is the cluster's to say.

@@ -14,12 +14,25 @@ pub const IAM_READ: &str = include_str!("../../assets/permissions/iam-read.json"
 /// What reading needs of Kubernetes.
 pub const CLUSTER_ROLE_READ: &str = include_str!("../../assets/permissions/clusterrole-read.yaml");
 
+/// What repairing and probing need beside [`IAM_READ`].
+pub const IAM_FIX: &str = include_str!("../../assets/permissions/iam-fix.json");
+
+/// What repairing and probing need beside [`CLUSTER_ROLE_READ`].
+pub const CLUSTER_ROLE_FIX: &str = include_str!("../../assets/permissions/clusterrole-fix.yaml");
+
 /// The two documents, told apart by comment lines that both formats' users can strip.
-pub fn permissions() -> String {
-    format!(
+pub fn permissions(fixes: bool) -> String {
+    let mut res = format!(
         "# IAM policy for the principal that reads AWS\n{IAM_READ}\n# ClusterRole for the user that reads Kubernetes\n\
          {CLUSTER_ROLE_READ}"
-    )
+    );
+    if fixes {
+        res.push_str(&format!(
+            "---\n# IAM policy for `fix`, `undo` and `probe`, beside the one above\n{IAM_FIX}\n# ClusterRole for `fix`, `undo` \
+             and `probe`, beside the one above\n{CLUSTER_ROLE_FIX}"
+        ));
+    }
+    res
 }
 
 pub fn info(it: &Collected, global: &Global) -> String {

@@ -95,7 +95,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
             Ok(0)
         }
         Some(Command::Info(it)) if it.permissions => {
-            print(&info::permissions());
+            print(&info::permissions(it.fixes));
             Ok(0)
         }
         Some(Command::Info(_)) => {
