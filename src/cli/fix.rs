@@ -1,5 +1,6 @@
 //! `fix` and `undo`: the plan on stdout, and with `--apply` its carrying out, told on stderr.
 
+mod ended;
 mod probe;
 mod record;
 mod session;
@@ -20,7 +21,8 @@ use crate::{
         goal, output,
     },
     ident::{Text, visible},
-    plan::{self, Confirm, Edit, Entry, Plan},
+    plan::{self, Confirm, Edit, Entry, Outcome, Plan, Whereabouts},
+    report::plan as page,
 };
 
 pub use probe::probe;
@@ -134,14 +136,23 @@ impl Session<'_> {
         let Collected { graph, now, .. } = &self.read;
         match check::undo(graph, entry, *now) {
             Ok(it) => self.undoing(it, how).await,
-            Err(why) => Ok(say_nothing(&why)),
+            Err(why) => {
+                self.no_plan(how);
+                Ok(say_nothing(&why))
+            }
         }
     }
 
     async fn finish(&self, entry: &Entry, how: &How) -> Result<u8, UsageError> {
+        let here = Whereabouts::of(&self.read.graph);
         match check::finish(&self.read.graph, entry) {
             Ok(it) => self.undoing(it, how).await,
-            Err(why) => Ok(say_nothing(&why)),
+            // It is another cluster's, or was undone.
+            Err(why) if entry.place.differs(&here).is_some() || entry.undone_by.is_some() => {
+                self.no_plan(how);
+                Ok(say_nothing(&why))
+            }
+            Err(why) => self.close(entry, how, &why),
         }
     }
 
@@ -155,10 +166,36 @@ impl Session<'_> {
         }
         let plan = match it.plan {
             Some(it) => it,
-            None => return Ok(say_nothing("everything that can be put back is as it was")),
+            None => {
+                self.no_plan(how);
+                return Ok(say_nothing("everything that can be put back is as it was"));
+            }
         };
         let proposal = Proposal { plan: Some(plan), left: Vec::new(), findings: Vec::new() };
         self.answer(proposal, how, it.purpose).await
+    }
+
+    /// An entry whose last step was written before it was cut off: there is nothing left but to say so in the journal.
+    fn close(&self, entry: &Entry, how: &How, why: &str) -> Result<u8, UsageError> {
+        self.no_plan(how);
+        if entry.is_finished() {
+            return Ok(say_nothing(why));
+        }
+        let journal = journal(None)?;
+        if journal.is_running(entry) {
+            return Ok(say_nothing("another idscope on this machine is at it"));
+        }
+        let closed = journal.end(&entry.id, crate::cli::clock(), Outcome::Applied);
+        closed.map_err(|it| UsageError::new(format!("failed to {it}")))?;
+        eprintln!("idscope: {} is finished: {why}", entry.id);
+        Ok(0)
+    }
+
+    /// For machines, where there is nothing to show.
+    fn no_plan(&self, how: &How) {
+        if how.output == FixOutput::Json {
+            self.print(&output::json(&page::no_plan(&[], &self.names(), None)));
+        }
     }
 }
 

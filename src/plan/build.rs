@@ -301,6 +301,13 @@ fn undo_env(
             changes: changes.iter().map(back).collect(),
         });
     }
+    if changes.iter().any(|it| it.entry.is_some()) {
+        // One edit cannot do both: the older revision brings back what was hidden, and only that.
+        return Err(
+            "cannot be undone: it takes a value away that was never read, and writes another"
+                .into(),
+        );
+    }
     match workload.kind {
         WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
             Ok(Edit::RestoreEnv {

@@ -64,9 +64,32 @@ pub fn data(page: &Page<'_>) -> Value {
         "warnings": plan.warnings.iter().map(|it| &it.text).collect::<Vec<_>>(),
         "restartNeeded": plan.restart_needed,
         "confirm": plan.confirm.words(),
-        "byHand": left.iter().map(|(code, it)| json!({"code": code, "title": it.title,
-            "commands": it.commands(names)})).collect::<Vec<_>>(),
+        "refused": null,
+        "byHand": by_hand(left, names),
     })
+}
+
+/// The same where there is no plan: nothing to repair, nothing that may be written, or refused.
+pub fn no_plan(left: &[(&'static str, Fix)], names: &Names, refused: Option<&str>) -> Value {
+    json!({
+        "schema": "idscope/plan/v1",
+        "digest": null,
+        "id": null,
+        "title": null,
+        "finding": null,
+        "steps": [],
+        "blast": {"gains": [], "loses": [], "changesIdentity": [], "notKnown": []},
+        "warnings": [],
+        "restartNeeded": false,
+        "confirm": null,
+        "refused": refused,
+        "byHand": by_hand(left, names),
+    })
+}
+
+fn by_hand(left: &[(&'static str, Fix)], names: &Names) -> Value {
+    let told = |(code, it): &(&'static str, Fix)| json!({"code": code, "title": it.title, "commands": it.commands(names)});
+    left.iter().map(told).collect()
 }
 
 fn call(it: &Call) -> Value {

@@ -26,14 +26,14 @@ impl Scenario {
 
     /// The program on a demo of it.
     pub fn idscope(&self, args: &[&str]) -> Command {
-        let mut res = bare(args);
+        let mut res = plain(args);
         res.arg(format!("--demo={}", self.path.display()));
         res
     }
 }
 
 /// The program without anything of the caller's.
-fn bare(args: &[&str]) -> Command {
+pub fn plain(args: &[&str]) -> Command {
     let mut res = Command::new(env!("CARGO_BIN_EXE_idscope"));
     res.env_clear().args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     res
@@ -41,7 +41,7 @@ fn bare(args: &[&str]) -> Command {
 
 /// The program on the lab of another process, with a home of its own.
 pub fn idscope(home: &Home, args: &[&str]) -> Command {
-    let mut res = bare(args);
+    let mut res = plain(args);
     let dir = home.state.path();
     res.envs(home.lab.settings_env()).env("HOME", dir).env("XDG_STATE_HOME", dir.join("xdg"));
     res.env("IDSCOPE_CONFIG_DIR", dir.join("config"));

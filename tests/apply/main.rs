@@ -2,6 +2,11 @@
 //! boundary, put back again, and with nothing but the permissions that are printed.
 
 mod command;
+mod after;
 mod faults;
+mod kill;
+mod permissions;
 mod probe;
+mod readonly;
+mod undo;
 mod world;

@@ -2,7 +2,7 @@
 
 use crate::{
     apply::{self, Hands, Job, Purpose},
-    check::{self, Proposal},
+    check::{self, Aftermath, Blast, Cure, Proposal},
     cli::{
         INTERRUPTED,
         args::{FixOutput, Global},
@@ -11,12 +11,13 @@ use crate::{
         error::UsageError,
         fix::{
             How, NOT_HEALED,
+            ended::{Ended, sentence},
             record::{entries, journal},
             tell::{say_nothing, say_progress, say_unfinished},
         },
         headless, output, read_with,
     },
-    ident::{AccountId, Ref, Text, visible},
+    ident::{AccountId, Ref, SaKey, Text, Timestamp, visible},
     lab::Lab,
     plan::{self, Edit, May, Names, Outcome, Plan, Refusal, Shown, Whereabouts},
     report::{
@@ -119,8 +120,8 @@ impl<'a> Session<'a> {
         let names = self.names();
         let mut plan = match proposal.plan.take() {
             Some(Ok(it)) => it,
-            Some(Err(it)) => return Ok(self.refused(&it, &proposal, &names)),
-            None => return Ok(self.nothing(&proposal, &names)),
+            Some(Err(it)) => return Ok(self.refused(&it, &proposal, &names, how)),
+            None => return Ok(self.nothing(&proposal, &names, how)),
         };
         let blast = check::blast(graph, plan.edits(), *now);
         let place = Whereabouts::of(graph);
@@ -137,37 +138,59 @@ impl<'a> Session<'a> {
         };
         let left = &proposal.left;
         let shown = page::Page { plan: &plan, blast: &blast, names: &names, may: &may, left };
-        self.print(&match how.output {
-            FixOutput::Text => page::text(&shown, false),
-            FixOutput::Markdown => page::text(&shown, true),
-            FixOutput::Json => output::json(&page::data(&shown)),
-            FixOutput::Sh => page::script(&shown, &place),
-            FixOutput::Tf => page::terraform(&shown),
-        });
+        // One document on stdout: what came of the plan is part of it.
+        let mut document = None;
+        match how.output {
+            FixOutput::Json if how.apply => document = Some(page::data(&shown)),
+            FixOutput::Json => self.print(&output::json(&page::data(&shown))),
+            FixOutput::Text => self.print(&page::text(&shown, false)),
+            FixOutput::Markdown => self.print(&page::text(&shown, true)),
+            FixOutput::Sh => self.print(&page::script(&shown, &place)),
+            FixOutput::Tf => self.print(&page::terraform(&shown)),
+        }
         if !how.apply {
             return Ok(0);
         }
-        let context = place.context.as_deref().unwrap_or_default();
-        if let Some(why) = self.settings.writes.refusal(context) {
-            return Ok(say_nothing(&why));
+        let ended = match self.refusal(&plan, &may, &place).or_else(|| unconfirmed(&plan, how)) {
+            Some(why) => Ended::nothing(&why),
+            None => {
+                let job = Job { purpose, ..Job::new(plan, place, callers) };
+                self.carry_out(job, &proposal, &blast).await?
+            }
+        };
+        if let Some(mut it) = document {
+            it["result"] = ended.data();
+            self.print(&output::json(&it));
         }
-        if let Some(May::No(it)) = may.iter().find(|it| matches!(it, May::No(_))) {
-            return Ok(say_nothing(&format!(
-                "{it} is not allowed; hand the commands above to somebody who may"
-            )));
-        }
-        if let Some(why) = unconfirmed(&plan, how) {
-            return Ok(say_nothing(&why));
-        }
-        let job = Job { purpose, ..Job::new(plan, place, callers) };
-        self.carry_out(job, &proposal).await
+        Ok(ended.status)
     }
 
-    async fn carry_out(&self, job: Job, proposal: &Proposal) -> Result<u8, UsageError> {
+    /// Why the plan is not even offered for confirmation.
+    fn refusal(&self, plan: &Plan, may: &[May], place: &Whereabouts) -> Option<String> {
+        let context = place.context.as_deref().unwrap_or_default();
+        if let Some(why) = self.settings.writes.refusal(context) {
+            return Some(why);
+        }
+        may.iter().zip(&plan.steps).find_map(|(may, step)| match may {
+            May::No(it) => Some(format!(
+                "{}: {it} is not allowed; hand the commands to somebody who may",
+                step.target
+            )),
+            May::Yes | May::NotKnown(_) => None,
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        job: Job,
+        proposal: &Proposal,
+        blast: &Blast,
+    ) -> Result<Ended, UsageError> {
         let journal = match journal(self.lab.as_ref()) {
             Ok(it) => it,
-            Err(it) => return Ok(say_nothing(&it.to_string())),
+            Err(it) => return Ok(Ended::nothing(&it.to_string())),
         };
+        let begun = crate::cli::clock();
         let (progress, mut told) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let listening = async {
@@ -195,8 +218,8 @@ impl<'a> Session<'a> {
         };
         let all = job.plan.steps.len();
         match &outcome {
-            Outcome::Applied => return self.verified(&job, proposal).await,
-            Outcome::Nothing { why } => return Ok(say_nothing(why)),
+            Outcome::Applied => return self.verified(&job, proposal, blast, begun).await,
+            Outcome::Nothing { why } => return Ok(Ended::nothing(why)),
             Outcome::Partly { done, why } => {
                 eprintln!("idscope: {done} of {all} steps written, then: {}", visible(why));
             }
@@ -208,18 +231,38 @@ impl<'a> Session<'a> {
             }
         }
         eprintln!("idscope: `idscope undo` lists what was written and puts it back");
-        Ok(outcome.exit_status())
+        let status = outcome.exit_status();
+        Ok(Ended { outcome, left: None, after: Vec::new(), status })
     }
 
-    /// Reads again and says whether the findings are gone. What IAM or EKS do not show yet is waited for, as long as
-    /// they may take.
-    async fn verified(&self, job: &Job, proposal: &Proposal) -> Result<u8, UsageError> {
+    /// Reads again and says whether the findings are gone, and how far pods have come. What IAM or EKS do not show yet
+    /// is waited for, as long as they may take.
+    async fn verified(
+        &self,
+        job: &Job,
+        proposal: &Proposal,
+        blast: &Blast,
+        begun: Timestamp,
+    ) -> Result<Ended, UsageError> {
         let since = Instant::now();
+        let ended =
+            |left: Option<Vec<&'static str>>, after: Vec<(SaKey, Aftermath)>, status: u8| Ended {
+                outcome: Outcome::Applied,
+                left,
+                after,
+                status,
+            };
+        let edits: Vec<Edit> = job.plan.edits().cloned().collect();
+        let concerned = match job.purpose {
+            // To put something back repairs nothing.
+            Purpose::Undo(_) => Vec::new(),
+            Purpose::Fix | Purpose::Finish { .. } => concerned(&job.plan, blast, proposal),
+        };
         loop {
             let Some(read) = read_with(self.settings.clone()).await? else {
-                return Ok(INTERRUPTED);
+                return Ok(ended(None, Vec::new(), INTERRUPTED));
             };
-            let left: Vec<&str> = proposal
+            let left: Vec<&'static str> = proposal
                 .findings
                 .iter()
                 .filter(|it| {
@@ -229,32 +272,47 @@ impl<'a> Session<'a> {
                 .filter(|it| proposal.left.iter().all(|(code, _)| *code != it.code))
                 .map(|it| it.code)
                 .collect();
+            let after = || -> Vec<(SaKey, Aftermath)> {
+                let of = |key: &SaKey| {
+                    let (keys, edits) = (vec![key.clone()], edits.clone());
+                    let cure = Cure { heals: Vec::new(), keys, edits, at: begun };
+                    check::aftermath(&read.graph, &read.ledger, &cure, read.now)
+                };
+                concerned.iter().map(|key| (key.clone(), of(key))).collect()
+            };
             if left.is_empty() {
                 eprintln!("idscope: applied and verified");
-                return Ok(0);
+                let after = after();
+                for (key, it) in &after {
+                    eprintln!("idscope: sa/{key}: {}", visible(&sentence(it)));
+                }
+                return Ok(ended(Some(left), after, 0));
             }
             let lags =
                 |it: &Edit| !it.is_kubernetes() && plan::shown(&read.graph, it) == Shown::Before;
             let is_pending = job.plan.edits().any(lags) && since.elapsed() < job.propagation;
             if !is_pending {
                 eprintln!("idscope: applied, still there: {}", left.join(", "));
-                return Ok(NOT_HEALED);
+                return Ok(ended(Some(left), after(), NOT_HEALED));
             }
             eprintln!("idscope: applied; AWS does not show it everywhere yet, reading again");
             tokio::select! {
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
-                _interrupt = tokio::signal::ctrl_c() => return Ok(INTERRUPTED),
+                _interrupt = tokio::signal::ctrl_c() => {
+                    return Ok(ended(Some(left), Vec::new(), INTERRUPTED));
+                }
             }
         }
     }
 
-    fn refused(&self, why: &Refusal, proposal: &Proposal, names: &Names) -> u8 {
-        self.by_hand(proposal, names);
-        say_nothing(&format!("refused: {why}"))
+    fn refused(&self, why: &Refusal, proposal: &Proposal, names: &Names, how: &How) -> u8 {
+        let why = format!("refused: {why}");
+        self.by_hand(proposal, names, how, Some(&why));
+        say_nothing(&why)
     }
 
-    fn nothing(&self, proposal: &Proposal, names: &Names) -> u8 {
-        self.by_hand(proposal, names);
+    fn nothing(&self, proposal: &Proposal, names: &Names, how: &How) -> u8 {
+        self.by_hand(proposal, names, how, None);
         match proposal.left.is_empty() {
             true => eprintln!("idscope: nothing to repair"),
             false => eprintln!("idscope: nothing that idscope may write; a person has to"),
@@ -262,11 +320,21 @@ impl<'a> Session<'a> {
         0
     }
 
-    fn by_hand(&self, proposal: &Proposal, names: &Names) {
+    /// What is left where there is no plan.
+    fn by_hand(&self, proposal: &Proposal, names: &Names, how: &How, refused: Option<&str>) {
+        // Whoever runs a script, or applies a module, runs nothing of this.
+        let lead = match how.output {
+            FixOutput::Json => {
+                let data = page::no_plan(&proposal.left, names, refused);
+                return self.print(&output::json(&data));
+            }
+            FixOutput::Text | FixOutput::Markdown => "",
+            FixOutput::Sh | FixOutput::Tf => "# ",
+        };
         for (code, fix) in &proposal.left {
-            self.print(&format!("by hand, {code}: {}\n", visible(&fix.title)));
+            self.print(&format!("{lead}by hand, {code}: {}\n", visible(&fix.title)));
             for it in fix.commands(names).iter().flat_map(|it| it.lines()) {
-                self.print(&format!("   {}\n", visible(it)));
+                self.print(&format!("{lead}   {}\n", visible(it)));
             }
         }
     }
@@ -278,6 +346,25 @@ impl<'a> Session<'a> {
         }
         res
     }
+}
+
+/// The ServiceAccounts that are to get something by the plan, in the order of names.
+fn concerned(plan: &Plan, blast: &Blast, proposal: &Proposal) -> Vec<SaKey> {
+    let gains = blast.gains.iter().chain(&blast.changes_identity);
+    let mut res: Vec<SaKey> = gains.map(|it| it.service_account.clone()).collect();
+    for it in &proposal.findings {
+        if let Ref::ServiceAccount(key) = &it.subject.at {
+            res.push(key.clone());
+        }
+    }
+    if let Some((namespace, name)) =
+        plan.because.subject.strip_prefix("sa/").and_then(|it| it.split_once('/'))
+    {
+        res.push(SaKey::new(namespace, name));
+    }
+    res.sort();
+    res.dedup();
+    res
 }
 
 /// Why the plan is not carried out: another digest, no terminal to ask at, or other words than asked for.

@@ -1,0 +1,215 @@
+//! What a fix did is put back: contents byte for byte, hidden values from the owner's older revision, and nothing that
+//! somebody uses or changed by now.
+
+use crate::{
+    command::{idscope, said, text},
+    world::{Home, SECRET, role, rows, trust},
+};
+use idscope::{
+    ident::{SaKey, WorkloadKind},
+    plan::{Edit, WorkloadKey},
+};
+use serde_json::{Value, json};
+use std::process::Output;
+
+async fn output(home: &Home, args: &[&str]) -> Output {
+    let mut command = idscope(home, args);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn parsed(out: &Output) -> Value {
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", said(out)))
+}
+
+fn edits(home: &Home, names: &[&str]) -> Vec<Edit> {
+    let all = rows(&home.world);
+    let of = |name: &&str| all.iter().find(|it| it.name == *name).unwrap().edit.clone();
+    names.iter().map(of).map(only_taking_away).collect()
+}
+
+/// A step that takes away what was never read writes nothing else, or it could not be undone.
+fn only_taking_away(mut edit: Edit) -> Edit {
+    if let Edit::SetEnv { changes, .. } = &mut edit {
+        changes.retain(|it| it.entry.is_none());
+    }
+    edit
+}
+
+fn plan_file(home: &Home, edits: Vec<Edit>) -> (String, String) {
+    let plan = home.plan(edits);
+    let steps: Vec<Value> = plan.edits().map(|it| json!({"edit": it})).collect();
+    let file = home.state.path().join("plan.json");
+    let value = json!({"schema": "idscope/plan/v1", "digest": plan.digest, "title": "test",
+        "finding": {"code": null, "subject": "sa/shop/web"}, "steps": steps});
+    std::fs::write(&file, value.to_string()).unwrap();
+    (file.display().to_string(), plan.digest.to_string())
+}
+
+/// Carries the edits out, and returns the journal's number of it.
+async fn applied(home: &Home, names: &[&str]) -> String {
+    carried_out(home, edits(home, names)).await
+}
+
+async fn carried_out(home: &Home, edits: Vec<Edit>) -> String {
+    let (file, digest) = plan_file(home, edits);
+    let out = output(home, &["fix", "--plan", &file, "--apply", "--yes", &digest]).await;
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    parsed(&output(home, &["undo", "-o", "json"]).await)[0]["id"].as_str().unwrap().to_owned()
+}
+
+async fn undone(home: &Home, id: &str) -> Output {
+    let plan = parsed(&output(home, &["undo", id, "-o", "json"]).await);
+    let digest = plan["digest"].as_str().unwrap_or_else(|| panic!("{plan:#}"));
+    output(home, &["undo", id, "--apply", "--yes", digest]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contents_come_back_byte_for_byte() {
+    let all = [
+        "set trust",
+        "annotate",
+        "create service account",
+        "set metadata",
+        "set env",
+        "set env of a StatefulSet",
+        "create provider",
+        "add client id",
+        "remove client id",
+        "set thumbprints",
+        "create association",
+        "update association",
+    ];
+    let home = Home::new().await;
+    let before = crate::kill::without_restarts(home.contents().await);
+    let id = applied(&home, &all).await;
+    assert_ne!(crate::kill::without_restarts(home.contents().await), before);
+    let out = undone(&home, &id).await;
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    let there = crate::kill::without_restarts(home.contents().await);
+    // A list of client ids and an environment have no order that matters, and keep none here.
+    assert_eq!(sorted(there), sorted(before));
+    // The value that nobody may read came from the older revision, and is in no output and in no journal.
+    let journal = home.state.path().join("xdg/idscope/journal.jsonl");
+    let journal = std::fs::read_to_string(journal).unwrap();
+    assert!(!journal.contains(SECRET) && !said(&out).contains(SECRET));
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(sorted).collect();
+            items.sort_by_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(members) => members.into_iter().map(|(key, it)| (key, sorted(it))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_uses_by_now_stays() {
+    let home = Home::new().await;
+    let names = ["create service account", "create provider", "create association"];
+    let id = applied(&home, &names).await;
+    // Somebody runs as the new ServiceAccount, trusts the new provider, and changed the association.
+    let body = json!({"spec": {"template": {"spec": {"serviceAccountName": "new"}}}});
+    let (status, _) =
+        home.kube("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web", &body).await;
+    assert_eq!(status, 200);
+    home.lab.change(|world| {
+        let new = world.providers.iter().find(|it| it.url.ends_with("NEW")).unwrap().url.clone();
+        let issuer = crate::world::ISSUER;
+        let role = world.roles.iter_mut().find(|it| it.arn.name() == Some("app")).unwrap();
+        role.trust = role.trust.replace(issuer, &new).into();
+        let it = world.associations.iter_mut().find(|it| &*it.service_account.name == "free");
+        it.unwrap().disable_session_tags = true;
+    });
+    let out = output(&home, &["undo", &id]).await;
+    assert_eq!(out.status.code(), Some(4), "{}", said(&out));
+    let told = text(&out.stderr);
+    for it in [
+        "ServiceAccount `shop/new` stays:",
+        "trusts it",
+        "of `shop/free` was changed since",
+        "everything that can be put back is as it was",
+        // What a person may do after having looked.
+        "kubectl",
+        "aws eks delete-pod-identity-association",
+    ] {
+        assert!(told.contains(it), "no `{it}` in {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_of_another_cluster_is_refused() {
+    let check = async |change: fn(&mut idscope::lab::World), wanted: &str| {
+        let home = Home::new().await;
+        let id = applied(&home, &["set trust"]).await;
+        home.lab.change(change);
+        let writes = home.lab.mutations().len();
+        for args in [vec!["undo", &id, "--apply"], vec!["fix", "--finish", &id, "--apply"]] {
+            let out = output(&home, &args).await;
+            assert_eq!(out.status.code(), Some(4), "{args:?} {}", said(&out));
+            assert!(text(&out.stderr).contains(wanted), "{}", said(&out));
+        }
+        assert_eq!(home.lab.mutations().len(), writes);
+    };
+    let later = |world: &mut idscope::lab::World| {
+        let created = &mut world.cluster.created;
+        *created = created.checked_add(jiff::SignedDuration::from_secs(1)).unwrap();
+    };
+    check(later, "the cluster was made again since").await;
+    check(|world| world.cluster.name = "other".into(), "it was made on cluster").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_undone_is_said_before() {
+    let home = Home::new().await;
+    let (file, _) = plan_file(&home, edits(&home, &["set env"]));
+    let note = async || {
+        let plan = parsed(&output(&home, &["fix", "--plan", &file, "-o", "json"]).await);
+        plan["steps"][0]["undoNote"].clone()
+    };
+    assert_eq!(note().await, Value::Null);
+    let body = json!({"spec": {"revisionHistoryLimit": 0}});
+    let (status, _) =
+        home.kube("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web", &body).await;
+    assert_eq!(status, 200);
+    let said = note().await;
+    assert!(said.as_str().unwrap().starts_with("cannot be undone: "), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_restart_that_returns_pods_is_part_of_it() {
+    let roles = ["good", "better"].map(|it| {
+        let trust = trust("system:serviceaccount:shop:api");
+        format!(
+            "---\napiVersion: lab.idscope.dev/v1\nkind: IamRole\narn: {}\ntrustPolicy: {trust:?}\n",
+            role(it)
+        )
+    });
+    let api = format!(
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: api, namespace: shop, annotations: \
+         {{lab.idscope.dev/age: 5h, eks.amazonaws.com/role-arn: \"{}\"}}}}\n---\napiVersion: apps/v1\nkind: Deployment\n\
+         metadata: {{name: api, namespace: shop}}\nspec: {{replicas: 1, selector: {{matchLabels: {{app: api}}}}, template: \
+         {{metadata: {{labels: {{app: api}}}}, spec: {{serviceAccountName: api, containers: [{{name: app, image: a}}]}}}}}}\n\
+         ---\napiVersion: v1\nkind: Pod\nmetadata: {{name: api-1, namespace: shop, labels: {{app: api}}, annotations: \
+         {{lab.idscope.dev/age: 2h}}, ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: api, controller: \
+         true}}]}}\nspec: {{serviceAccountName: api, containers: [{{name: app, image: a}}]}}\n",
+        role("good")
+    );
+    let home = Home::with(&(roles.concat() + &api)).await;
+    let annotate = Edit::Annotate {
+        service_account: SaKey::new("shop", "api"),
+        key: "eks.amazonaws.com/role-arn".into(),
+        was: Some(role("good").to_string().into()),
+        value: Some(role("better").to_string().into()),
+    };
+    let restart =
+        Edit::Restart { workload: WorkloadKey::new(WorkloadKind::Deployment, "shop", "api") };
+    let id = carried_out(&home, vec![annotate, restart]).await;
+    let plan = parsed(&output(&home, &["undo", &id, "-o", "json"]).await);
+    let steps: Vec<&str> =
+        plan["steps"].as_array().unwrap().iter().map(|it| it["target"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["sa/shop/api", "deploy/shop/api"], "{plan:#}");
+}
