@@ -54,7 +54,8 @@ fn fixes_heal() {
                 offered.insert(finding.code);
                 let at = format!("{} {} of {}", path.display(), fix.id, finding.code);
                 let because = Because { code: Some(finding.code.into()), subject: "test".into() };
-                let plan = plan::build(&graph, fix.id, fix.title.clone(), because, edits.clone());
+                let title = fix.title.clone();
+                let plan = plan::build(&graph, fix.id, title, because, edits.clone());
                 let plan = match plan {
                     Ok(it) => it,
                     Err(it) => {
@@ -88,6 +89,8 @@ fn fixes_heal() {
                     .filter(|it| it.code != "PI-ASSOC-11")
                     // The old statement is kept, and is told of now that it stands beside another.
                     .filter(|it| fix.id != "FX-TRUST-ADD" || it.code != "SEC-TRUST-11")
+                    // The second choice opens what the pattern says, and says so.
+                    .filter(|it| !fix.title.contains("StringLike") || it.code != "SEC-TRUST-04")
                     .map(|it| format!("{} on {}", it.code, it.subject.at))
                     .collect();
                 if !new.is_empty() {
@@ -140,7 +143,9 @@ fn key(it: &Finding) -> (&'static str, Ref) {
 }
 
 fn is_of_running_pods(it: &Finding) -> bool {
-    ["HOOK-", "PI-POD-", "PI-ASSOC-12", "NODE-"].iter().any(|family| it.code.starts_with(family))
+    ["HOOK-", "PI-POD-", "PI-ASSOC-12", "PI-BOTH-02", "NODE-"]
+        .iter()
+        .any(|family| it.code.starts_with(family))
 }
 
 fn graph(world: &World) -> Graph {

@@ -205,7 +205,7 @@ pub const ROWS: &[Row] = &[
         detect: "The annotated role refuses the ServiceAccount, and the trust policy of another role names it exactly and would let it in.",
         repair: "Annotate the ServiceAccount with the role that trusts it, or let it into the annotated one.",
         signatures: &[Signature::E05],
-        fixes: &["FX-SA-ANN", "FX-TRUST-ADD"],
+        fixes: &["FX-SA-ANN", "FX-TRUST-ADD", "FX-RESTART"],
         reference: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
         rule: Rule::Identity(|cx, acc| another_role(cx, acc, false)),
     },

@@ -1,11 +1,13 @@
 //! Repairs: what is written, or what only a person can do.
 
+mod env;
+
 use crate::{
-    check::{Applicability, Context, Fix, goal},
-    fact::{Association, EnvValue, Workload},
+    check::{Applicability, Context, Fix, eligibility, goal},
+    fact::{Association, ServiceAccount, Workload},
     iam,
     ident::{AccountId, Arn, Issuer, Partition, SaKey, Text, WorkloadKind},
-    plan::{self, AssociationFields, Edit, EnvChange, EnvEntry, Names, Place, TrustChange},
+    plan::{self, AssociationFields, Edit, Names, Place, TrustChange},
 };
 
 impl Fix {
@@ -33,7 +35,7 @@ impl Fix {
     pub(crate) fn annotate(key: &SaKey, was: Option<&Text>, role: &str) -> Fix {
         let edit = Edit::Annotate {
             service_account: key.clone(),
-            key: crate::fact::ServiceAccount::ROLE_ARN.into(),
+            key: ServiceAccount::ROLE_ARN.into(),
             was: was.cloned(),
             value: Some(role.into()),
         };
@@ -44,7 +46,7 @@ impl Fix {
                 "kubectl annotate serviceaccount -n {} {} {} --overwrite",
                 plan::quote(&key.namespace),
                 plan::quote(&key.name),
-                plan::quote(&format!("{}={role}", crate::fact::ServiceAccount::ROLE_ARN))
+                plan::quote(&format!("{}={role}", ServiceAccount::ROLE_ARN))
             );
             let mut res = Fix::by_hand("FX-SA-ANN", title, vec![command]);
             res.restart_needed = true;
@@ -57,7 +59,7 @@ impl Fix {
     pub(crate) fn unannotate(key: &SaKey, was: &Text) -> Fix {
         let edit = Edit::Annotate {
             service_account: key.clone(),
-            key: crate::fact::ServiceAccount::ROLE_ARN.into(),
+            key: ServiceAccount::ROLE_ARN.into(),
             was: Some(was.clone()),
             value: None,
         };
@@ -67,8 +69,7 @@ impl Fix {
 
     /// FX-SA-CREATE, with the role annotation where one is known.
     pub(crate) fn create_service_account(key: &SaKey, role: Option<&Text>) -> Fix {
-        let annotation =
-            |it: &Text| (Text::from(crate::fact::ServiceAccount::ROLE_ARN), it.clone());
+        let annotation = |it: &Text| (Text::from(ServiceAccount::ROLE_ARN), it.clone());
         let edit = Edit::CreateServiceAccount {
             service_account: key.clone(),
             annotations: role.map(annotation).into_iter().collect(),
@@ -94,26 +95,6 @@ impl Fix {
         };
         let title = format!("run {} as ServiceAccount `{name}`", title(workload));
         Fix::of("FX-WL-SA", title, Applicability::Confirm, edit)
-    }
-
-    /// FX-WL-ENV: variables leave the template.
-    pub(crate) fn unset_env(workload: &Workload, container: &str, names: &[&str]) -> Fix {
-        if workload.kind == WorkloadKind::Job {
-            return job("FX-WL-ENV", workload, &format!("without {}", names.join(", ")));
-        }
-        let edit = change_env(workload, container, names, None);
-        let title = format!("remove {} from {}", names.join(", "), title(workload));
-        Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
-    }
-
-    /// FX-WL-ENV: a variable gets a value in the template.
-    pub(crate) fn set_env(workload: &Workload, container: &str, name: &str, value: Text) -> Fix {
-        if workload.kind == WorkloadKind::Job {
-            return job("FX-WL-ENV", workload, &format!("with {name} set to `{value}`"));
-        }
-        let title = format!("set {name} to `{value}` in {}", title(workload));
-        let edit = change_env(workload, container, &[name], Some(EnvEntry::Value(value)));
-        Fix::of("FX-WL-ENV", title, Applicability::Confirm, edit)
     }
 
     /// FX-WL-META: sets or removes (`None`) one label or annotation of the pod template. A bare pod is made again by
@@ -174,7 +155,7 @@ impl Fix {
             partition,
             account: account.clone(),
             issuer: issuer.clone(),
-            client_ids: vec!["sts.amazonaws.com".into()],
+            client_ids: audiences(cx, account),
             tags: cluster.map(|it| ("cluster".into(), it.name.clone())).into_iter().collect(),
         };
         let title = format!("create the OIDC provider of `{issuer}` in account {account}");
@@ -186,6 +167,17 @@ impl Fix {
         let edit = Edit::AddClientId { provider: provider.clone(), client_id: client_id.into() };
         let title = format!("add client id `{client_id}` to the OIDC provider");
         Fix::of("FX-OIDC-AUD", title, Applicability::Confirm, edit)
+    }
+
+    /// FX-OIDC-THUMB: this one instead of all that are there.
+    pub(crate) fn set_thumbprints(provider: &Arn, was: &[Text], thumbprint: Text) -> Fix {
+        let title = format!("write the thumbprint `{thumbprint}` into the OIDC provider");
+        let edit = Edit::SetThumbprints {
+            provider: provider.clone(),
+            was: was.to_vec(),
+            thumbprints: vec![thumbprint],
+        };
+        Fix::of("FX-OIDC-THUMB", title, Applicability::Confirm, edit)
     }
 
     /// FX-TRUST-EDIT, FX-TRUST-ADD, FX-TRUST-PI for a person: read, edit as `title` says, write.
@@ -221,7 +213,8 @@ impl Fix {
         Some(Fix::of(id, title, Applicability::Confirm, edit))
     }
 
-    /// FX-PIA-CREATE, and before it what makes the role's trust policy let it in. By hand where that cannot be told.
+    /// FX-PIA-CREATE, and before it what makes the role's trust policy let it in. By hand where that cannot be
+    /// told, or where something that runs as the ServiceAccount could not use it.
     pub(crate) fn create_association(
         cx: Context<'_>,
         key: &SaKey,
@@ -229,6 +222,10 @@ impl Fix {
     ) -> Fix {
         let id = "FX-PIA-CREATE";
         let role = fields.role_arn.clone();
+        if let Some(why) = eligibility(cx, key, &role).never.first() {
+            let title = format!("no association for `{key}`: {why}");
+            return Fix::by_hand(id, title, Vec::new());
+        }
         let title = format!("associate ServiceAccount `{key}` with `{role}`");
         let trust = goal::pod_identity_trust(cx, key, &fields);
         let edit = Edit::CreateAssociation { service_account: key.clone(), fields };
@@ -343,31 +340,6 @@ impl Fix {
     }
 }
 
-fn change_env(
-    workload: &Workload,
-    container: &str,
-    names: &[&str],
-    entry: Option<EnvEntry>,
-) -> Edit {
-    let found = workload.template.containers.iter().find(|it| &*it.name == container);
-    let was = |value: &EnvValue| match value {
-        EnvValue::Literal(it) => EnvEntry::Value(it.clone()),
-        EnvValue::Redacted => EnvEntry::Hidden,
-        EnvValue::From(it) => EnvEntry::From(it.clone()),
-    };
-    let changes = names.iter().map(|name| EnvChange {
-        name: (*name).into(),
-        was: found.and_then(|it| it.env(name)).map(was),
-        entry: entry.clone(),
-    });
-    Edit::SetEnv {
-        workload: workload.into(),
-        container: container.into(),
-        init: found.is_some_and(|it| it.kind == crate::fact::ContainerKind::Init),
-        changes: changes.collect(),
-    }
-}
-
 /// The owner, if it replaces its pods when its template changes.
 pub(crate) fn rolled_out(owner: Option<&Workload>) -> Option<&Workload> {
     owner.filter(|it| match it.kind {
@@ -384,6 +356,19 @@ fn job(id: &'static str, workload: &Workload, how: &str) -> Fix {
         "kubectl replace --force -f job.yaml".to_owned(),
     ];
     Fix::by_hand(id, format!("make {} again {how}", title(workload)), commands)
+}
+
+/// The audiences of the tokens that come to an account's provider, the usual one first.
+fn audiences(cx: &Context<'_>, account: &AccountId) -> Vec<Text> {
+    let mut res: Vec<Text> = vec!["sts.amazonaws.com".into()];
+    let keys = cx.graph.named_roles_in(account).flat_map(|it| cx.graph.annotated_with(it));
+    let accounts = keys.filter_map(|it| cx.graph.service_account(it).known());
+    for it in accounts.filter_map(|it| it.annotation(ServiceAccount::AUDIENCE)) {
+        if !it.is_empty() && !res.contains(it) {
+            res.push(it.clone());
+        }
+    }
+    res
 }
 
 fn title(workload: &Workload) -> String {

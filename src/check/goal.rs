@@ -5,9 +5,11 @@
 
 mod eligible;
 mod migrate;
+mod re_home;
 
 pub use eligible::{Eligibility, eligibility};
 pub use migrate::{Migration, Proof, Stage, migrate};
+pub use re_home::re_home;
 
 use crate::{
     check::{Context, after, expect::Siblings, fix::rolled_out, judge, statement},

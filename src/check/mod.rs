@@ -65,7 +65,9 @@ pub use context::{
 };
 pub use deputy::{Deputy, Level, Newcomer, Power, deputies};
 pub use expect::{is_node_agent, known_controller};
-pub use goal::{Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, reach};
+pub use goal::{
+    Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, re_home, reach,
+};
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};

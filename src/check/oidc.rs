@@ -6,7 +6,7 @@ mod present;
 mod recreation;
 
 pub(crate) use orphan::{is_orphan, orphans};
-pub(crate) use recreation::recreated;
+pub(crate) use recreation::{recreated, rewrite};
 
 use crate::{
     check::{Confidence, Context, Row, Rule, Severity, SubjectKind, judge},

@@ -151,6 +151,15 @@ fn not_ready(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     ));
 }
 
+/// Whether the agent is installed, and none is Ready on a node that needs one.
+pub(crate) fn lacks_ready_agent(graph: &Graph, node: &Node) -> bool {
+    let pods = |namespace: Option<&str>| Scope::Pods { namespace: namespace.map(Into::into) };
+    !has_no_agent_by_design(node)
+        && agent_daemon_set(graph) == Knowledge::Known(())
+        && is_listed(graph, [pods(None), pods(Some("kube-system"))])
+        && !graph.pods_on(&node.name).any(|it| is_agent(it) && it.ready)
+}
+
 /// Auto Mode nodes have the agent built in; Fargate and Windows cannot have it; hybrid nodes have another DaemonSet.
 fn has_no_agent_by_design(node: &Node) -> bool {
     node.is_windows() || matches!(node.compute_type(), Some("fargate" | "auto" | "hybrid"))

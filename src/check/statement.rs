@@ -1,18 +1,35 @@
-//! Statements that let exactly one ServiceAccount in.
+//! Statements that let exactly one ServiceAccount in: the only place where a fix or a goal makes one.
 
 use crate::{
     fact::Cluster,
     iam::{Condition, Effect, Patterns, Principal, Statement},
     ident::{Arn, Issuer, SaKey, Text},
-    identity::eks::SERVICE,
+    identity::{eks::SERVICE, sts},
 };
 
-/// The statement of FX-TRUST-ADD, as one line of JSON.
-pub(crate) fn web_identity_line(provider: &Arn, issuer: &Issuer, key: &SaKey) -> String {
-    format!(
-        r#"{{"Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{issuer}:sub":"{}","{issuer}:aud":"sts.amazonaws.com"}}}}}}"#,
-        key.subject()
-    )
+/// The statement of FX-TRUST-ADD.
+pub(crate) fn web_identity(
+    provider: &Arn,
+    issuer: &Issuer,
+    key: &SaKey,
+    audience: &Text,
+) -> Statement {
+    let equals = |name: &str, value: Text| Condition {
+        operator: "StringEquals".into(),
+        key: format!("{issuer}:{name}").into(),
+        values: vec![value],
+    };
+    Statement {
+        sid: None,
+        effect: Effect::Allow,
+        principal: Some(Principal::Listed(vec![(
+            "Federated".into(),
+            vec![provider.text().clone()],
+        )])),
+        action: Patterns { negated: false, patterns: vec![sts::ACTION.into()] },
+        resource: None,
+        conditions: vec![equals("sub", key.subject().into()), equals("aud", audience.clone())],
+    }
 }
 
 /// FX-TRUST-PI: EKS may assume the role for this ServiceAccount of this cluster. Without session tags there is nothing

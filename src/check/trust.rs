@@ -2,16 +2,21 @@
 //!
 //! The codes are here, since one fault has one code; each family's file has its words.
 
+mod offer;
+mod words;
+
+pub(crate) use offer::{add_statement, fill_in};
+pub(crate) use words::of_role;
+
 use crate::{
-    check::{Acc, Evidence, Finding, Fix, IdentityContext, Subject, statement},
+    check::{Acc, Evidence, IdentityContext, Subject},
     fact::Knowledge,
     iam,
     ident::Arn,
     identity::{
         Verdict,
-        near_miss::{self, Diagnosis, Fault, Repair, What},
+        near_miss::{self, Diagnosis, Fault, What},
     },
-    plan::TrustChange,
 };
 
 /// The fault as a family tells it.
@@ -42,7 +47,7 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc, say: fn(&Told<'_>)
             say(&told),
             vec![evidence],
         );
-        offer(&told, finding);
+        offer::offer(&told, finding);
     }
 }
 
@@ -201,96 +206,45 @@ pub(crate) fn allowed<'a>(policy: &'a iam::Policy, of: &'a str) -> impl Iterator
         .flat_map(|(_, it)| it.iter().map(|it| &**it))
 }
 
+/// The policy without that Federated principal; `None` when nobody would be left, or it is not named.
+pub(crate) fn without_principal(policy: &iam::Policy, provider: &Arn) -> Option<iam::Policy> {
+    let mut res = policy.clone();
+    for index in (0..policy.statements.len()).rev() {
+        let statement = &policy.statements[index];
+        let named = statement.principals().any(|it| it == ("Federated", provider.as_str()));
+        if named && statement.effect == iam::Effect::Allow {
+            res = without_principal_at(&res, index, provider.as_str())?;
+        }
+    }
+    (res != *policy).then_some(res)
+}
+
+/// The same of one statement.
+pub(crate) fn without_principal_at(
+    policy: &iam::Policy,
+    index: usize,
+    value: &str,
+) -> Option<iam::Policy> {
+    let mut res = policy.clone();
+    let statement = res.statements.get_mut(index)?;
+    if let Some(iam::Principal::Listed(listed)) = &mut statement.principal {
+        for (_, values) in listed.iter_mut() {
+            values.retain(|it| **it != *value);
+        }
+        listed.retain(|(_, values)| !values.is_empty());
+        if listed.is_empty() {
+            res.statements.remove(index);
+        }
+    }
+    (!res.statements.is_empty()).then_some(res)
+}
+
 /// Whom the policy serves instead, as the end of a sentence.
 pub(crate) fn principals(policy: &iam::Policy) -> String {
     let mut all: Vec<&str> =
         ["Service", "AWS", "Federated"].into_iter().flat_map(|it| allowed(policy, it)).collect();
     all.dedup();
     if all.is_empty() { "nor anybody else".to_owned() } else { format!("only {}", all.join(", ")) }
-}
-
-fn offer(told: &Told<'_>, finding: &mut Finding) {
-    let Told { cx, role, fault, diagnosis, .. } = told;
-    let (id, title) = match diagnosis.repair {
-        Repair::Edit if fault.what == What::Condition(near_miss::Condition::UnknownOperator) => {
-            let title = format!("look at {}: nobody can say what it does", fault.path);
-            finding.fixes.push(Fix::by_hand("FX-NONE", title, Vec::new()));
-            return;
-        }
-        Repair::Edit => ("FX-TRUST-EDIT", edit(fault)),
-        Repair::Split => ("FX-TRUST-EDIT", "divide the statement into one for each cluster".into()),
-        Repair::Add => {
-            let title = format!("append a statement that lets `{}` in", cx.key.subject());
-            ("FX-TRUST-ADD", title)
-        }
-        Repair::Narrow => {
-            let subject = cx.key.subject();
-            let title = format!("narrow {} so that it no longer matches `{subject}`", fault.path);
-            finding.fixes.push(Fix::by_hand("FX-NONE", title, Vec::new()));
-            return;
-        }
-    };
-    // The repaired policy mends every fault of the statement, which is what a person wants to save.
-    let change = match diagnosis.repair {
-        Repair::Add => TrustChange::Opens,
-        Repair::Edit | Repair::Split | Repair::Narrow => TrustChange::NearMiss,
-    };
-    let present = crate::check::judge::settled_role(cx.cx.graph, role).known();
-    let fix = diagnosis.repaired.as_ref().zip(present).and_then(|(it, present)| {
-        Fix::trust_policy(id, title.clone(), role, &present.trust, it, change)
-    });
-    finding.fixes.push(fix.unwrap_or_else(|| Fix::trust(id, title, role)));
-}
-
-/// FX-TRUST-EDIT where somebody left a placeholder: whoever it was to be, nobody was let in yet.
-pub(crate) fn fill_in(cx: &IdentityContext<'_>, title: String, role: &Arn) -> Fix {
-    let id = "FX-TRUST-EDIT";
-    let present = crate::check::judge::settled_role(cx.cx.graph, role).known();
-    let repaired = cx.diagnosis().and_then(|it| it.repaired.as_ref());
-    let fix = repaired.zip(present).and_then(|(it, present)| {
-        Fix::trust_policy(id, title.clone(), role, &present.trust, it, TrustChange::Opens)
-    });
-    fix.unwrap_or_else(|| Fix::trust(id, title, role))
-}
-
-/// The edit of one fault, as an imperative.
-fn edit(fault: &Fault) -> String {
-    let Fault { path, found, needed, .. } = fault;
-    if needed.is_empty() {
-        return format!("remove {path}");
-    }
-    match fault.what {
-        What::Key(_) => format!("rename the condition key `{found}` to `{needed}`"),
-        What::Subject(near_miss::Subject::Wildcard) => {
-            format!("move the subject `{found}` from StringEquals to {needed}")
-        }
-        What::Principal(near_miss::Principal::WrongType) => {
-            format!("move `{needed}` to Principal.Federated")
-        }
-        What::Action(_)
-        | What::Principal(_)
-        | What::Subject(_)
-        | What::Audience(_)
-        | What::Condition(_)
-        | What::TwoIssuers
-        | What::Conflict
-        | What::Deny
-        | What::NoStatement => format!("set {path} to `{needed}`"),
-    }
-}
-
-/// FX-TRUST-ADD; `None` while issuer or account are not known.
-pub(crate) fn add_statement(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix> {
-    let issuer = cx.issuer()?;
-    let provider = issuer.provider_arn(&role.partition()?, &role.account()?);
-    let statement = statement::web_identity_line(&provider, &issuer, cx.key);
-    let title = format!("append a statement that lets `{}` in", cx.key.subject());
-    let known = crate::check::judge::settled_role(cx.cx.graph, role).known()?;
-    let mut policy = known.trust.parsed.clone().ok()?;
-    let added = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
-    let added = iam::Document::parse(added.as_str(), iam::Kind::Trust).parsed.ok()?;
-    policy.statements.extend(added.statements);
-    Fix::trust_policy("FX-TRUST-ADD", title, role, &known.trust, &policy, TrustChange::Opens)
 }
 
 /// Whether the policy as it stands lets the ServiceAccount in, provider or not.

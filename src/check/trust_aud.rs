@@ -3,10 +3,13 @@
 use crate::{
     check::{
         Acc, Confidence, Evidence, Fix, IdentityContext, Row, Rule, Severity, Subject, SubjectKind,
-        trust,
+        judge, statement::is_web_identity_of, trust,
     },
+    fact::ServiceAccount,
     iam,
+    ident::{Arn, Issuer, Text},
     identity::Signature,
+    plan::TrustChange,
 };
 
 pub const ROWS: &[Row] = &[
@@ -109,8 +112,39 @@ fn without_audience(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: format!("{issuer}:aud = sts.amazonaws.com"),
         }],
     );
-    let title = format!(
-        "in trust.json add `{issuer}:aud` = `sts.amazonaws.com` to Statement[{index}].Condition.StringEquals"
-    );
-    finding.fixes.push(Fix::trust("FX-TRUST-EDIT", title, &role));
+    finding.fixes.push(ask_for_audience(cx, &role, policy, index, &issuer));
+}
+
+/// FX-TRUST-EDIT: the audiences of all whose tokens come here, beside the subject.
+fn ask_for_audience(
+    cx: &IdentityContext<'_>,
+    role: &Arn,
+    policy: &iam::Policy,
+    index: usize,
+    issuer: &Issuer,
+) -> Fix {
+    let id = "FX-TRUST-EDIT";
+    let graph = cx.cx.graph;
+    let mut audiences: Vec<Text> = cx.audience.to_vec();
+    for key in graph.annotated_with(role) {
+        let own = graph.service_account(key).known();
+        let own = own.and_then(|it| it.annotation(ServiceAccount::AUDIENCE)).cloned();
+        let own = own.unwrap_or_else(|| "sts.amazonaws.com".into());
+        if !audiences.contains(&own) {
+            audiences.push(own);
+        }
+    }
+    let title =
+        trust::of_role(&format!("ask for the audience `{}`", audiences.join(", ")), "in", role);
+    let mut wanted = policy.clone();
+    let fix = is_web_identity_of(&policy.statements[index], issuer).then(|| {
+        wanted.statements[index].conditions.push(iam::Condition {
+            operator: "StringEquals".into(),
+            key: format!("{issuer}:aud").into(),
+            values: audiences,
+        });
+        let present = judge::settled_role(graph, role).known()?;
+        Fix::trust_policy(id, title.clone(), role, &present.trust, &wanted, TrustChange::Narrows)
+    });
+    fix.flatten().unwrap_or_else(|| Fix::trust(id, title, role))
 }

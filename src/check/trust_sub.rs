@@ -119,7 +119,7 @@ pub const ROWS: &[Row] = &[
         subject: SubjectKind::ServiceAccount,
         fragment: "ServiceAccounts have a role with a wildcard subject under StringEquals",
         detect: "The `:sub` value has `*` or `?` under StringEquals, where they are ordinary characters; under StringLike it would match.",
-        repair: "Move the `:sub` condition to StringLike and leave `:aud` under StringEquals. Pods need no restart.",
+        repair: "Write the subject of the ServiceAccount out. Only where all whom the pattern matches are meant, move the `:sub` condition to StringLike and leave `:aud` under StringEquals. Pods need no restart.",
         signatures: &[Signature::E05],
         fixes: &["FX-TRUST-EDIT"],
         reference: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html",

@@ -4,7 +4,7 @@ use crate::{
     check::{self, Goal, Proof, Proposal, Stage},
     cli::{args::Reach, collect::Collected, error::UsageError},
     ident::{Arn, Ref, SaKey, visible},
-    plan::{self, Because},
+    plan::{self, Because, Edit},
     report::explain,
 };
 use std::time::Duration;
@@ -38,6 +38,9 @@ pub fn proposal(
     read: &Collected,
 ) -> Result<Proposal, UsageError> {
     let Collected { graph, ledger, now, .. } = read;
+    if asked.goal == Reach::ReHome {
+        return re_homed(targets, read);
+    }
     let [target] = targets else {
         return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload"));
     };
@@ -66,6 +69,7 @@ pub fn proposal(
             let title = format!("migrate `{key}` to Pod Identity: {}", it.stage.as_str());
             (it.way, "migrate", title)
         }
+        Reach::ReHome => return re_homed(targets, read),
     };
     for it in &way.notes {
         eprintln!("idscope: note: {}", visible(it));
@@ -73,5 +77,41 @@ pub fn proposal(
     let because = Because { code: None, subject: format!("sa/{key}").into() };
     let plan =
         (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits.clone()));
+    Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
+}
+
+/// One plan for all roles that the cluster of before had, or for those that were named.
+fn re_homed(targets: &[Ref], read: &Collected) -> Result<Proposal, UsageError> {
+    let Collected { graph, now, .. } = read;
+    let mut roles = Vec::new();
+    for it in targets {
+        match it {
+            Ref::Role(it) => roles.push(it.clone()),
+            Ref::Cluster => {}
+            Ref::ServiceAccount(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Association(_)
+            | Ref::Namespace(_)
+            | Ref::Node(_)
+            | Ref::Webhook(_)
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Provider(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => {
+                return Err(UsageError::new("--goal re-home takes `cluster`, or roles"));
+            }
+        }
+    }
+    let way = check::re_home(graph, &roles, *now).map_err(UsageError::new)?;
+    for it in &way.notes {
+        eprintln!("idscope: note: {}", visible(it));
+    }
+    let n_roles = way.edits.iter().filter(|it| matches!(it, Edit::SetTrust { .. })).count();
+    let title = format!("let {n_roles} roles trust this cluster instead of the one before");
+    let because = Because { code: None, subject: "cluster".into() };
+    let plan =
+        (!way.edits.is_empty()).then(|| plan::build(graph, "re-home", title, because, way.edits));
     Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
 }

@@ -33,9 +33,17 @@ impl Document {
             })
             .collect();
         let res = splice(&self.raw, &places, old_range, &written?)?;
-        let reads = Document::parse(res.as_str(), kind).parsed;
-        (reads.as_ref() == Ok(wanted)).then_some(res)
+        let reads = Document::parse(res.as_str(), kind).parsed.ok()?;
+        (in_order(reads) == in_order(wanted.clone())).then_some(res)
     }
+}
+
+/// All conditions of a statement must hold, in whatever order they stand; a replaced statement keeps the order it had.
+fn in_order(mut policy: Policy) -> Policy {
+    for it in &mut policy.statements {
+        it.conditions.sort_by(|a, b| (&a.operator, &a.key).cmp(&(&b.operator, &b.key)));
+    }
+    policy
 }
 
 /// Where the statements stand in the text.
@@ -230,6 +238,13 @@ mod tests {
         let doc = |it: &str| format!(r#"{{"Statement":[{it}]}}"#);
         let plain = B.replace(" a", "a").replace(r#"["c"]"#, r#""c""#).replace("true", r#""true""#);
         check(&doc(B), &doc(&plain), Some(&doc(&B.replace(" a", "a"))));
+    }
+
+    #[test]
+    fn conditions_stand_where_they_stood() {
+        let doc = |it: &str| format!(r#"{{"Statement":[{it}]}}"#);
+        let wanted = B.replace(r#""i:sub":" a","i:aud":["c"]"#, r#""i:aud":"c","i:sub":"a""#);
+        check(&doc(B), &doc(&wanted), Some(&doc(&B.replace(" a", "a"))));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use crate::{
     fact::Knowledge,
     graph::Graph,
-    ident::{Ref, SaKey, Text, WorkloadKind},
+    ident::{Arn, Ref, SaKey, Text, WorkloadKind},
     plan::{
         Confirm, Edit, EnvEntry, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
         WorkloadKey, digest, guard, owner, show, shown,
     },
 };
+use std::collections::BTreeSet;
 
 /// What the plan repairs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -182,9 +183,13 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
         }
         Edit::SetThumbprints { provider, was, thumbprints } => {
             let it = known(graph.provider_at(provider), || format!("provider `{provider}`"))?;
-            let undo = match was.is_empty() {
-                true => Err("IAM takes no empty list of thumbprints".to_owned()),
-                false => Ok(Edit::SetThumbprints {
+            let is_one = |it: &Text| it.len() == 40 && it.chars().all(|it| it.is_ascii_hexdigit());
+            let undo = match () {
+                () if was.is_empty() => Err("IAM takes no empty list of thumbprints".to_owned()),
+                () if !was.iter().all(is_one) => {
+                    Err("IAM takes only thumbprints of 40 hexadecimal digits".to_owned())
+                }
+                () => Ok(Edit::SetThumbprints {
                     provider: provider.clone(),
                     was: thumbprints.clone(),
                     thumbprints: was.clone(),
@@ -337,7 +342,7 @@ fn restart_warnings(graph: &Graph, key: &WorkloadKey, warnings: &mut Vec<Warning
 }
 
 fn confirm(graph: &Graph, steps: &[Step], restarts: usize) -> Confirm {
-    let opened = steps.iter().find_map(|it| match &it.edit {
+    let opened = steps.iter().filter_map(|it| match &it.edit {
         Edit::SetTrust { role, change: TrustChange::Opens, .. } => Some(role),
         Edit::CreateAssociation { fields, .. } => Some(&fields.role_arn),
         Edit::UpdateAssociation { was, fields, .. } if was.role_arn != fields.role_arn => {
@@ -345,10 +350,14 @@ fn confirm(graph: &Graph, steps: &[Step], restarts: usize) -> Confirm {
         }
         _ => None,
     });
-    if let Some(it) = opened {
-        return Confirm::IamRole(it.name().unwrap_or(it.as_str()).into());
-    }
+    let opened: BTreeSet<&Arn> = opened.collect();
     let cluster = graph.cluster().known();
+    match (opened.first(), opened.len(), cluster) {
+        // Nobody types a dozen names with care.
+        (Some(_), 2.., Some(it)) => return Confirm::Cluster(it.name.clone()),
+        (Some(it), ..) => return Confirm::IamRole(it.name().unwrap_or(it.as_str()).into()),
+        (None, ..) => {}
+    }
     match cluster {
         Some(it) if 1 < restarts => Confirm::Cluster(it.name.clone()),
         _ => Confirm::Yes,

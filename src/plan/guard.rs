@@ -102,3 +102,28 @@ pub(crate) fn trust(
     }
     Ok(())
 }
+
+/// Whether a trust policy is one that IAM could take: a policy, short enough, of a role that may be changed.
+pub fn can_be_saved(edit: &Edit) -> Result<(), Refusal> {
+    match edit {
+        Edit::SetTrust { role, document, .. } => trust(role.as_str(), document, &mut Vec::new()),
+        Edit::Annotate { .. }
+        | Edit::CreateServiceAccount { .. }
+        | Edit::DeleteServiceAccount { .. }
+        | Edit::UseServiceAccount { .. }
+        | Edit::SetEnv { .. }
+        | Edit::RestoreEnv { .. }
+        | Edit::SetMetadata { .. }
+        | Edit::Restart { .. }
+        | Edit::CreateProvider { .. }
+        | Edit::DeleteProvider { .. }
+        | Edit::AddClientId { .. }
+        | Edit::RemoveClientId { .. }
+        | Edit::SetThumbprints { .. }
+        | Edit::CreateAssociation { .. }
+        | Edit::UpdateAssociation { .. }
+        | Edit::DeleteAssociation { .. }
+        | Edit::CreateAddon { .. }
+        | Edit::DeleteAddon { .. } => Ok(()),
+    }
+}

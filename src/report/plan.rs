@@ -141,18 +141,24 @@ pub fn diff(step: &Step) -> String {
     res
 }
 
-/// For a person; markdown fences what others wrote.
+/// For a person; markdown fences what others wrote, or takes its meaning from it.
 pub fn text(page: &Page<'_>, markdown: bool) -> String {
     let Page { plan, blast, names, may, left } = page;
     let mut res = String::new();
     let head = if markdown { "## " } else { "" };
+    let visible = |it: &str| inline(it, markdown);
     put(&mut res, format_args!("{head}{}", visible(&plan.title)));
     put(&mut res, format_args!(""));
     for (index, step) in plan.steps.iter().enumerate() {
         let call = step.edit.call(names.cluster.as_deref().unwrap_or_default(), "…");
         put(
             &mut res,
-            format_args!("{}  {}  {}", index + 1, call.title(), visible(&step.target.to_string())),
+            format_args!(
+                "{}  {}  {}",
+                index + 1,
+                visible(&call.title()),
+                visible(&step.target.to_string())
+            ),
         );
         for it in &step.expects {
             let value = it.value.as_deref().unwrap_or("nothing");
@@ -243,9 +249,11 @@ pub fn script(page: &Page<'_>, place: &Whereabouts) -> String {
     for step in &plan.steps {
         for it in plan::commands(&step.edit, names) {
             // The second of two ways is a comment: one of them is enough.
-            let alternative = it.starts_with("eksctl ");
-            let mark = if alternative { "# or: " } else { "" };
-            put(&mut res, format_args!("{mark}{it}"));
+            let it = match it.starts_with("eksctl ") {
+                true => format!("# or: {}", it.replace('\n', "\n# ")),
+                false => it,
+            };
+            put(&mut res, format_args!("{it}"));
         }
     }
     res
@@ -267,6 +275,23 @@ pub fn terraform_of(plan: &Plan, names: &Names) -> String {
                 put(&mut res, format_args!("# not kept in Terraform: {}", visible(&title)));
             }
         }
+    }
+    res
+}
+
+/// Foreign text within a line: nothing in it is markup, or moves the cursor.
+fn inline(text: &str, markdown: bool) -> String {
+    let seen = visible(text);
+    if !markdown {
+        return seen.into_owned();
+    }
+    let mut res = String::with_capacity(seen.len());
+    for c in seen.chars() {
+        // CommonMark, "Backslash escapes": any ASCII punctuation; words stay readable where it means nothing.
+        if "\\`*_{}[]<>#+!|~&$".contains(c) {
+            res.push('\\');
+        }
+        res.push(c);
     }
     res
 }

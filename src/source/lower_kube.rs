@@ -46,7 +46,7 @@ pub(crate) fn service_account(
         key: SaKey::new(pool.text(meta.namespace()), pool.text(meta.name())),
         uid: meta.uid().into(),
         created: meta.created(),
-        annotations: keep_pairs(meta.annotations.as_ref(), names_identity, pool),
+        annotations: keep_pairs(meta.annotations.as_ref(), tells, pool),
         labels: keep_pairs(meta.labels.as_ref(), |_| true, pool),
         annotation_changed: touched.and_then(|it| timestamp(&it.time)),
         annotation_manager: touched.and_then(|it| non_empty(&it.manager)).map(|it| pool.text(it)),
@@ -94,9 +94,13 @@ pub(crate) fn cron_job(job: &slim::CronJob<'_>, pool: &mut Pool) -> Workload {
     res
 }
 
+/// Whether a key could name a role, or says who manages the object.
+fn tells(key: &str) -> bool {
+    names_identity(key) || marks_manager(key)
+}
+
 /// What the metadata alone say.
 fn bare_workload(kind: WorkloadKind, meta: &Meta<'_>, pool: &mut Pool) -> Workload {
-    let keep = |key: &str| names_identity(key) || marks_manager(key);
     Workload {
         kind,
         namespace: pool.text(meta.namespace()),
@@ -106,8 +110,8 @@ fn bare_workload(kind: WorkloadKind, meta: &Meta<'_>, pool: &mut Pool) -> Worklo
         owner: owner(meta, pool),
         replicas: None,
         create_errors: Vec::new(),
-        annotations: keep_pairs(meta.annotations.as_ref(), keep, pool),
-        labels: keep_pairs(meta.labels.as_ref(), keep, pool),
+        annotations: keep_pairs(meta.annotations.as_ref(), tells, pool),
+        labels: keep_pairs(meta.labels.as_ref(), tells, pool),
         template_labels: pool.labels(Vec::new()),
         template: pod::template(None, pool),
         completed: false,
@@ -487,7 +491,7 @@ mod tests {
             "kind": "ServiceAccount",
             "metadata": {
                 "name": "web", "namespace": "shop", "resourceVersion": "7",
-                "annotations": {role: "arn\n", "note": "x", "eks.amazonaws.com/Role-Arn": "y", "my-role": "z"},
+                "annotations": {role: "arn\n", "note": "x", "eks.amazonaws.com/Role-Arn": "y", "my-role": "z", "meta.helm.sh/release-name": "r"},
                 "labels": {"b": "2", "a": "1"},
                 "managedFields": [
                     {"manager": "old", "time": "2026-01-01T00:00:00Z",
@@ -501,7 +505,12 @@ mod tests {
         }));
         assert_eq!(
             pairs(&account.annotations),
-            [("eks.amazonaws.com/Role-Arn", "y"), (role, "arn\n"), ("my-role", "z")]
+            [
+                ("eks.amazonaws.com/Role-Arn", "y"),
+                (role, "arn\n"),
+                ("meta.helm.sh/release-name", "r"),
+                ("my-role", "z")
+            ]
         );
         assert_eq!(pairs(&account.labels), [("a", "1"), ("b", "2")]);
         assert_eq!(account.annotation_manager.as_deref(), Some("helm"));

@@ -1,7 +1,7 @@
 //! Whether a ServiceAccount's pods can be served by EKS Pod Identity, by where they run and may run.
 
 use crate::{
-    check::Context,
+    check::{Context, pi_agent::lacks_ready_agent},
     fact::{Knowledge, Node, Pod, PodSpec, Scope},
     ident::{Arn, SaKey},
 };
@@ -65,7 +65,12 @@ fn of_pod(cx: Context<'_>, pod: &Pod, res: &mut Eligibility) {
         return;
     };
     match cx.graph.node(node) {
-        Knowledge::Known(it) => of_node(&name, it, res),
+        Knowledge::Known(it) => {
+            of_node(&name, it, res);
+            if lacks_ready_agent(cx.graph, it) {
+                res.never.push(format!("node {node} of {name} has no Ready agent"));
+            }
+        }
         Knowledge::Absent => res.not_known.push(format!("node {node} of {name} is gone")),
         Knowledge::Denied(_) | Knowledge::NotYet => {
             let scope = Scope::Nodes.name();

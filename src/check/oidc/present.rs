@@ -4,12 +4,13 @@ use crate::{
     check::{
         Acc, Context, Evidence, Fix, Severity, Subject, judge,
         oidc::{Site, recreated, web_identities},
-        trust::allowed,
+        trust::{self, allowed},
     },
     fact::{Knowledge, Scope, ServiceAccount},
     iam,
-    ident::{Arn, Partition, Ref, SaKey, Text},
+    ident::{Arn, Issuer, Partition, Ref, SaKey, Text},
     identity::near_miss,
+    plan::TrustChange,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,6 +96,10 @@ pub(crate) fn thumbprint(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     if !is_eks {
         finding.severity = Severity::Blocker;
     }
+    if let Some(it) = known_thumbprint(cx, &site) {
+        finding.fixes.push(Fix::set_thumbprints(&site.arn, &detail.thumbprints, it));
+        return;
+    }
     let command = format!(
         "aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {} --thumbprint-list THUMBPRINT",
         crate::check::quote(site.arn.as_str())
@@ -117,6 +122,24 @@ fn trusted_providers(policy: &iam::Policy, site: &Site<'_>) -> BTreeSet<Arn> {
     let named = allowed(policy, "Federated").filter(|it| !near_miss::is_placeholder(it));
     named.map(Arn::from).filter(own).collect()
 }
+
+/// What another provider of the same host has, in any account; for EKS issuers of the standard partition the SHA-1 of
+/// the root that their certificates end at. IAM itself looks at its own list of roots first.
+fn known_thumbprint(cx: &Context<'_>, site: &Site<'_>) -> Option<Text> {
+    let of_host = cx
+        .graph
+        .all_providers()
+        .filter(|it| it.arn != site.arn && Issuer::new(&it.url).host() == site.issuer.host());
+    let mut all =
+        of_host.filter_map(|it| it.detail.as_ref().known()).flat_map(|it| &it.thumbprints);
+    let is_eks = site.issuer.region().is_some() && site.arn.partition() == Some(Partition::Aws);
+    let well_formed =
+        |it: &&Text| it.len() == THUMBPRINT && it.chars().all(|c| c.is_ascii_hexdigit());
+    all.find(well_formed).cloned().or_else(|| is_eks.then(|| EKS_ROOT.into()))
+}
+
+/// Starfield Services Root Certificate Authority - G2, as the AWS CDK writes it for every EKS cluster.
+const EKS_ROOT: &str = "9e99a48a9960b14926bb7f3b02e22da2b0ab7280";
 
 /// OIDC-13. Looked at once an account, with the provider of the cluster's own issuer.
 pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
@@ -160,8 +183,23 @@ pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         finding.severity = Severity::Hygiene;
         finding.signature = None;
         for role in roles {
-            let title = format!("remove the statement for `{arn}` from trust.json");
-            finding.fixes.push(Fix::trust("FX-TRUST-EDIT", title, role));
+            finding.fixes.push(without_provider(cx, role, &arn));
         }
     }
+}
+
+/// FX-TRUST-EDIT: the role without what names the provider, which lets nobody in while it does not exist.
+fn without_provider(cx: &Context<'_>, role: &Arn, provider: &Arn) -> Fix {
+    let id = "FX-TRUST-EDIT";
+    let issuer = provider.as_str().split_once(":oidc-provider/").map_or("", |it| it.1);
+    let title = trust::of_role(&format!("remove what names `{issuer}`"), "from", role);
+    let present = judge::settled_role(cx.graph, role).known();
+    // Who keeps the statement of any other provider knows why; it lets nobody in.
+    let present = present.filter(|_| near_miss::is_eks(issuer));
+    let fix = present.and_then(|present| {
+        let wanted = trust::without_principal(present.trust.parsed.as_ref().ok()?, provider)?;
+        let change = TrustChange::Narrows;
+        Fix::trust_policy(id, title.clone(), role, &present.trust, &wanted, change)
+    });
+    fix.unwrap_or_else(|| Fix::trust(id, title, role))
 }

@@ -3,7 +3,8 @@
 use crate::{
     check::{
         Acc, Context, Evidence, Fix, Subject, judge,
-        oidc::{Site, is_used},
+        oidc::{Site, is_orphan, is_used},
+        trust,
     },
     fact::{Cluster, Knowledge, OtherClusters, Scope},
     iam,
@@ -93,14 +94,26 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     }
 }
 
-/// The same policy with the new issuer wherever the old one stood, which nobody else can be using.
-fn rewrite(cx: &Context<'_>, role: &Arn, old: &Issuer, new: &Issuer) -> Option<Fix> {
+/// FX-TRUST-ADD: the new issuer wherever the old one stood, if nobody can be using that any more; else beside it.
+pub(crate) fn rewrite(cx: &Context<'_>, role: &Arn, old: &Issuer, new: &Issuer) -> Option<Fix> {
     let known = judge::settled_role(cx.graph, role).known()?;
+    let present = known.trust.parsed.as_ref().ok()?;
     let raw = known.trust.raw.replace(old.as_str(), new.as_str());
-    let policy = iam::Document::parse(raw, iam::Kind::Trust).parsed.ok()?;
-    let title = format!("write `{new}` instead of `{old}` into the trust policy of `{role}`");
-    let change = TrustChange::NearMiss;
-    Fix::trust_policy("FX-TRUST-ADD", title, role, &known.trust, &policy, change)
+    let mut policy = iam::Document::parse(raw, iam::Kind::Trust).parsed.ok()?;
+    // No cluster of any account that is read has the issuer; or, without the provider, no token of it gets in anyway.
+    let is_proven =
+        is_orphan(cx, old) || cx.graph.provider(&role.account()?, old) == Knowledge::Absent;
+    let title = match is_proven {
+        true => trust::of_role("write this cluster's issuer in place of its old one", "in", role),
+        false => trust::of_role("append this cluster's issuer beside its old one", "to", role),
+    };
+    if !is_proven {
+        let (all, was) = (policy.statements, &present.statements);
+        let new = all.into_iter().zip(was).filter(|(it, was)| it != *was);
+        let new = new.map(|(it, _)| iam::Statement { sid: None, ..it });
+        policy.statements = was.iter().cloned().chain(new).collect();
+    }
+    Fix::trust_policy("FX-TRUST-ADD", title, role, &known.trust, &policy, TrustChange::Opens)
 }
 
 /// An EKS issuer of the cluster's region, which was listed and has no such cluster. A typing error of ours or a

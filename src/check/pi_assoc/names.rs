@@ -92,7 +92,11 @@ pub(crate) fn near_miss(context: &AssociationContext<'_>, acc: &mut Acc) {
     }
     let delete = Fix::delete_association(cx, it);
     finding.fixes.push(match it.detail.as_ref().known() {
-        Some(detail) => Fix::create_association(*cx, meant, detail.into()).then(delete),
+        Some(detail) => {
+            let create = Fix::create_association(*cx, meant, detail.into());
+            // What could not be made is not paid for with what is there.
+            if create.edits.is_empty() { create } else { create.then(delete) }
+        }
         None => delete,
     });
 }

@@ -7,9 +7,10 @@ use crate::{
         judge::{self, Declaration},
         quote,
     },
-    fact::{Association, Knowledge, Pod, Scope},
-    ident::WorkloadKind,
-    identity::Carried,
+    fact::{Association, AssociationDetail, IamRole, Knowledge, Pod, Scope},
+    ident::{Arn, SaKey, Text, WorkloadKind},
+    identity::{Carried, Verdict, eks},
+    plan::AssociationFields,
 };
 use jiff::SignedDuration;
 
@@ -173,6 +174,12 @@ pub(crate) fn no_role(context: &AssociationContext<'_>, acc: &mut Acc) {
             needed: "the ARN of an existing role".into(),
         }],
     );
+    if let Some(role) = meant(cx, &it.service_account, detail.disable_session_tags) {
+        let title = format!("give the association of `{}` the role `{role}`", it.service_account);
+        let fields = AssociationFields { role_arn: role, ..detail.into() };
+        finding.fixes.extend(Fix::update_association(cx, it, title, fields));
+        return;
+    }
     finding.fixes.push(Fix::by_hand(
         "FX-PIA-UPDATE",
         "give the association an existing role".into(),
@@ -182,6 +189,53 @@ pub(crate) fn no_role(context: &AssociationContext<'_>, acc: &mut Acc) {
             quote(&it.id)
         )],
     ));
+}
+
+/// The only role that names the ServiceAccount, by its annotation or in its trust policy, and that EKS may assume for it.
+fn meant(cx: &Context<'_>, key: &SaKey, without_tags: bool) -> Option<Arn> {
+    let graph = cx.graph;
+    let annotated = graph.service_account(key).known().and_then(|it| it.role_arn());
+    let annotated = annotated.map(|it| Arn::new(it.clone()));
+    let naming = graph.roles_naming(key).into_iter();
+    let tagged = graph.roles().filter(|it| is_named_by_tags(it, key));
+    let mut all: Vec<Arn> =
+        annotated.into_iter().chain(naming.chain(tagged).map(|it| it.arn.clone())).collect();
+    all.sort();
+    all.dedup();
+    all.retain(|role| {
+        let detail = AssociationDetail {
+            role_arn: role.clone(),
+            target_role_arn: None,
+            external_id: None,
+            disable_session_tags: without_tags,
+            policy: None,
+            created: None,
+            modified: None,
+            tags: Vec::new(),
+        };
+        let ask = judge::delivery(*cx, key, Knowledge::Known(&detail));
+        eks::judge(&ask).verdict == Verdict::Allow
+    });
+    match &all[..] {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a statement for EKS asks for exactly this ServiceAccount.
+fn is_named_by_tags(role: &IamRole, key: &SaKey) -> bool {
+    let Ok(policy) = &role.trust.parsed else { return false };
+    policy.statements.iter().any(|it| {
+        let asks = |tag: &str, value: &Text| {
+            it.conditions.iter().any(|it| {
+                it.key.eq_ignore_ascii_case(&format!("aws:RequestTag/kubernetes-{tag}"))
+                    && it.values == [value.clone()]
+            })
+        };
+        it.principals().any(|it| it == ("Service", eks::SERVICE))
+            && asks("namespace", &key.namespace)
+            && asks("service-account", &key.name)
+    })
 }
 
 /// PI-ASSOC-12.
@@ -213,5 +267,15 @@ pub(crate) fn deleted(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: "an association, or a restart".into(),
         }],
     );
+    // New pods would get nothing; those that run work again once it is back.
+    if let Some(role) = meant(&cx.cx, cx.key, false) {
+        let fields = AssociationFields {
+            role_arn: role,
+            target_role_arn: None,
+            disable_session_tags: false,
+            policy: None,
+        };
+        finding.fixes.push(Fix::create_association(cx.cx, cx.key, fields));
+    }
     finding.fixes.push(Fix::restart(&first.namespace, &first.name, cx.cx.graph.root_owner(first)));
 }

@@ -4,16 +4,19 @@ use crate::{
     check::{
         AssociationContext, Fix,
         pi_trust::diagnosis::{Fault, What},
+        statement, trust,
     },
     fact::{AssociationDetail, IamRole},
-    iam::{self, Condition, Effect, Patterns, Principal, Statement},
+    iam::{self, Condition, Patterns},
     ident::Text,
-    identity::eks::{SERVICE, TAG_KEYS},
+    identity::eks::TAG_KEYS,
     plan::{AssociationFields, TrustChange},
 };
 
 const ASSUME: &str = "sts:AssumeRole";
 const TAG: &str = "sts:TagSession";
+const EDIT: &str = "FX-TRUST-EDIT";
+const ADD: &str = "FX-TRUST-PI";
 
 /// What repairs the faults of one kind.
 pub(crate) fn fixes(
@@ -24,48 +27,59 @@ pub(crate) fn fixes(
     faults: &[&Fault],
 ) -> Vec<Fix> {
     let Ok(policy) = &role.trust.parsed else { return Vec::new() };
+    let key = &context.association.service_account;
     let mut res = Vec::new();
-    let mut offer = |id: &'static str, title: &str, policy: Option<iam::Policy>| {
-        // A statement of its own, or none about tags, lets in who was not meant before.
-        let opens = id == "FX-TRUST-PI" || what == What::TagsDisabled;
-        let change = if opens { TrustChange::Opens } else { TrustChange::NearMiss };
-        let whole = policy.and_then(|it| {
-            Fix::trust_policy(id, title.to_owned(), &role.arn, &role.trust, &it, change)
-        });
-        res.push(whole.unwrap_or_else(|| Fix::trust(id, title.to_owned(), &role.arn)));
+    // A value of its own, or a statement, or none about tags, lets in who was not named before.
+    let is_named = match what {
+        What::TagSession | What::Action | What::PrincipalTag | What::TagKeys => true,
+        What::OtherService
+        | What::FederatedOnly
+        | What::Removed
+        | What::RequestTag
+        | What::Source
+        | What::TagsDisabled
+        | What::Deny => false,
     };
-    let added = || Some(with_statement(policy, context, detail));
-    let edit = "FX-TRUST-EDIT";
+    let change = if is_named { TrustChange::NearMiss } else { TrustChange::Opens };
+    let mut offer = |id: &'static str, what: &str, policy: Option<iam::Policy>| {
+        let preposition = if id == ADD { "to" } else { "in" };
+        let title = trust::of_role(what, preposition, &role.arn);
+        let whole = policy.and_then(|it| {
+            Fix::trust_policy(id, title.clone(), &role.arn, &role.trust, &it, change)
+        });
+        res.push(whole.unwrap_or_else(|| Fix::trust(id, title, &role.arn)));
+    };
+    let added = || with_statement(policy, context, detail);
+    let append = format!("append a statement for `{key}` (Pod Identity)");
     match what {
-        What::OtherService | What::FederatedOnly | What::Removed => {
-            offer("FX-TRUST-PI", "add a statement for pods.eks.amazonaws.com", added());
-        }
+        What::OtherService | What::FederatedOnly | What::Removed => offer(ADD, &append, added()),
         What::TagSession => {
-            let title = "add sts:TagSession to the statement for pods.eks.amazonaws.com";
-            offer(edit, title, Some(with_actions(policy, faults, detail)));
+            offer(EDIT, "allow sts:TagSession", Some(with_actions(policy, faults, detail)));
         }
         What::Action => {
-            let title = "add sts:AssumeRole and sts:TagSession to the statement";
-            offer(edit, title, Some(with_actions(policy, faults, detail)));
+            let title = "allow sts:AssumeRole and sts:TagSession";
+            offer(EDIT, title, Some(with_actions(policy, faults, detail)));
         }
         What::RequestTag => match with_value(policy, faults) {
-            Some(it) => offer(edit, "add the value that EKS sends to the condition", Some(it)),
-            None => offer("FX-TRUST-PI", "add a statement for this ServiceAccount", added()),
+            Some(it) => {
+                offer(EDIT, &format!("name `{key}` in the conditions on session tags"), Some(it))
+            }
+            None => offer(ADD, &append, added()),
         },
-        What::Source => {
-            let title = "write this cluster into the condition";
-            offer(edit, title, with_values(policy, faults));
-        }
+        What::Source => match with_values(policy, faults) {
+            Some(it) => offer(EDIT, "name this cluster as the source", Some(it)),
+            None => offer(ADD, &append, added()),
+        },
         What::PrincipalTag => {
             let title = "ask for aws:RequestTag instead of aws:PrincipalTag";
-            offer(edit, title, Some(with_request_tags(policy, faults)));
+            offer(EDIT, title, Some(with_request_tags(policy, faults)));
         }
         What::TagKeys => {
-            offer(edit, "list all six tag keys", Some(with_tag_keys(policy, faults)));
+            offer(EDIT, "list all six tag keys", Some(with_tag_keys(policy, faults)));
         }
         What::TagsDisabled => {
-            let title = "drop the conditions on tags from the statement";
-            offer(edit, title, Some(without_conditions(policy, faults)));
+            let title = "ask for this cluster instead of session tags";
+            offer(EDIT, title, with_source(policy, context, faults));
             if detail.policy.is_none() {
                 let fields = AssociationFields { disable_session_tags: false, ..detail.into() };
                 let title = "send the session tags".into();
@@ -75,43 +89,23 @@ pub(crate) fn fixes(
         }
         What::Deny => {
             let places: Vec<_> = faults.iter().map(|it| format!("[{}]", it.statement)).collect();
-            let title = format!("narrow the Deny of Statement{}", places.join(", "));
-            offer(edit, &title, None);
+            offer(EDIT, &format!("narrow the Deny of Statement{}", places.join(", ")), None);
         }
     }
     res
 }
 
-/// FX-TRUST-PI: a statement for exactly this ServiceAccount of this cluster.
+/// FX-TRUST-PI: a statement for exactly this ServiceAccount of this cluster; `None` while the cluster is not known.
 fn with_statement(
     policy: &iam::Policy,
     context: &AssociationContext<'_>,
     detail: &AssociationDetail,
-) -> iam::Policy {
+) -> Option<iam::Policy> {
     let key = &context.association.service_account;
-    let tag = |name: &str, value: Text| Condition {
-        operator: "StringEquals".into(),
-        key: format!("aws:RequestTag/{name}").into(),
-        values: vec![value],
-    };
-    let cluster = context.cx.graph.cluster().known().map(|it| it.arn.text().clone());
-    let mut conditions: Vec<Condition> =
-        cluster.into_iter().map(|it| tag("eks-cluster-arn", it)).collect();
-    conditions.push(tag("kubernetes-namespace", key.namespace.clone()));
-    conditions.push(tag("kubernetes-service-account", key.name.clone()));
-    if detail.disable_session_tags {
-        conditions.clear();
-    }
+    let cluster = context.cx.graph.cluster().known()?;
     let mut res = policy.clone();
-    res.statements.push(Statement {
-        sid: None,
-        effect: Effect::Allow,
-        principal: Some(Principal::Listed(vec![("Service".into(), vec![SERVICE.into()])])),
-        action: Patterns { negated: false, patterns: actions(detail) },
-        resource: None,
-        conditions,
-    });
-    res
+    res.statements.push(statement::pod_identity(cluster, key, detail.disable_session_tags));
+    Some(res)
 }
 
 fn actions(detail: &AssociationDetail) -> Vec<Text> {
@@ -186,7 +180,16 @@ fn with_tag_keys(policy: &iam::Policy, faults: &[&Fault]) -> iam::Policy {
     res
 }
 
-fn without_conditions(policy: &iam::Policy, faults: &[&Fault]) -> iam::Policy {
+/// Without tags there is nothing to tell ServiceAccounts apart by: the cluster is asked for in the place of the
+/// conditions on them.
+fn with_source(
+    policy: &iam::Policy,
+    context: &AssociationContext<'_>,
+    faults: &[&Fault],
+) -> Option<iam::Policy> {
+    let cluster = context.cx.graph.cluster().known()?;
+    let of_cluster =
+        statement::pod_identity(cluster, &context.association.service_account, true).conditions;
     let mut res = policy.clone();
     for (index, statement) in res.statements.iter_mut().enumerate() {
         let gone: Vec<usize> = faults
@@ -194,13 +197,21 @@ fn without_conditions(policy: &iam::Policy, faults: &[&Fault]) -> iam::Policy {
             .filter(|it| it.statement == index)
             .filter_map(|it| it.condition)
             .collect();
+        if gone.is_empty() {
+            continue;
+        }
         let mut at = 0;
         statement.conditions.retain(|_| {
             at += 1;
             !gone.contains(&(at - 1))
         });
+        for it in &of_cluster {
+            if statement.conditions.iter().all(|known| !known.key.eq_ignore_ascii_case(&it.key)) {
+                statement.conditions.push(it.clone());
+            }
+        }
     }
-    res
+    Some(res)
 }
 
 fn condition<'p>(policy: &'p mut iam::Policy, fault: &Fault) -> Option<&'p mut Condition> {

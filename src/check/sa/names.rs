@@ -82,7 +82,7 @@ pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {
             needed: wanted.clone(),
         }],
     );
-    finding.fixes.push(trust::fill_in(cx, format!("set the subject to `{wanted}`"), &arn));
+    finding.fixes.push(trust::fill_in(cx, &arn));
 }
 
 pub(super) fn no_namespace(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {

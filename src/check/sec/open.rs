@@ -1,14 +1,17 @@
 //! Who, beside those that are meant, gets in by web identity.
 
 use crate::{
-    check::{Acc, Context, Evidence, Fix, Subject, judge},
-    fact::Knowledge,
-    ident::{Ref, SaKey, Text},
+    check::{Acc, Context, Evidence, Fix, Subject, judge, statement::is_web_identity_of, trust},
+    fact::{IamRole, Knowledge, PodSpec, Scope, ServiceAccount},
+    iam,
+    ident::{Arn, Issuer, Ref, SaKey, Text, WorkloadKind},
     identity::{
         near_miss::{self, Openness, Target},
         sts,
     },
+    plan::TrustChange,
 };
+use std::collections::BTreeSet;
 
 pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Ref::Role(arn) = unit else { return };
@@ -48,10 +51,97 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
                 needed: "system:serviceaccount:NAMESPACE:NAME of those that are meant".into(),
             }],
         );
-        let title =
-            format!("in trust.json name the ServiceAccounts in Statement[{}]", open.statement);
-        finding.fixes.push(Fix::trust("FX-TRUST-EDIT", title, arn));
+        finding.fixes.push(narrow(cx, role, policy, open.statement, &issuer));
     }
+}
+
+/// FX-TRUST-EDIT: those who use the role now, by name, and nobody else.
+fn narrow(
+    cx: &Context<'_>,
+    role: &IamRole,
+    policy: &iam::Policy,
+    index: usize,
+    issuer: &Issuer,
+) -> Fix {
+    let (id, arn) = ("FX-TRUST-EDIT", &role.arn);
+    let statement = &policy.statements[index];
+    let users = users(cx, arn).filter(|it| !it.is_empty());
+    let users = users.filter(|_| is_web_identity_of(statement, issuer));
+    let Some(users) = users else {
+        let what = format!("name the ServiceAccounts that Statement[{index}] is meant for");
+        return Fix::trust(id, trust::of_role(&what, "in", arn), arn);
+    };
+    let mut wanted = policy.clone();
+    let (kept, mut subjects) = without_subject(statement);
+    subjects.extend(users.iter().map(|it| Text::from(it.subject())));
+    let equals = |name: &str, values: BTreeSet<Text>| iam::Condition {
+        operator: "StringEquals".into(),
+        key: format!("{issuer}:{name}").into(),
+        values: values.into_iter().collect(),
+    };
+    let mut conditions = vec![equals("sub", subjects)];
+    let asks = kept.iter().any(|it| it.key.eq_ignore_ascii_case(&format!("{issuer}:aud")));
+    if !asks {
+        let audience = |it: &SaKey| {
+            let own = cx.graph.service_account(it).known();
+            let own = own.and_then(|it| it.annotation(ServiceAccount::AUDIENCE)).cloned();
+            own.unwrap_or_else(|| "sts.amazonaws.com".into())
+        };
+        conditions.push(equals("aud", users.iter().map(audience).collect()));
+    }
+    conditions.extend(kept);
+    wanted.statements[index].conditions = conditions;
+    let whom = match users.iter().next() {
+        Some(one) if users.len() == 1 => format!("`{one}`"),
+        Some(_) | None => format!("the {} ServiceAccounts that use it now", users.len()),
+    };
+    let title = trust::of_role(&format!("name only {whom}"), "in", arn);
+    let fix = Fix::trust_policy(id, title.clone(), arn, &role.trust, &wanted, TrustChange::Narrows);
+    fix.unwrap_or_else(|| Fix::trust(id, title, arn))
+}
+
+/// Who uses the role by web identity: by annotation, or by a name written into a template or pod. `None` while not all
+/// of them could be listed.
+fn users(cx: &Context<'_>, role: &Arn) -> Option<BTreeSet<SaKey>> {
+    let graph = cx.graph;
+    let kinds = WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: None });
+    let all = [Scope::ServiceAccounts { namespace: None }, Scope::Pods { namespace: None }];
+    let is_read = |it: &Scope| graph.listed(it).is_known() && judge::is_settled(graph, it);
+    if !all.iter().chain(&kinds).all(is_read) {
+        return None;
+    }
+    let mut res: BTreeSet<SaKey> = graph.annotated_with(role).cloned().collect();
+    let names = |it: &PodSpec| {
+        it.containers.iter().any(|it| {
+            let named = it.env("AWS_ROLE_ARN").and_then(|it| it.literal());
+            named.is_some_and(|it| **it == *role.as_str())
+        })
+    };
+    let pods = graph.pods().filter(|it| !it.completed() && names(&it.spec));
+    res.extend(pods.map(|it| it.service_account()));
+    let workloads = graph.workloads().filter(|it| !it.completed && names(&it.template));
+    res.extend(
+        workloads.map(|it| SaKey::new(it.namespace.clone(), it.template.service_account.clone())),
+    );
+    Some(res)
+}
+
+/// The conditions that are not about the subject, and the subjects that were named exactly.
+fn without_subject(statement: &iam::Statement) -> (Vec<iam::Condition>, BTreeSet<Text>) {
+    let about = |it: &&iam::Condition| {
+        it.key.to_ascii_lowercase().trim_end().ends_with("sub")
+            || it.values.iter().any(|it| it.trim_start().starts_with("system:serviceaccount:"))
+    };
+    let kept = statement.conditions.iter().filter(|it| !about(it)).cloned().collect();
+    let subjects = statement
+        .conditions
+        .iter()
+        .filter(about)
+        .filter(|it| it.parsed_operator().is_some_and(|it| !it.negated && !it.if_exists));
+    let named = subjects
+        .flat_map(|it| &it.values)
+        .filter(|it| it.starts_with("system:serviceaccount:") && !it.contains(['*', '?', '$']));
+    (kept, named.cloned().collect())
 }
 
 /// `None` for a statement that names whom it means, or a prefix within one namespace.

@@ -5,9 +5,9 @@ use crate::{
         Acc, Context, Evidence, Fix, Subject, judge,
         oidc::is_orphan,
         sec::principal::{allows, used},
+        trust,
     },
     fact::Knowledge,
-    iam,
     ident::{Arn, Issuer, Ref},
     identity::near_miss,
     plan::TrustChange,
@@ -48,29 +48,16 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
                     needed: "the issuer of a cluster".into(),
                 }],
             );
-            let title = format!("remove `{value}` from the trust policy if no cluster needs it");
+            let what = format!("remove what names `{issuer}`, if no cluster needs it,");
+            let title = trust::of_role(&what, "from", arn);
             let present = judge::settled_role(cx.graph, arn).known();
-            let fix = without(policy, index, value).zip(present).and_then(|(wanted, role)| {
-                let (id, title) = ("FX-TRUST-EDIT", title.clone());
-                Fix::trust_policy(id, title, arn, &role.trust, &wanted, TrustChange::Narrows)
-            });
+            let fix = trust::without_principal_at(policy, index, value).zip(present).and_then(
+                |(wanted, role)| {
+                    let (id, title) = ("FX-TRUST-EDIT", title.clone());
+                    Fix::trust_policy(id, title, arn, &role.trust, &wanted, TrustChange::Narrows)
+                },
+            );
             finding.fixes.push(fix.unwrap_or_else(|| Fix::trust("FX-TRUST-EDIT", title, arn)));
         }
     }
-}
-
-/// The policy without that principal; `None` when nobody would be left.
-fn without(policy: &iam::Policy, index: usize, value: &str) -> Option<iam::Policy> {
-    let mut res = policy.clone();
-    let statement = res.statements.get_mut(index)?;
-    if let Some(iam::Principal::Listed(listed)) = &mut statement.principal {
-        for (_, values) in listed.iter_mut() {
-            values.retain(|it| **it != *value);
-        }
-        listed.retain(|(_, values)| !values.is_empty());
-        if listed.is_empty() {
-            res.statements.remove(index);
-        }
-    }
-    (!res.statements.is_empty()).then_some(res)
 }

@@ -52,6 +52,8 @@ pub enum Reach {
     PodIdentity,
     /// The next stage from IRSA to Pod Identity
     Migrate,
+    /// Provider and trust policies of all roles after the cluster was made again; TARGET `cluster`, or roles
+    ReHome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -185,7 +185,10 @@ fn of_token(
 ) -> (Vec<Found>, Fix) {
     let found: Text = condition.values.join(", ").into();
     if let Some(it) = condition.values.iter().find(|it| it.contains("${")) {
-        let fixed = iam::Condition { values: vec![needed(claim, target)], ..condition.clone() };
+        let mut fixed = condition.clone();
+        // The others may be somebody's.
+        fixed.values.retain(|it| !it.contains("${"));
+        fixed.values.push(needed(claim, target));
         let fault = (What::Condition(Condition::Variable), it.clone(), needed(claim, target));
         return (vec![fault], Fix::Set(fixed));
     }

@@ -14,6 +14,7 @@ mod value;
 pub use openness::{Open, Openness, eks_issuers, openness};
 pub(crate) use principal::{is_eks, named_issuer};
 pub use text::{NEAR, distance, is_near, is_placeholder};
+pub(crate) use value::like;
 
 use crate::{
     fact::Knowledge,
@@ -320,7 +321,9 @@ fn repaired(
     target: &Target<'_>,
 ) -> Diagnosis {
     let Candidate { index, faults, repair, edited, .. } = candidate;
-    if repair == Repair::Add {
+    // Whoever wrote it may have meant more than one ServiceAccount; only this one was asked for.
+    let widens = openness::opens(policy, &policy.statements[index], &edited, target);
+    if repair == Repair::Add || widens {
         return added(policy, faults, Some(index), provider, target);
     }
     let mut changed = policy.clone();
@@ -530,11 +533,12 @@ mod tests {
 
     #[test]
     fn keys() {
-        let check = |key: &str, what: &[What]| {
+        let check_with = |key: &str, what: &[What], repair: Repair| {
             let condition =
                 format!(r#"{{"StringEquals":{{"{key}":"system:serviceaccount:shop:web"}}}}"#);
-            check(&statement(FEDERATED, WEB, &condition), what, Repair::Edit);
+            check(&statement(FEDERATED, WEB, &condition), what, repair);
         };
+        let check = |key: &str, what: &[What]| check_with(key, what, Repair::Edit);
         check("%:sub", &[What::Key(Key::OtherIssuer)]);
         check(&format!("{}:sub", ISS.replace("C891", "C819")), &[What::Key(Key::NearIssuer)]);
         check(
@@ -554,12 +558,66 @@ mod tests {
             "oidc.eks.REGION.amazonaws.com/id/OIDC_PROVIDER_ID:sub",
             &[What::Key(Key::Placeholder)],
         );
-        check("$:email", &[What::Key(Key::Claim)]);
-        check("$:kubernetes.io/namespace", &[What::Key(Key::Claim)]);
-        check("aws:PrincipalOrgID", &[What::Key(Key::PrincipalKey)]);
-        check("aws:SourceVpce", &[What::Key(Key::Network)]);
-        check("sts:RoleSessionName", &[What::Key(Key::SessionName)]);
-        check("aws:RequestTag/x", &[What::Key(Key::Absent)]);
+        // Without them the statement would ask for nothing, and let every ServiceAccount in.
+        let check = |key: &str, what: Key| check_with(key, &[What::Key(what)], Repair::Add);
+        check("$:email", Key::Claim);
+        check("$:kubernetes.io/namespace", Key::Claim);
+        check("aws:PrincipalOrgID", Key::PrincipalKey);
+        check("aws:SourceVpce", Key::Network);
+        check("sts:RoleSessionName", Key::SessionName);
+        check("aws:RequestTag/x", Key::Absent);
+    }
+
+    #[test]
+    fn no_repair_lets_somebody_else_in() {
+        let subject = |it: &str| format!(r#"{{"StringLike":{{"$:sub":"{it}"}}}}"#);
+        let other = FEDERATED.replace(
+            '@',
+            &format!(
+                "arn:aws:iam::111122223333:oidc-provider/{}",
+                ISS.replace("us-west-2", "eu-west-1")
+            ),
+        );
+        let wrong = [What::Principal(Principal::Region)];
+        let check = |principal: &str, condition: &str, faults: &[What], repair: Repair| {
+            let found = check(&statement(principal, WEB, condition), faults, repair);
+            let raw = found.repaired.unwrap().to_json().unwrap();
+            let others = raw.matches("system:serviceaccount:").count();
+            let stars = raw.matches('*').count();
+            (others, stars)
+        };
+        // What it would have opened stays shut, and only the one that asks gets a statement of its own.
+        let region = |it: &str| check(&other, &subject(it), &wrong, Repair::Add);
+        assert_eq!(region("system:serviceaccount:shop:*"), (2, 1));
+        assert_eq!(region("system:serviceaccount:*:web"), (2, 1));
+        assert_eq!(region("*"), (1, 1));
+        check(&other, RIGHT, &wrong, Repair::Edit);
+        let excluded = r#"{"StringNotEquals":{"$:sub":"system:serviceaccount:shop:web"}}"#;
+        let negated = [What::Subject(Subject::Negated)];
+        // Who was left out on purpose is let in beside that, not by taking it away.
+        assert_eq!(check(FEDERATED, excluded, &negated, Repair::Add), (2, 0));
+        // Under StringEquals a wildcard opens nothing, and it is not moved to where it would.
+        let equals = subject("system:serviceaccount:shop:*").replace("Like", "Equals");
+        let wildcard = [What::Subject(Subject::Wildcard)];
+        assert_eq!(check(FEDERATED, &equals, &wildcard, Repair::Edit), (1, 0));
+    }
+
+    #[test]
+    fn what_may_be_somebodys_stays() {
+        let check = |operator: &str, values: &str, what: What, kept: &[&str]| {
+            let condition = format!(r#"{{"{operator}":{{"$:sub":[{values}]}}}}"#);
+            let found = check(&statement(FEDERATED, WEB, &condition), &[what], Repair::Edit);
+            let values = &found.repaired.unwrap().statements[0].conditions[0].values;
+            let all: Vec<_> =
+                kept.iter().copied().chain(["system:serviceaccount:shop:web"]).collect();
+            assert_eq!(values.iter().map(|it| &**it).collect::<Vec<_>>(), all);
+        };
+        // A pattern of the wrong shape matches whom it matches.
+        let shape = What::Subject(Subject::Shape);
+        check("StringLike", r#""system:*:shop:api""#, shape, &["system:*:shop:api"]);
+        let api = "system:serviceaccount:shop:api";
+        let values = format!(r#""{api}","${{aws:userid}}""#);
+        check("StringLike", &values, What::Condition(Cond::Variable), &[api]);
     }
 
     #[test]
@@ -591,7 +649,9 @@ mod tests {
         check("StringLike", "system:serviceaccount:pay:*", Subject::Namespace);
         check("StringLike", "system:serviceaccount:shop:api-*", Subject::Name);
         check("StringLike", "system:serviceaccount:Shop:*", Subject::Case);
-        check("StringNotEquals", "system:serviceaccount:shop:web", Subject::Negated);
+        let negated = r#"{"StringNotEquals":{"$:sub":"system:serviceaccount:shop:web"}}"#;
+        let what = [What::Subject(Subject::Negated)];
+        super::tests::check(&statement(FEDERATED, WEB, negated), &what, Repair::Add);
         check("ForAnyValue:StringEquals", "system:serviceaccount:shop:w?b", Subject::Wildcard);
     }
 

@@ -79,6 +79,26 @@ pub fn eks_issuers(policy: &Policy) -> Vec<Issuer> {
     res
 }
 
+/// Whether `after` would let somebody in who is not `target` and whom `before` kept out: a name that nobody has, one of
+/// the same namespace, or the same name elsewhere.
+pub(crate) fn opens(
+    policy: &Policy,
+    before: &Statement,
+    after: &[Statement],
+    target: &Target<'_>,
+) -> bool {
+    let own = target.service_account;
+    let strangers = [
+        STRANGER.to_owned(),
+        format!("{PREFIX}{}:{FILLING}", own.namespace),
+        format!("{PREFIX}{FILLING}:{}", own.name),
+    ];
+    strangers.iter().any(|it| {
+        !admits(policy, before, it, target)
+            && after.iter().any(|statement| admits(policy, statement, it, target))
+    })
+}
+
 fn of_statement(
     policy: &Policy,
     index: usize,

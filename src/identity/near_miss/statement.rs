@@ -166,6 +166,8 @@ impl Walk<'_> {
                 continue;
             }
             let (found, fix) = clause::diagnose(condition, clause, self.version, self.target);
+            let found_negated =
+                found.iter().any(|(what, ..)| *what == What::Subject(Subject::Negated));
             for (what, found, needed) in found {
                 let what = match what {
                     What::Subject(_) if self.conflicts(condition, clauses) => What::Conflict,
@@ -200,13 +202,17 @@ impl Walk<'_> {
                 causes.extend(cause);
                 self.fault(clause, what, found, needed, secondary);
             }
+            // Whoever left it out may have meant that: a statement of its own says the contrary, and can be taken back.
+            if found_negated {
+                self.repair = Repair::Add;
+            }
             fixed.push(match fix {
                 Fix::Keep => Some(condition.clone()),
                 Fix::Remove => None,
                 Fix::Set(it) => Some(it),
             });
         }
-        self.edited.conditions = fixed.into_iter().flatten().collect();
+        self.edited.conditions = distinct(fixed.into_iter().flatten());
     }
 
     fn fault(
@@ -249,6 +255,22 @@ impl Walk<'_> {
                     && it.parsed_operator().is_some_and(|it| !it.negated)
             })
     }
+}
+
+/// Two conditions of one operator on one key cannot be written; of those that ask for the same one is enough.
+fn distinct(all: impl Iterator<Item = iam::Condition>) -> Vec<iam::Condition> {
+    let mut res: Vec<iam::Condition> = Vec::new();
+    for it in all {
+        let again = res.iter().any(|other| {
+            other.operator == it.operator
+                && other.key.eq_ignore_ascii_case(&it.key)
+                && other.values == it.values
+        });
+        if !again {
+            res.push(it);
+        }
+    }
+    res
 }
 
 /// The part for our issuer, then the part for the others where there is one.

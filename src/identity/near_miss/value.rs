@@ -30,14 +30,24 @@ pub(crate) fn subject(
         return (What::Subject(Subject::Both), with(condition, needed(Claim::Subject, target)));
     };
     let right = needed(Claim::Subject, target);
+    // A pattern may be what lets somebody else in.
+    let may_match = operator.test.has_wildcards()
+        && condition.values.get(at).is_some_and(|it| it.contains(['*', '?']));
     let fixed = match what {
-        Subject::Wildcard => Some(like(condition)),
         Subject::Namespace | Subject::Name | Subject::Both | Subject::GeneratedName => {
             with(condition, right)
         }
-        Subject::Whitespace | Subject::Case | Subject::Shape | Subject::Placeholder => {
-            Some(replaced(condition, at, right))
+        Subject::Whitespace | Subject::Case | Subject::Shape | Subject::Placeholder
+            if may_match =>
+        {
+            with(condition, right)
         }
+        // Under StringEquals a wildcard is a character that no name has; what it was meant to open stays shut.
+        Subject::Wildcard
+        | Subject::Whitespace
+        | Subject::Case
+        | Subject::Shape
+        | Subject::Placeholder => Some(replaced(condition, at, right)),
         Subject::UnderAudience | Subject::Negated => None,
     };
     (What::Subject(what), fixed)
@@ -197,7 +207,7 @@ fn with(condition: &iam::Condition, value: Text) -> Option<iam::Condition> {
 }
 
 /// The same under StringLike, set operator and IfExists kept.
-fn like(condition: &iam::Condition) -> iam::Condition {
+pub(crate) fn like(condition: &iam::Condition) -> iam::Condition {
     let operator = &*condition.operator;
     let (set, rest) = match operator.split_once(':') {
         Some((set, rest)) => (format!("{set}:"), rest),

@@ -1,0 +1,444 @@
+//! Whole identities as a goal: which edits lead there, why there is no way, where a migration stands, and how it is left.
+
+use idscope::{
+    check::{self, Goal, Ledger, Migration, Proof, Stage, Way},
+    graph::Graph,
+    ident::{Arn, Ref, SaKey, Timestamp},
+    lab::{self, World},
+    plan::{Edit, TrustChange, WorkloadKey},
+};
+use std::{collections::BTreeSet, time::Duration};
+
+const ISS: &str = "oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
+const OLD: &str = "oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+const ACCOUNT: &str = "111122223333";
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn role(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+fn key() -> SaKey {
+    SaKey::new("shop", "web")
+}
+
+/// What a world has; the default is web identity that works.
+#[derive(Clone)]
+struct Site {
+    provider: Option<&'static str>,
+    /// Statements of role `web`.
+    trust: Vec<String>,
+    annotated: bool,
+    associated: bool,
+    /// `irsa`, `pod-identity` or `none`: what each pod of the Deployment carries.
+    pods: Vec<&'static str>,
+    more: String,
+    cluster: &'static str,
+    defaults: &'static str,
+}
+
+fn site() -> Site {
+    Site {
+        provider: Some("[sts.amazonaws.com]"),
+        trust: vec![web(ISS)],
+        annotated: true,
+        associated: false,
+        pods: vec!["irsa", "irsa"],
+        more: String::new(),
+        cluster: "",
+        defaults: "",
+    }
+}
+
+fn web(issuer: &str) -> String {
+    format!(
+        r#"{{"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{issuer}:sub":"system:serviceaccount:shop:web","{issuer}:aud":"sts.amazonaws.com"}}}}}}"#
+    )
+}
+
+fn eks() -> String {
+    r#"{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}"#.to_owned()
+}
+
+fn ec2() -> String {
+    r#"{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}"#
+        .to_owned()
+}
+
+fn iam_role(name: &str, statements: &[String]) -> String {
+    let trust = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+    format!(
+        "---\napiVersion: lab.idscope.dev/v1\nkind: IamRole\narn: {}\nage: 400d\ntrustPolicy: {trust:?}\n",
+        role(name)
+    )
+}
+
+fn account(name: &str, role_name: Option<&str>) -> String {
+    let note = role_name.map(|it| {
+        format!(
+            ", annotations: {{eks.amazonaws.com/role-arn: \"{}\", lab.idscope.dev/age: 100d}}",
+            role(it)
+        )
+    });
+    format!(
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}, namespace: shop{}}}\n",
+        note.unwrap_or_default()
+    )
+}
+
+fn deployment(name: &str, pods: &[&str]) -> String {
+    let mut res = format!(
+        "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{replicas: 2, selector: {{matchLabels: \
+         {{app: {name}}}}}, template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{serviceAccountName: web, containers: [{{name: app, image: a}}]}}}}}}\n"
+    );
+    for (index, it) in pods.iter().enumerate() {
+        // What the webhook left in it: environment, mount and volume.
+        let injected = |env: &str, volume: &str, mount: &str, audience: &str, path: &str| {
+            (
+                format!(
+                    ", env: [{env}, {{name: AWS_REGION, value: eu-west-1}}], volumeMounts: [{{name: {volume}, mountPath: {mount}, readOnly: true}}]"
+                ),
+                format!(
+                    ", volumes: [{{name: {volume}, projected: {{sources: [{{serviceAccountToken: {{audience: {audience}, expirationSeconds: 86400, path: {path}}}}}]}}}}]"
+                ),
+            )
+        };
+        let (in_container, in_pod) = match *it {
+            "irsa" => injected(
+                &format!(
+                    "{{name: AWS_ROLE_ARN, value: \"{}\"}}, {{name: AWS_WEB_IDENTITY_TOKEN_FILE, value: /var/run/secrets/eks.amazonaws.com/serviceaccount/token}}",
+                    role("web")
+                ),
+                "aws-iam-token",
+                "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+                "sts.amazonaws.com",
+                "token",
+            ),
+            "pod-identity" => injected(
+                "{name: AWS_CONTAINER_CREDENTIALS_FULL_URI, value: \"http://169.254.170.23/v1/credentials\"}, {name: AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, value: /var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token}",
+                "eks-pod-identity-token",
+                "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
+                "pods.eks.amazonaws.com",
+                "eks-pod-identity-token",
+            ),
+            _ => (String::new(), String::new()),
+        };
+        res.push_str(&format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}-{index}, namespace: shop, labels: {{app: {name}}}, annotations: {{lab.idscope.dev/admission: verbatim, \
+             lab.idscope.dev/age: 1h}}, ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: {name}, controller: true}}]}}\n\
+             spec: {{nodeName: node-1, serviceAccountName: web, containers: [{{name: app, image: a{in_container}}}]{in_pod}}}\n"
+        ));
+    }
+    res
+}
+
+impl Site {
+    fn text(&self) -> String {
+        let head = "apiVersion: lab.idscope.dev/v1\nkind:";
+        let mut res = format!(
+            "{head} EksCluster\nname: prod\naccount: \"{ACCOUNT}\"\nregion: eu-west-1\nissuer: https://{ISS}\n{}---\n{head} EksDefaults\n{}",
+            self.cluster, self.defaults
+        );
+        if let Some(ids) = self.provider {
+            res.push_str(&format!(
+                "---\n{head} OidcProvider\naccount: \"{ACCOUNT}\"\nurl: {ISS}\nclientIds: {ids}\n"
+            ));
+        }
+        res.push_str(&iam_role("web", &self.trust));
+        res.push_str(&account("web", self.annotated.then_some("web")));
+        if self.associated {
+            res.push_str(&format!("---\n{head} PodIdentityAssociation\nnamespace: shop\nserviceAccount: web\nroleArn: {}\nage: 50d\n", role("web")));
+        }
+        res + &deployment("web", &self.pods) + &self.more
+    }
+
+    fn graph(&self) -> Graph {
+        let text = self.text();
+        let world =
+            World::parse("goal.yaml", &text, now()).unwrap_or_else(|it| panic!("{it}\n{text}"));
+        let mut res = Graph::default();
+        for change in lab::changes(&world) {
+            res.apply(change);
+        }
+        res
+    }
+}
+
+fn judge(graph: &Graph) -> Ledger {
+    let mut units: BTreeSet<Ref> = BTreeSet::from([Ref::Cluster]);
+    units.extend(graph.identities().cloned().map(Ref::ServiceAccount));
+    units.extend(
+        graph.pods().map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() }),
+    );
+    units.extend(graph.workloads().map(|it| WorkloadKey::from(it).reference()));
+    units.extend(graph.associations().map(|it| Ref::Association(it.id.clone())));
+    units.extend(graph.roles().map(|it| Ref::Role(it.arn.clone())));
+    units.extend(graph.expected_providers().map(Ref::Provider));
+    units.extend(graph.nodes().map(|it| Ref::Node(it.name.clone())));
+    let mut res = Ledger::default();
+    res.refresh(graph, &units.into_iter().collect::<Vec<_>>(), now());
+    res
+}
+
+/// Each edit in a word or two.
+fn words(edits: &[Edit]) -> Vec<String> {
+    edits
+        .iter()
+        .map(|it| {
+            let value = serde_json::to_value(it).unwrap();
+            let kind = value["kind"].as_str().unwrap().to_owned();
+            match it {
+                Edit::Restart { workload } => format!("restart {}", workload.name),
+                Edit::SetTrust { role, change: TrustChange::Opens, .. } => {
+                    format!("open {}", role.name().unwrap())
+                }
+                Edit::SetTrust { role, .. } => format!("trust {}", role.name().unwrap()),
+                Edit::Annotate { value: None, .. } => "unannotate".to_owned(),
+                Edit::CreateAddon { name } => format!("{kind} {name}"),
+                _ => kind,
+            }
+        })
+        .collect()
+}
+
+fn reach(site: &Site, goal: Goal, role: Option<&str>) -> Result<Way, String> {
+    let role = role.map(Arn::from);
+    check::reach(&site.graph(), &key(), goal, role.as_ref(), now())
+}
+
+#[track_caller]
+fn leads(site: &Site, goal: Goal, expected: &[&str]) {
+    let way = reach(site, goal, Some(&role("web"))).unwrap();
+    assert_eq!(words(&way.edits), expected, "{:?}", way.notes);
+    // The end of the way is where nothing is left to do, and AWS grants.
+    let (then, _) = check::after(&site.graph(), &way.edits, now());
+    let again = check::reach(&then, &key(), goal, Some(&Arn::from(&*role("web"))), now()).unwrap();
+    let left: Vec<_> =
+        words(&again.edits).into_iter().filter(|it| !it.starts_with("restart")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let verdict = judge(&then).identity(&key()).map(|it| it.verdict.clone());
+    assert_eq!(verdict, Some(idscope::identity::Verdict::Allow));
+}
+
+#[track_caller]
+fn no_way(site: &Site, goal: Goal, role: Option<&str>, why: &str) {
+    let it = reach(site, goal, role).unwrap_err();
+    assert!(it.contains(why), "{it}");
+}
+
+#[test]
+fn web_identity() {
+    let works = site();
+    leads(&works, Goal::Irsa, &[]);
+    let nothing = Site {
+        provider: None,
+        trust: vec![ec2()],
+        annotated: false,
+        pods: vec!["none", "none"],
+        ..site()
+    };
+    leads(&nothing, Goal::Irsa, &["create-provider", "open web", "annotate", "restart web"]);
+    leads(&Site { provider: Some("[other]"), ..site() }, Goal::Irsa, &["add-client-id"]);
+    let mistyped = web(ISS).replace("shop:web", "shop: web");
+    leads(&Site { trust: vec![mistyped], ..site() }, Goal::Irsa, &["trust web"]);
+    // An association wins over the annotation.
+    leads(&Site { associated: true, ..site() }, Goal::Irsa, &["delete-association"]);
+    let owned = site().text();
+    assert!(owned.contains("kind: Deployment"));
+    let addon = format!(
+        "---\napiVersion: lab.idscope.dev/v1\nkind: PodIdentityAssociation\nnamespace: shop\nserviceAccount: web\nroleArn: {}\nownerArn: arn:aws:eks:eu-west-1:{ACCOUNT}:addon/prod/x/1\n",
+        role("web")
+    );
+    no_way(&Site { more: addon, ..site() }, Goal::Irsa, None, "which wins");
+    let unsaid = Site { annotated: false, trust: vec![ec2()], ..site() };
+    no_way(&unsaid, Goal::Irsa, None, "nothing says which role");
+    let two = Site { annotated: false, more: iam_role("web2", &[web(ISS)]), ..site() };
+    no_way(&two, Goal::Irsa, None, "choose one with --role");
+    no_way(&site(), Goal::Irsa, Some("web"), "not the ARN of an IAM role");
+    no_way(&site(), Goal::Irsa, Some(&role("gone")), "does not exist");
+    let denied =
+        format!("{},{}", web(ISS), r#"{"Effect":"Deny","Principal":"*","Action":"sts:*"}"#);
+    no_way(&Site { trust: vec![denied], ..site() }, Goal::Irsa, None, "needs a person");
+}
+
+#[test]
+fn pod_identity() {
+    leads(&site(), Goal::PodIdentity, &["open web", "create-association", "restart web"]);
+    let bare = Site { defaults: "without: [agent]\n", ..site() };
+    leads(
+        &bare,
+        Goal::PodIdentity,
+        &["create-addon eks-pod-identity-agent", "open web", "create-association", "restart web"],
+    );
+    let auto = Site { cluster: "autoMode: true\n", trust: vec![eks()], ..site() };
+    leads(&auto, Goal::PodIdentity, &["create-association", "restart web"]);
+    let moved = Site {
+        associated: true,
+        trust: vec![eks()],
+        annotated: false,
+        pods: vec!["pod-identity"],
+        ..site()
+    };
+    leads(&moved, Goal::PodIdentity, &[]);
+}
+
+/// Worlds whose pods Pod Identity cannot serve, with the reason.
+fn ineligible() -> Vec<(Site, Option<String>, &'static str)> {
+    let node = |label: &str| Site {
+        more: format!(
+            "---\napiVersion: v1\nkind: Node\nmetadata: {{name: odd, labels: {{{label}}}}}\n{}",
+            deployment("odd", &["irsa"]).replace("nodeName: node-1", "nodeName: odd")
+        ),
+        ..site()
+    };
+    let template = |with: &str| Site {
+        more: deployment("odd", &[]).replace(
+            "spec: {serviceAccountName: web, containers",
+            &format!("spec: {{{with}, serviceAccountName: web, containers"),
+        ),
+        ..site()
+    };
+    let by_hand = deployment("odd", &[])
+        .replace("image: a}", "image: a, env: [{name: AWS_ROLE_ARN, value: x}]}");
+    let foreign = "arn:aws:iam::999988887777:role/web".to_owned();
+    vec![
+        (node("eks.amazonaws.com/compute-type: fargate"), None, "Fargate"),
+        (node("eks.amazonaws.com/compute-type: hybrid"), None, "hybrid"),
+        (node("kubernetes.io/os: windows"), None, "Windows"),
+        (node("x: y"), None, "has no Ready agent"),
+        (template("hostNetwork: true"), None, "host's network"),
+        (template("nodeSelector: {kubernetes.io/os: windows}"), None, "Windows"),
+        (template("schedulerName: fargate-scheduler"), None, "Fargate"),
+        (Site { more: by_hand, ..site() }, None, "by hand"),
+        (site(), Some(foreign), "as its target role"),
+    ]
+}
+
+#[test]
+fn not_eligible() {
+    for (site, role, why) in ineligible() {
+        no_way(&site, Goal::PodIdentity, role.as_deref(), why);
+        if role.is_none() {
+            let it = stage_of(&site, 10, true).unwrap_err();
+            assert!(it.starts_with("not eligible: ") && it.contains(why), "{it}");
+        }
+    }
+    // What is not known is no reason against it, and is said.
+    let late = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: late, namespace: shop}\nstatus: {phase: Pending}\nspec: {serviceAccountName: web, containers: [{name: app, image: a}]}\n";
+    let way = reach(&Site { more: late.to_owned(), ..site() }, Goal::PodIdentity, None).unwrap();
+    assert!(way.notes.iter().any(|it| it.contains("not scheduled")), "{:?}", way.notes);
+}
+
+fn stage_of(site: &Site, minutes: u64, answered: bool) -> Result<Migration, String> {
+    let graph = site.graph();
+    let ledger = judge(&graph);
+    let proof = Proof { ready_for: Duration::from_secs(60 * minutes), answered };
+    check::migrate(&graph, &ledger, &key(), proof, now())
+}
+
+#[test]
+fn stages() {
+    let both = || vec![web(ISS), eks()];
+    let check = |site: &Site, answered: bool, stage: Stage, edits: &[&str], leave: &[&str]| {
+        let it = stage_of(site, 10, answered).unwrap();
+        assert_eq!(it.stage, stage, "{}", it.because);
+        assert_eq!(words(&it.way.edits), edits, "{}", it.because);
+        // Every stage can be left by a plan that is shown.
+        assert_eq!(words(&it.leave), leave, "{}", it.because);
+        it.because
+    };
+    let undo = ["delete-association"];
+    check(&site(), false, Stage::DualTrust, &["open web"], &[]);
+    let dual = Site { trust: both(), ..site() };
+    let said = check(&dual, false, Stage::Associate, &["create-association"], &[]);
+    assert!(said.contains("new pods switch"), "{said}");
+    let second = |pods: &[&str]| deployment("worker", pods);
+    let canary = Site { associated: true, more: second(&["irsa"]), ..dual.clone() };
+    check(&canary, false, Stage::Canary, &["restart web"], &undo);
+    let rest = Site { pods: vec!["pod-identity"], ..canary.clone() };
+    check(&rest, false, Stage::Restart, &["restart worker"], &undo);
+    let moved = Site { pods: vec!["pod-identity"], more: second(&["pod-identity"]), ..canary };
+    let said = check(&moved, false, Stage::Prove, &[], &undo);
+    assert!(said.contains("EKS Auth has not answered"), "{said}");
+    let said = stage_of(&moved, 120, true).unwrap();
+    assert_eq!(said.stage, Stage::Prove);
+    assert!(said.because.contains("has not been there for 120 minutes"), "{}", said.because);
+    check(&moved, true, Stage::Unannotate, &["unannotate"], &undo);
+    let plain = Site { annotated: false, ..moved.clone() };
+    check(&plain, true, Stage::DropTrust, &["trust web"], &undo);
+    check(&Site { trust: vec![eks()], ..plain.clone() }, true, Stage::Finished, &[], &undo);
+    // The statement stays as long as anybody needs it.
+    let stays = |more: String, who: &str| {
+        let it = stage_of(&Site { more, ..plain.clone() }, 10, true).unwrap_err();
+        assert!(it.contains("still needs it") && it.contains(who), "{it}");
+    };
+    stays(account("other", Some("web")), "ServiceAccount `shop/other`");
+    let cron = format!(
+        "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: nightly, namespace: shop}}\nspec: {{schedule: \"0 0 * * *\", jobTemplate: {{spec: {{template: {{spec: \
+         {{containers: [{{name: app, image: a, env: [{{name: AWS_ROLE_ARN, value: \"{}\"}}]}}]}}}}}}}}}}\n",
+        role("web")
+    );
+    stays(cron, "cronjob/shop/nightly");
+    let bare = Site { annotated: false, associated: false, ..site() };
+    let it = stage_of(&bare, 10, true).unwrap_err();
+    assert!(it.contains("nothing to migrate"), "{it}");
+}
+
+fn affected(names: &[&str], statements: &[String]) -> String {
+    names.iter().map(|it| iam_role(it, statements) + &account(it, Some(it))).collect()
+}
+
+#[test]
+fn roles_of_the_cluster_before() {
+    let old = |name: &str| web(OLD).replace("shop:web", &format!("shop:{name}"));
+    let base = Site { trust: vec![old("web")], provider: None, cluster: "age: 1d\n", ..site() };
+    let run = |site: &Site, roles: &[&str]| {
+        let roles: Vec<Arn> = roles.iter().map(|it| Arn::from(&*role(it))).collect();
+        check::re_home(&site.graph(), &roles, now())
+    };
+    let two = Site { more: affected(&["api"], &[old("api")]), ..base.clone() };
+    let way = run(&two, &[]).unwrap();
+    assert_eq!(words(&way.edits), ["create-provider", "open api", "open web"]);
+    // Nobody can be using the old issuer: it is replaced, and the plan as a whole lets them in.
+    for it in &way.edits {
+        let Edit::SetTrust { document, .. } = it else { continue };
+        assert!(!document.contains(OLD) && document.contains(ISS), "{document}");
+    }
+    let (then, _) = check::after(&two.graph(), &way.edits, now());
+    let ledger = judge(&then);
+    for name in ["web", "api"] {
+        let it = ledger.identity(&SaKey::new("shop", name)).unwrap();
+        assert_eq!(it.verdict, idscope::identity::Verdict::Allow, "{name}: {}", it.because);
+    }
+    assert!(run(&Site { trust: vec![web(ISS)], more: String::new(), ..two.clone() }, &[]).is_err());
+    assert_eq!(words(&run(&two, &["api"]).unwrap().edits), ["create-provider", "open api"]);
+    // Where its provider is there and not every cluster could be listed, the old one may be somebody's.
+    let provider = format!(
+        "---\napiVersion: lab.idscope.dev/v1\nkind: OidcProvider\naccount: \"{ACCOUNT}\"\nurl: {OLD}\nclientIds: [sts.amazonaws.com]\nage: 300d\n"
+    );
+    let unlisted = format!(
+        "{provider}---\napiVersion: lab.idscope.dev/v1\nkind: Caller\naccounts: [\"{ACCOUNT}\", \"999988887777\"]\ndeny: [\"eks:ListClusters arn:aws:eks:*:999988887777:*\"]\n"
+    );
+    if let Ok(way) = run(&Site { more: unlisted, ..base.clone() }, &[]) {
+        let documents = way.edits.iter().filter_map(|it| {
+            if let Edit::SetTrust { document, .. } = it { Some(document) } else { None }
+        });
+        for it in documents {
+            assert!(it.contains(ISS), "{it}");
+        }
+    }
+    // What cannot be saved stops only itself, before anything is written.
+    let long: Vec<String> = (0..12).map(|it| old(&format!("n{it}"))).chain([old("big")]).collect();
+    let with_big =
+        Site { more: affected(&["api"], &[old("api")]) + &affected(&["big"], &long), ..base };
+    let way = run(&with_big, &[]).unwrap();
+    assert_eq!(words(&way.edits), ["create-provider", "open api", "open web"]);
+    assert!(
+        way.notes.iter().any(|it| it.contains("role/big` is left as it is") && it.contains("4096")),
+        "{:?}",
+        way.notes
+    );
+}

@@ -1,0 +1,9 @@
+//! What fixes are worth: every automatic one is carried out against the embedded endpoints and put back again, the table
+//! of codes and fixes is held to that, trust edits are held to their rules, and hostile names come through every form
+//! that a plan is written in.
+
+mod hostile;
+mod lab;
+mod safety;
+mod table;
+mod world;
