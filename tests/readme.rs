@@ -112,7 +112,7 @@ fn every_command_of_the_benchmarks_names_what_is_there() {
                         .filter_map(|it| fs::read_to_string(it.unwrap().path()).ok())
                         .collect(),
                 };
-                let after = words.iter().skip_while(|it| *it != name).skip(1);
+                let after = words.iter().skip_while(|it| *it != "--test").skip(2);
                 for test in after.filter(|it| !it.starts_with('-')) {
                     assert!(sources.contains(&format!("fn {test}(")), "{line}: no such test");
                 }
