@@ -71,7 +71,7 @@ fn ec2() -> String {
 fn iam_role(name: &str, statements: &[String]) -> String {
     let trust = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
     format!(
-        "---\napiVersion: lab.idscope.dev/v1\nkind: IamRole\narn: {}\nage: 400d\ntrustPolicy: {trust:?}\n",
+        "---\napiVersion: lab.idscope.dev/v1\nkind: IamRole\narn: {}\nage: 400d\ntrustPolicy: {trust:?}\nattachedPolicies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]\n",
         role(name)
     )
 }

@@ -117,7 +117,7 @@ pub const ROWS: &[Row] = &[
         detect: "The trust policy's subject, or the association, has a namespace or name that is no RFC 1123 name (upper case, underscore), so it can never match.",
         repair: "Replace the placeholder by the real namespace and name.",
         signatures: &[Signature::E05],
-        fixes: &["FX-TRUST-EDIT"],
+        fixes: &["FX-TRUST-EDIT", "FX-PIA-DEL"],
         reference: "https://kubernetes.io/docs/concepts/overview/working-with-objects/names/",
         rule: Rule::Identity(names::placeholder),
     },

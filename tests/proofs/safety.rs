@@ -5,12 +5,11 @@ use crate::{
     world::{faults, parse},
 };
 use idscope::{
-    check::{self, Finding, Fix},
+    check::{Finding, Fix},
     graph::Graph,
-    ident::{Arn, SaKey, Text, Timestamp, WorkloadKind},
+    ident::{Arn, Text, Timestamp},
     lab::{self, World},
-    plan::{self, Because, Confirm, Edit, Plan, Refusal, TrustChange, WorkloadKey},
-    report::plan as page,
+    plan::{self, Because, Confirm, Edit, Plan, Refusal, TrustChange},
 };
 use std::collections::BTreeSet;
 

@@ -127,8 +127,8 @@ fn table() -> String {
         "# Codes, fixes and proofs\n\n\
          Every code that can be found, in the order of the manual (`codes.md`). *Automatic* fixes are shown, applied and\n\
          undone by `idscope fix`, `idscope undo` and the dashboard; fixes *by hand* are shown as commands. The proofs are\n\
-         scenarios of `tests/scenarios`: the fault is planted in the lab, the plan applied, the finding gone, nothing new\n\
-         wrong, and the undo brings every document back as it was (`tests/proofs`).\n\n\
+         scenarios of `tests/scenarios`: with the plan simulated, the finding is gone and nothing worse is there\n\
+         (`tests/check_fixes.rs`). `tests/live/fixes.rs` carries plans out on real servers and puts them back.\n\n\
          | code | what is wrong | automatic | by hand | proofs |\n|---|---|---|---|---|\n",
     );
     let ids = |all: &BTreeSet<&str>| match all.is_empty() {

@@ -3,7 +3,7 @@
 
 use crate::{
     check::{
-        Context, Health, Ledger,
+        Context, Health, Ledger, Severity,
         fix::rolled_out,
         goal::{Goal, NoWay, Way, eligibility, meant_role, reach},
         judge, statement,
@@ -187,7 +187,11 @@ fn unproven(
         return Some("EKS would not grant the association's role: see its findings".to_owned());
     }
     if ledger.health(graph, key) == Health::Degraded {
-        return Some("there are findings on it".to_owned());
+        let found = ledger.findings_of_identity(graph, key).into_iter();
+        let mut codes: Vec<&str> =
+            found.filter(|it| it.severity <= Severity::Degraded).map(|it| it.code).collect();
+        codes.dedup();
+        return Some(format!("there are findings on it: {}", codes.join(", ")));
     }
     if let Some(it) = pods.iter().find(|it| !it.ready) {
         return Some(format!("pod {}/{} is not Ready", it.namespace, it.name));
