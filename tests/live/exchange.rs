@@ -89,9 +89,23 @@ pub async fn assume(site: &mut Site, world: &World, identity: &Value) -> Result<
     let token = token(site, text("namespace"), text("serviceAccount")).await;
     let aws = site.aws.root(world.cluster.account.as_str(), &world.cluster.region);
     let request = aws.sts.assume_role_with_web_identity().role_arn(text("roleArn"));
-    let request = request.role_session_name("suite").web_identity_token(token);
+    let session = session(world, text("namespace"), text("serviceAccount"));
+    let request = request.role_session_name(session).web_identity_token(token);
     let answer = request.send().await;
     answer.map(drop).map_err(|it| aws_sdk_sts::error::DisplayErrorContext(it).to_string())
+}
+
+/// The session name that the ServiceAccount's pods set, which a trust policy may ask for.
+fn session<'w>(world: &'w World, namespace: &str, account: &str) -> &'w str {
+    let pods = world.objects.iter().filter(|it| {
+        it["kind"] == "Pod"
+            && it["metadata"]["namespace"] == namespace
+            && it["spec"]["serviceAccountName"] == account
+    });
+    let containers = pods.flat_map(|it| it["spec"]["containers"].as_array().into_iter().flatten());
+    let mut env = containers.flat_map(|it| it["env"].as_array().into_iter().flatten());
+    let set = env.find(|it| it["name"] == "AWS_ROLE_SESSION_NAME");
+    set.and_then(|it| it["value"].as_str()).unwrap_or("suite")
 }
 
 /// A token that the API server signed for a ServiceAccount as the webhook would have asked for it, with its audience as
