@@ -52,6 +52,11 @@ pub fn told(world: &World) -> Told {
 /// `(permissions, codes, why that is right)`.
 const EXCEPTIONS: &[(&[&str], &[&str], &str)] = &[
     (
+        &["iam:GetRole"],
+        &["PI-ASSOC-01"],
+        "only the role's tags tell that eksctl made the ServiceAccount and it was deleted (SA-05)",
+    ),
+    (
         &[
             "eks:DescribePodIdentityAssociation",
             "eks:ListPodIdentityAssociations",

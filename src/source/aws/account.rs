@@ -33,8 +33,9 @@ use std::{
 
 /// Calls a second and API that are known to be safe, and how many at once after a pause.
 const IAM_RATE: (f64, f64) = (13.0, 2.0);
-/// EKS publishes no figure either; it is slowed down by its answers.
-const OTHER_RATE: (f64, f64) = (20.0, 40.0);
+/// EKS publishes no figure either; it is slowed down by its answers. A cluster's first hundred associations are not waited
+/// for.
+const OTHER_RATE: (f64, f64) = (20.0, 100.0);
 
 /// With a doubling pause in between, so that a short throttling costs a call some seconds and not its answer.
 const MAX_ATTEMPTS: u32 = 5;
