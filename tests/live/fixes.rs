@@ -24,6 +24,7 @@ const ENOUGH: usize = 30;
 const NOT_HERE: &[(&str, &str)] = &[
     ("OIDC-05", "MiniStack has no iam:AddClientIDToOpenIDConnectProvider"),
     ("OIDC-07", "MiniStack has no iam:AddClientIDToOpenIDConnectProvider"),
+    ("OIDC-08", "MiniStack has no iam:UpdateOpenIDConnectProviderThumbprint"),
     ("OIDC-09", "MiniStack takes two URLs that differ by a slash for one"),
 ];
 
