@@ -3,8 +3,15 @@
 //!
 //! What only a person can do is left out.
 
+#[path = "common/faults.rs"]
+mod faults;
+#[path = "common/files.rs"]
+mod files;
+#[path = "common/judge.rs"]
+mod judge;
+
 use idscope::{
-    check::{self, Finding, Ledger, Severity},
+    check::{self, Finding, Severity},
     fact::{Change, Fact, Knowledge, Pod},
     graph::Graph,
     ident::{Ref, SaKey, Timestamp},
@@ -18,7 +25,6 @@ use idscope::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -31,11 +37,11 @@ fn fixes_heal() {
     let mut healed: BTreeMap<&str, usize> = BTreeMap::new();
     let mut offered: BTreeSet<&str> = BTreeSet::new();
     let mut wrong = Vec::new();
-    for path in scenarios() {
+    for (_, path) in faults::faults() {
         let text = fs::read_to_string(&path).unwrap();
         let world = World::parse(path.to_str().unwrap(), &text, now()).unwrap();
         let graph = graph(&world);
-        let before = judge(&graph);
+        let before = judge::judge(&graph, now());
         for finding in before.findings() {
             // A recreated cluster needs all of them: the provider and every role.
             let together: Vec<Edit> =
@@ -69,7 +75,7 @@ fn fixes_heal() {
                 for change in rolled.iter().flat_map(|it| remade(&then, it)).collect::<Vec<_>>() {
                     then.apply(change);
                 }
-                let after = judge(&then);
+                let after = judge::judge(&then, now());
                 let same =
                     |it: &&Finding| it.code == finding.code && it.subject.at == finding.subject.at;
                 if after.findings().any(|it| same(&it)) {
@@ -153,40 +159,5 @@ fn graph(world: &World) -> Graph {
     for change in lab::changes(world) {
         res.apply(change);
     }
-    res
-}
-
-/// Judges every unit there is.
-fn judge(graph: &Graph) -> Ledger {
-    let mut units: BTreeSet<Ref> = BTreeSet::from([Ref::Cluster]);
-    units.extend(graph.identities().cloned().map(Ref::ServiceAccount));
-    units.extend(
-        graph.pods().map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() }),
-    );
-    units.extend(graph.workloads().map(|it| plan::WorkloadKey::from(it).reference()));
-    units.extend(graph.associations().map(|it| Ref::Association(it.id.clone())));
-    units.extend(graph.roles().map(|it| Ref::Role(it.arn.clone())));
-    units.extend(graph.named_roles().cloned().map(Ref::Role));
-    units.extend(graph.all_providers().map(|it| Ref::Provider(it.arn.clone())));
-    units.extend(graph.expected_providers().map(Ref::Provider));
-    units.extend(graph.nodes().map(|it| Ref::Node(it.name.clone())));
-    units.extend(graph.namespaces().map(|it| Ref::Namespace(it.name.clone())));
-    units.extend(graph.addons().map(|it| Ref::Addon(it.name.clone())));
-    let mut res = Ledger::default();
-    res.refresh(graph, &units.into_iter().collect::<Vec<_>>(), now());
-    res
-}
-
-fn scenarios() -> Vec<PathBuf> {
-    let mut res = Vec::new();
-    for dir in fs::read_dir("tests/scenarios").unwrap() {
-        for file in fs::read_dir(dir.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("fires")) {
-                res.push(path);
-            }
-        }
-    }
-    res.sort();
     res
 }

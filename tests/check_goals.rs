@@ -1,13 +1,16 @@
 //! Whole identities as a goal: which edits lead there, why there is no way, where a migration stands, and how it is left.
 
+#[path = "common/judge.rs"]
+mod judge;
+
 use idscope::{
-    check::{self, Goal, Ledger, Migration, Proof, Stage, Way},
+    check::{self, Goal, Migration, Proof, Stage, Way},
     graph::Graph,
-    ident::{Arn, Ref, SaKey, Timestamp},
+    ident::{Arn, SaKey, Timestamp},
     lab::{self, World},
-    plan::{Edit, TrustChange, WorkloadKey},
+    plan::{Edit, TrustChange},
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 const ISS: &str = "oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
 const OLD: &str = "oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9";
@@ -167,22 +170,6 @@ impl Site {
     }
 }
 
-fn judge(graph: &Graph) -> Ledger {
-    let mut units: BTreeSet<Ref> = BTreeSet::from([Ref::Cluster]);
-    units.extend(graph.identities().cloned().map(Ref::ServiceAccount));
-    units.extend(
-        graph.pods().map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() }),
-    );
-    units.extend(graph.workloads().map(|it| WorkloadKey::from(it).reference()));
-    units.extend(graph.associations().map(|it| Ref::Association(it.id.clone())));
-    units.extend(graph.roles().map(|it| Ref::Role(it.arn.clone())));
-    units.extend(graph.expected_providers().map(Ref::Provider));
-    units.extend(graph.nodes().map(|it| Ref::Node(it.name.clone())));
-    let mut res = Ledger::default();
-    res.refresh(graph, &units.into_iter().collect::<Vec<_>>(), now());
-    res
-}
-
 /// Each edit in a word or two.
 fn words(edits: &[Edit]) -> Vec<String> {
     edits
@@ -219,7 +206,7 @@ fn leads(site: &Site, goal: Goal, expected: &[&str]) {
     let left: Vec<_> =
         words(&again.edits).into_iter().filter(|it| !it.starts_with("restart")).collect();
     assert!(left.is_empty(), "{left:?}");
-    let verdict = judge(&then).identity(&key()).map(|it| it.verdict.clone());
+    let verdict = judge::judge(&then, now()).identity(&key()).map(|it| it.verdict.clone());
     assert_eq!(verdict, Some(idscope::identity::Verdict::Allow));
 }
 
@@ -334,7 +321,7 @@ fn not_eligible() {
 
 fn stage_of(site: &Site, minutes: u64, answered: bool) -> Result<Migration, String> {
     let graph = site.graph();
-    let ledger = judge(&graph);
+    let ledger = judge::judge(&graph, now());
     let proof = Proof { ready_for: Duration::from_secs(60 * minutes), answered };
     check::migrate(&graph, &ledger, &key(), proof, now())
 }
@@ -408,7 +395,7 @@ fn roles_of_the_cluster_before() {
         assert!(!document.contains(OLD) && document.contains(ISS), "{document}");
     }
     let (then, _) = check::after(&two.graph(), &way.edits, now());
-    let ledger = judge(&then);
+    let ledger = judge::judge(&then, now());
     for name in ["web", "api"] {
         let it = ledger.identity(&SaKey::new("shop", name)).unwrap();
         assert_eq!(it.verdict, idscope::identity::Verdict::Allow, "{name}: {}", it.because);

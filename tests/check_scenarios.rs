@@ -5,12 +5,18 @@
 //! `# expect: CODE severity Kind namespace/name[/container]` and `# health: namespace/serviceaccount verdict health`.
 //! Everything above hygiene must be listed; hygiene and unknown only where the file lists some.
 
+#[path = "common/files.rs"]
+mod files;
+#[path = "common/line.rs"]
+mod line;
+
 use idscope::{
-    check::{Finding, Ledger, Severity, SubjectKind, roll_up},
+    check::{Finding, Ledger, Severity, roll_up},
     graph::Graph,
     ident::{Ref, SaKey, Timestamp},
     lab::{self, World},
 };
+use line::line;
 use std::{
     collections::BTreeSet,
     fs,
@@ -24,7 +30,7 @@ fn now() -> Timestamp {
 #[test]
 fn scenarios_find_what_they_say() {
     let mut wrong = Vec::new();
-    for path in scenarios() {
+    for path in files::scenarios() {
         let text = fs::read_to_string(&path).unwrap();
         let (graph, ledger) = judged(&path, &text);
         let lines = |prefix: &str| -> BTreeSet<String> {
@@ -136,7 +142,7 @@ fn one_change_at_a_time_comes_to_the_same() {
     let of_code = |it: &PathBuf| {
         it.ends_with("fires.yaml") || it.parent().is_some_and(|it| it.ends_with("healthy"))
     };
-    for path in scenarios().into_iter().filter(of_code) {
+    for path in files::scenarios().into_iter().filter(of_code) {
         let text = fs::read_to_string(&path).unwrap();
         let world = World::parse(path.to_str().unwrap(), &text, now()).unwrap();
         let mut graph = Graph::default();
@@ -174,33 +180,4 @@ fn judged(path: &Path, text: &str) -> (Graph, Ledger) {
 
 fn all_of(ledger: &Ledger) -> BTreeSet<String> {
     ledger.findings().map(|it| format!("{it:?}")).collect()
-}
-
-/// `CODE severity Kind namespace/name[/container]`; cluster-wide names stand alone.
-fn line(finding: &Finding) -> String {
-    let subject = &finding.subject;
-    let mut name = match &subject.namespace {
-        Some(it) => format!("{it}/{}", subject.name),
-        None => subject.name.to_string(),
-    };
-    if subject.kind == SubjectKind::Container {
-        name = format!("{name}/{}", subject.container.as_deref().unwrap_or_default());
-    }
-    let (severity, kind) = (finding.severity.as_str(), subject.kind.as_str());
-    format!("{} {severity} {kind} {name}", finding.code)
-}
-
-fn scenarios() -> Vec<PathBuf> {
-    let mut res = Vec::new();
-    for dir in fs::read_dir("tests/scenarios").unwrap() {
-        for file in fs::read_dir(dir.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_some_and(|it| it == "yaml") {
-                res.push(path);
-            }
-        }
-    }
-    res.sort();
-    assert!(!res.is_empty());
-    res
 }

@@ -1,20 +1,27 @@
 //! No false alarms: a large healthy fleet is silent, and one fault planted into it is the only one that is found.
 
+#[path = "common/files.rs"]
+mod files;
 #[path = "common/fleet.rs"]
 mod fleet;
+#[path = "common/line.rs"]
+mod line;
 #[path = "healthy_fleet/plants.rs"]
 mod plants;
+#[path = "common/renamed.rs"]
+mod renamed;
 #[path = "healthy_fleet/scenarios.rs"]
 mod scenarios;
 
 use fleet::{Dice, Draft, Fleet, Place, SORTS, Sort, realise};
 use idscope::{
-    check::{Finding, Health, Ledger, Severity, SubjectKind, roll_up},
+    check::{Health, Ledger, Severity, roll_up},
     fact::{Change, Fact},
     graph::Graph,
     ident::{Ref, SaKey, Timestamp},
     identity::Verdict,
 };
+use line::line;
 use plants::{PLANTS, Plant};
 use std::collections::BTreeSet;
 
@@ -59,20 +66,6 @@ impl Judge {
         let told = rolled.into_iter().map(|it| it.finding);
         told.filter(|it| it.severity != Severity::Hygiene).map(line).collect()
     }
-}
-
-/// `CODE severity Kind namespace/name[/container]`; cluster-wide names stand alone.
-fn line(finding: &Finding) -> String {
-    let subject = &finding.subject;
-    let mut name = match &subject.namespace {
-        Some(it) => format!("{it}/{}", subject.name),
-        None => subject.name.to_string(),
-    };
-    if subject.kind == SubjectKind::Container {
-        name = format!("{name}/{}", subject.container.as_deref().unwrap_or_default());
-    }
-    let (severity, kind) = (finding.severity.as_str(), subject.kind.as_str());
-    format!("{} {severity} {kind} {name}", finding.code)
 }
 
 /// The fleet's size over all clusters.

@@ -3,6 +3,9 @@
 //! At each step what the ledger has is what a judgement from nothing makes of the same facts. At rest it is what a fresh
 //! start finds. On the way there, while things only arrive, nothing is said that the whole world does not confirm.
 
+#[path = "common/renamed.rs"]
+mod renamed;
+
 use idscope::{
     check::Ledger,
     fact::{Change, Denied, Fact, Knowledge, Scope, SourceState},
@@ -10,6 +13,7 @@ use idscope::{
     ident::{Ref, SaKey, Timestamp},
     lab::{self, World},
 };
+use renamed::renamed;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -184,22 +188,6 @@ fn pairs() -> Vec<(PathBuf, PathBuf)> {
 fn read(path: &Path, namespace: &str) -> Option<Truth> {
     let text = renamed(&fs::read_to_string(path).unwrap(), "shop", namespace);
     Truth::of(&path.display().to_string(), &text)
-}
-
-/// Every whole word exchanged.
-fn renamed(text: &str, from: &str, to: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let mut res = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(from) {
-        let (before, found) = rest.split_at(at);
-        let after = &found[from.len()..];
-        let whole = !before.ends_with(is_part) && !after.starts_with(is_part);
-        res.push_str(before);
-        res.push_str(if whole { to } else { from });
-        rest = after;
-    }
-    res + rest
 }
 
 /// Several scenarios in one world, and the same with other versions of what they are about.

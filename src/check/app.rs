@@ -8,7 +8,7 @@ use crate::{
         known_controller,
     },
     fact::Pod,
-    ident::{Ref, SaKey},
+    ident::Ref,
     identity::{Mechanism, Signature, Verdict, chain::Provider},
 };
 
@@ -37,7 +37,7 @@ fn refused(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     if known_controller(workload) != Some(LOAD_BALANCER) || cx.graph.parent(workload).is_some() {
         return;
     }
-    let key = SaKey::new(namespace.clone(), workload.template.service_account.clone());
+    let key = workload.service_account();
     let pods = cx.graph.pods_of_workload(*kind, namespace, name);
     let said = pods
         .into_iter()

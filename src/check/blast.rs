@@ -29,8 +29,8 @@ pub struct Blast {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moved {
     pub service_account: SaKey,
-    /// `deploy/payments/api`; a bare pod's `pod/NS/NAME`.
-    pub owner: String,
+    /// The outermost owner; a bare pod is its own.
+    pub owner: Ref,
     pub when: When,
     /// Pods that run now.
     pub pods: u32,
@@ -84,6 +84,14 @@ impl End {
     }
 }
 
+impl Moved {
+    /// `None` for a bare pod.
+    pub(crate) fn workload<'g>(&self, graph: &'g Graph) -> Option<&'g Workload> {
+        let Ref::Workload { kind, namespace, name } = &self.owner else { return None };
+        graph.workload(*kind, namespace, name)
+    }
+}
+
 impl Blast {
     pub fn is_empty(&self) -> bool {
         self.gains.is_empty()
@@ -108,7 +116,7 @@ impl Blast {
 
 /// Where the containers of a pod that the owner would make now would end.
 pub(crate) fn ends_of_new(cx: Context<'_>, owner: &Workload) -> Vec<End> {
-    Asked::new(cx, &account_of(owner)).ends_of_new(owner)
+    Asked::new(cx, &owner.service_account()).ends_of_new(owner)
 }
 
 /// The world after the edits, and the units that they concern. A copy: the graph itself is never touched.
@@ -120,9 +128,7 @@ pub fn after<'e>(
     let mut res = graph.clone();
     let mut units = BTreeSet::new();
     for edit in edits {
-        for change in plan::simulate(&res, edit, now) {
-            units.extend(res.apply(change));
-        }
+        units.extend(plan::pretend(&mut res, edit, now));
         units.extend(edit.rolls_out().map(plan::WorkloadKey::reference));
     }
     (res, units.into_iter().collect())
@@ -137,8 +143,8 @@ pub fn blast<'e>(
     let (then, units) = after(graph, edits, now);
     let mut keys = BTreeSet::new();
     for unit in &units {
-        concerned(graph, unit, &mut keys);
-        concerned(&then, unit, &mut keys);
+        keys.extend(graph.accounts_of(unit));
+        keys.extend(then.accounts_of(unit));
     }
     let (before, after) = (Context { graph, now }, Context { graph: &then, now });
     let mut res = Blast::default();
@@ -151,57 +157,23 @@ pub fn blast<'e>(
     res
 }
 
-/// The ServiceAccounts whose pods a unit's change can move.
-fn concerned(graph: &Graph, unit: &Ref, keys: &mut BTreeSet<SaKey>) {
-    match unit {
-        Ref::ServiceAccount(it) => {
-            keys.insert(it.clone());
-        }
-        Ref::Pod { namespace, name } => {
-            keys.extend(graph.pod(namespace, name).map(Pod::service_account));
-        }
-        Ref::Workload { kind, namespace, name } => {
-            if let Some(it) = graph.workload(*kind, namespace, name) {
-                keys.insert(account_of(it));
-            }
-        }
-        Ref::Association(it) => {
-            keys.extend(graph.association(it).map(|it| it.service_account.clone()));
-        }
-        Ref::Role(it) => {
-            keys.extend(graph.annotated_with(it).cloned());
-            keys.extend(graph.associated_with(it).map(|it| it.service_account.clone()));
-        }
-        Ref::Cluster
-        | Ref::Namespace(_)
-        | Ref::Node(_)
-        | Ref::Webhook(_)
-        | Ref::ConfigMap { .. }
-        | Ref::Secret { .. }
-        | Ref::Provider(_)
-        | Ref::Addon(_)
-        | Ref::Nodegroup(_) => {}
-    }
-}
-
-fn account_of(it: &Workload) -> SaKey {
-    SaKey::new(it.namespace.clone(), it.template.service_account.clone())
-}
-
 /// What runs now keeps its env; only whether AWS grants it can change.
 fn running(before: Context<'_>, after: Context<'_>, key: &SaKey, res: &mut Blast) {
-    let mut moved: BTreeMap<(String, End, End), BTreeSet<Text>> = BTreeMap::new();
+    // In the order of names, as they are read.
+    let mut moved: BTreeMap<(String, End, End), (Ref, BTreeSet<Text>)> = BTreeMap::new();
     let pods = before.graph.pods_of(key).filter(|it| !it.completed());
     let (was, will) = (Asked::new(before, key), Asked::new(after, key));
     for pod in pods {
         for (from, to) in was.ends(pod).into_iter().zip(will.ends(pod)) {
             if from != to {
                 let owner = owner_of(before.graph, pod);
-                moved.entry((owner, from, to)).or_default().insert(pod.name.clone());
+                let key = (owner.to_string(), from, to);
+                let (_, pods) = moved.entry(key).or_insert_with(|| (owner, BTreeSet::new()));
+                pods.insert(pod.name.clone());
             }
         }
     }
-    for ((owner, from, to), pods) in moved {
+    for ((_, from, to), (owner, pods)) in moved {
         res.put(Moved {
             service_account: key.clone(),
             owner,
@@ -219,7 +191,7 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
     else {
         return;
     };
-    let (old_key, new_key) = (account_of(owner.of), account_of(then));
+    let (old_key, new_key) = (owner.of.service_account(), then.service_account());
     let was = Asked::new(before, &old_key);
     let will = Asked::new(after, &new_key);
     let running: Vec<&Pod> = before
@@ -243,7 +215,7 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
         compare(was.ends(pod));
     }
     for ((from, to), pods) in moved {
-        let now = |it: &&Moved| it.owner == owner.name && it.from == from && it.to == to;
+        let now = |it: &&Moved| it.owner == owner.key && it.from == from && it.to == to;
         // What runs moves so already.
         if [&res.gains, &res.loses, &res.changes_identity].into_iter().flatten().any(|it| now(&it))
         {
@@ -252,7 +224,7 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
         let pods = if running.is_empty() { 0 } else { pods };
         res.put(Moved {
             service_account: new_key.clone(),
-            owner: owner.name.clone(),
+            owner: owner.key.clone(),
             when: When::NewPods,
             pods,
             from,
@@ -263,7 +235,7 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
 
 struct Owner<'a> {
     of: &'a Workload,
-    name: String,
+    key: Ref,
 }
 
 /// The outermost owners whose templates name one of the accounts, before or after.
@@ -279,15 +251,15 @@ fn owners<'a>(graph: &'a Graph, then: &'a Graph, keys: &BTreeSet<SaKey>) -> Vec<
     }
     let known = names.into_iter().filter_map(|it| {
         let of = graph.workload(it.kind, &it.namespace, &it.name)?;
-        Some(Owner { of, name: it.to_string() })
+        Some(Owner { of, key: it.reference() })
     });
     known.collect()
 }
 
-fn owner_of(graph: &Graph, pod: &Pod) -> String {
+fn owner_of(graph: &Graph, pod: &Pod) -> Ref {
     match graph.root_owner(pod) {
-        Some(it) => plan::WorkloadKey::from(it).to_string(),
-        None => format!("pod/{}/{}", pod.namespace, pod.name),
+        Some(it) => plan::WorkloadKey::from(it).reference(),
+        None => Ref::Pod { namespace: pod.namespace.clone(), name: pod.name.clone() },
     }
 }
 

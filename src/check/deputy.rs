@@ -56,29 +56,7 @@ pub enum Level {
 /// Every role that the edits let somebody new assume.
 pub fn deputies(graph: &Graph, edits: &[Edit], now: Timestamp) -> Vec<Deputy> {
     let mut roles: Vec<&Arn> = Vec::new();
-    for edit in edits {
-        let role = match edit {
-            Edit::SetTrust { role, .. } => role,
-            Edit::CreateAssociation { fields, .. } | Edit::UpdateAssociation { fields, .. } => {
-                &fields.role_arn
-            }
-            Edit::Annotate { .. }
-            | Edit::CreateServiceAccount { .. }
-            | Edit::DeleteServiceAccount { .. }
-            | Edit::UseServiceAccount { .. }
-            | Edit::SetEnv { .. }
-            | Edit::RestoreEnv { .. }
-            | Edit::SetMetadata { .. }
-            | Edit::Restart { .. }
-            | Edit::CreateProvider { .. }
-            | Edit::DeleteProvider { .. }
-            | Edit::AddClientId { .. }
-            | Edit::RemoveClientId { .. }
-            | Edit::SetThumbprints { .. }
-            | Edit::DeleteAssociation { .. }
-            | Edit::CreateAddon { .. }
-            | Edit::DeleteAddon { .. } => continue,
-        };
+    for role in edits.iter().filter_map(Edit::role) {
         if !roles.contains(&role) {
             roles.push(role);
         }

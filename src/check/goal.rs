@@ -12,13 +12,13 @@ pub use migrate::{Migration, Proof, Stage, migrate};
 pub use re_home::re_home;
 
 use crate::{
-    check::{Context, after, expect::Siblings, fix::rolled_out, judge, statement},
+    check::{Context, expect::Siblings, fix::rolled_out, judge, statement},
     fact::{AssociationDetail, Knowledge, Pod, ServiceAccount},
     graph::Graph,
     iam,
     ident::{Arn, SaKey, Text, Timestamp},
     identity::{Carried, Verdict, eks, near_miss, sts},
-    plan::{AssociationFields, Edit, TrustChange, WorkloadKey},
+    plan::{self, AssociationFields, Edit, TrustChange, WorkloadKey},
 };
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ struct World {
 
 impl World {
     fn make(&mut self, edit: Edit) {
-        self.graph = after(&self.graph, [&edit], self.now).0;
+        plan::pretend(&mut self.graph, &edit, self.now);
         self.way.edits.push(edit);
     }
 

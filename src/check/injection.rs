@@ -9,7 +9,7 @@ use crate::{
         Container, ContainerKind, Knowledge, Labels, Pod, PodSpec, VolumeSource, Webhook, Workload,
     },
     graph::Graph,
-    ident::{Ref, SaKey, Text, WorkloadKind},
+    ident::{Ref, Text, WorkloadKind},
     identity::{
         Carried, admission,
         webhook::{self, Called, NAMESPACE_NAME, Refusal, Seen, Side},
@@ -148,7 +148,7 @@ pub(crate) fn leaves_out(graph: &Graph, pod: &Pod, declared: &Carried) -> bool {
 
 /// Whether the pods that a workload would make now declare one and would be left out.
 pub(crate) fn leaves_out_pods_of(graph: &Graph, workload: &Workload) -> bool {
-    let key = SaKey::new(workload.namespace.clone(), workload.template.service_account.clone());
+    let key = workload.service_account();
     !workload.completed
         && needs_injection(&workload.template)
         && Declaration::of(graph, &key).carried() != Carried::None

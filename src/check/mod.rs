@@ -71,7 +71,9 @@ pub use goal::{
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
-pub use offer::{Class, Healed, Offer, Whole, all_at_once, goals, offers, opens, whole};
+pub use offer::{
+    Class, Course, Healed, Offer, Whole, all_at_once, course, goals, offers, opens, whole,
+};
 pub use probe::probe_ask;
 pub use propose::{Proposal, Wanted, propose};
 pub use put_back::{PutBack, put_back};

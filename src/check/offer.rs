@@ -4,7 +4,11 @@
 //! is worked out when somebody looks at it.
 
 use crate::{
-    check::{Finding, Fix, Goal, Ledger, Proof, Proposal, Severity, Wanted, goal, propose},
+    check::{
+        Finding, Fix, Goal, Ledger, Migration, Proof, Proposal, Severity, Stage, Wanted, Way,
+        goal::{self, NoWay},
+        propose,
+    },
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, Timestamp},
     identity::{Mechanism, Verdict},
@@ -117,30 +121,13 @@ fn class(edits: &[Edit]) -> Class {
 
 /// The role that somebody new may assume by an edit; `None` where nobody new may.
 pub fn opens(edit: &Edit) -> Option<&Arn> {
-    match edit {
-        Edit::SetTrust { role, change: TrustChange::Opens, .. } => Some(role),
-        Edit::CreateAssociation { fields, .. } => Some(&fields.role_arn),
-        Edit::UpdateAssociation { was, fields, .. } => {
-            (was.role_arn != fields.role_arn).then_some(&fields.role_arn)
-        }
-        Edit::SetTrust { change: TrustChange::NearMiss | TrustChange::Narrows, .. }
-        | Edit::Annotate { .. }
-        | Edit::CreateServiceAccount { .. }
-        | Edit::DeleteServiceAccount { .. }
-        | Edit::UseServiceAccount { .. }
-        | Edit::SetEnv { .. }
-        | Edit::RestoreEnv { .. }
-        | Edit::SetMetadata { .. }
-        | Edit::Restart { .. }
-        | Edit::CreateProvider { .. }
-        | Edit::DeleteProvider { .. }
-        | Edit::AddClientId { .. }
-        | Edit::RemoveClientId { .. }
-        | Edit::SetThumbprints { .. }
-        | Edit::DeleteAssociation { .. }
-        | Edit::CreateAddon { .. }
-        | Edit::DeleteAddon { .. } => None,
-    }
+    let is_for_nobody_new =
+        matches!(edit, Edit::SetTrust { change: TrustChange::NearMiss | TrustChange::Narrows, .. })
+            || matches!(
+                edit,
+                Edit::UpdateAssociation { was, fields, .. } if was.role_arn == fields.role_arn
+            );
+    edit.role().filter(|_| !is_for_nobody_new)
 }
 
 /// What the findings offer, each thing once. Of equally bad findings what does the least comes first, so that a trust
@@ -216,6 +203,45 @@ impl Whole {
     }
 }
 
+/// The way to a whole identity, as a person reads of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    pub title: String,
+    pub way: Way,
+    /// Where a migration stands, and what to know there.
+    pub stage: Option<(Stage, String)>,
+    /// Stages that were applied can be left again.
+    pub can_be_left: bool,
+}
+
+/// The way there; `Err` says why there is none. `role` is as for `goal::reach`; a migration has its own.
+pub fn course(
+    graph: &Graph,
+    ledger: &Ledger,
+    key: &SaKey,
+    goal: Whole,
+    role: Option<&Arn>,
+    proof: Proof,
+    now: Timestamp,
+) -> Result<Course, NoWay> {
+    let (straight, title) = match goal {
+        Whole::Irsa => (Goal::Irsa, format!("make IRSA work for `{key}`")),
+        Whole::PodIdentity => (Goal::PodIdentity, format!("make Pod Identity work for `{key}`")),
+        Whole::Migrate => {
+            let Migration { stage, way, because, leave } =
+                goal::migrate(graph, ledger, key, proof, now)?;
+            return Ok(Course {
+                title: format!("migrate `{key}` to Pod Identity: {}", stage.as_str()),
+                way,
+                stage: Some((stage, because)),
+                can_be_left: !leave.is_empty(),
+            });
+        }
+    };
+    let way = goal::reach(graph, key, straight, role, now)?;
+    Ok(Course { title, way, stage: None, can_be_left: false })
+}
+
 /// The way there as an offer; `Err` says why there is none.
 pub fn whole(
     graph: &Graph,
@@ -225,28 +251,15 @@ pub fn whole(
     proof: Proof,
     now: Timestamp,
 ) -> Result<Offer, String> {
-    let (way, title, mut notes) = match goal {
-        Whole::Irsa => {
-            let way = goal::reach(graph, key, Goal::Irsa, None, now)?;
-            (way, format!("make IRSA work for `{key}`"), Vec::new())
-        }
-        Whole::PodIdentity => {
-            let way = goal::reach(graph, key, Goal::PodIdentity, None, now)?;
-            (way, format!("make Pod Identity work for `{key}`"), Vec::new())
-        }
-        Whole::Migrate => {
-            let it = goal::migrate(graph, ledger, key, proof, now)?;
-            let title = format!("migrate `{key}` to Pod Identity: {}", it.stage.as_str());
-            let notes = vec![it.because];
-            if it.way.edits.is_empty() {
-                return Err(notes.into_iter().chain(it.way.notes).collect::<Vec<_>>().join("; "));
-            }
-            (it.way, title, notes)
-        }
-    };
-    notes.extend(way.notes);
+    let Course { title, way, stage, .. } = course(graph, ledger, key, goal, None, proof, now)?;
+    let because = stage.map(|(_, it)| it);
+    let is_stage = because.is_some();
+    let notes: Vec<String> = because.into_iter().chain(way.notes).collect();
     if way.edits.is_empty() {
-        return Err(format!("`{key}` has everything that {} takes", goal.as_str()));
+        return Err(match is_stage {
+            true => notes.join("; "),
+            false => format!("`{key}` has everything that {} takes", goal.as_str()),
+        });
     }
     Ok(Offer {
         id: goal.as_str(),

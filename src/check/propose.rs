@@ -93,7 +93,7 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
 fn asked_for(graph: &Graph, ledger: &Ledger, wanted: &Wanted) -> Vec<Finding> {
     let mut keys: BTreeSet<SaKey> = BTreeSet::new();
     for target in &wanted.targets {
-        keys.extend(identity_of(graph, target));
+        keys.extend(graph.account_of(target));
     }
     let of_keys: Vec<&Finding> =
         keys.iter().flat_map(|it| ledger.findings_of_identity(graph, it)).collect();
@@ -112,28 +112,6 @@ fn asked_for(graph: &Graph, ledger: &Ledger, wanted: &Wanted) -> Vec<Finding> {
         })
         .cloned()
         .collect()
-}
-
-fn identity_of(graph: &Graph, target: &Ref) -> Option<SaKey> {
-    match target {
-        Ref::ServiceAccount(it) => Some(it.clone()),
-        Ref::Pod { namespace, name } => graph.pod(namespace, name).map(|it| it.service_account()),
-        Ref::Workload { kind, namespace, name } => {
-            let it = graph.workload(*kind, namespace, name)?;
-            Some(SaKey::new(it.namespace.clone(), it.template.service_account.clone()))
-        }
-        Ref::Association(it) => graph.association(it).map(|it| it.service_account.clone()),
-        Ref::Cluster
-        | Ref::Namespace(_)
-        | Ref::Node(_)
-        | Ref::Webhook(_)
-        | Ref::ConfigMap { .. }
-        | Ref::Secret { .. }
-        | Ref::Role(_)
-        | Ref::Provider(_)
-        | Ref::Addon(_)
-        | Ref::Nodegroup(_) => None,
-    }
 }
 
 /// The first repair that we may write. A restart is one only where it is the repair itself.
@@ -161,9 +139,7 @@ impl World {
     fn make(&mut self, edits: &[Edit]) {
         self.is_changed |= !edits.is_empty();
         for edit in edits {
-            for change in plan::simulate(&self.graph, edit, self.now) {
-                self.graph.apply(change);
-            }
+            plan::pretend(&mut self.graph, edit, self.now);
         }
     }
 
@@ -177,7 +153,7 @@ impl World {
         let cx = Context { graph: &self.graph, now: self.now };
         let mut ledger = Ledger::default();
         let mut units = vec![Ref::Cluster, finding.subject.at.clone()];
-        units.extend(identity_of(&self.graph, &finding.subject.at).map(Ref::ServiceAccount));
+        units.extend(self.graph.account_of(&finding.subject.at).map(Ref::ServiceAccount));
         ledger.refresh(cx.graph, &units, self.now);
         let same = |it: &&Finding| {
             it.code == finding.code && it.subject.container == finding.subject.container

@@ -28,10 +28,9 @@ pub fn put_back(graph: &Graph, edits: &[Edit], since: Timestamp, now: Timestamp)
     let all = [gains, loses, changes_identity, not_known];
     let mut moved: Vec<&Moved> =
         all.iter().flatten().filter(|it| it.when == When::NewPods && 0 < it.pods).collect();
-    moved.sort_by(|a, b| a.owner.cmp(&b.owner));
+    moved.sort_by_cached_key(|it| it.owner.to_string());
     for it in moved {
-        let found = graph.workloads().find(|of| WorkloadKey::from(*of).to_string() == it.owner);
-        let Some(workload) = found else { continue };
+        let Some(workload) = it.workload(graph) else { continue };
         let key = WorkloadKey::from(workload);
         // Kubernetes writes whole seconds.
         let is_young = |it: &Pod| it.created.is_none_or(|it| since.as_second() <= it.as_second());

@@ -4,9 +4,10 @@ use crate::{
     check::{Blast, Context, Cure, End, Ledger, When, aftermath::has_it, blast::ends_of_new, fix},
     fact::Workload,
     graph::Graph,
-    ident::Timestamp,
+    ident::{Ref, Timestamp},
     plan::{Edit, WorkloadKey},
 };
+use std::collections::BTreeSet;
 
 /// What can be said of restarts after a plan.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,13 +33,14 @@ pub struct Offered {
 pub fn restarts(graph: &Graph, edits: &[Edit], blast: &Blast) -> Restarts {
     let Blast { gains, loses, changes_identity, not_known } = blast;
     let mut res = Restarts::default();
+    let mut refused: BTreeSet<&Ref> = BTreeSet::new();
     for it in [gains, changes_identity, loses, not_known].into_iter().flatten() {
         let rolls_out =
-            |edit: &Edit| edit.rolls_out().is_some_and(|key| key.to_string() == it.owner);
+            |edit: &Edit| edit.rolls_out().is_some_and(|key| key.reference() == it.owner);
         if it.when != When::NewPods || it.pods == 0 || edits.iter().any(rolls_out) {
             continue;
         }
-        let workload = graph.workloads().find(|of| WorkloadKey::from(*of).to_string() == it.owner);
+        let workload = it.workload(graph);
         let why = match (&it.to, fix::rolled_out(workload), workload) {
             (End::Role(_), Some(workload), _) => {
                 let key = WorkloadKey::from(workload);
@@ -66,16 +68,12 @@ pub fn restarts(graph: &Graph, edits: &[Edit], blast: &Blast) -> Restarts {
                 format!("new pods would have {}", it.to.describe())
             }
         };
+        refused.insert(&it.owner);
         res.refused.push(format!("{} is not restarted: {why}", it.owner));
     }
     res.offered.sort_by(|a, b| a.workload.cmp(&b.workload));
     // Who loses by it in one container is not restarted for another.
-    let refused = std::mem::take(&mut res.refused);
-    res.offered.retain(|it| {
-        let name = format!("{} is not restarted", it.workload);
-        refused.iter().all(|it| !it.starts_with(&name))
-    });
-    res.refused = refused;
+    res.offered.retain(|it| !refused.contains(&it.workload.reference()));
     res.refused.sort();
     res.refused.dedup();
     res

@@ -1,11 +1,10 @@
 //! `fix --goal`: the way to a whole identity instead of the repair of findings.
 
 use crate::{
-    check::{self, Goal, Proof, Proposal, Stage},
+    check::{self, Course, Proof, Proposal, Stage, Whole},
     cli::{args::Reach, collect::Collected, error::UsageError},
     ident::{Arn, Ref, SaKey, visible},
     plan::{self, Because, Edit},
-    report::explain,
 };
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ pub struct Asked<'a> {
 /// The ServiceAccount whose migration waits for nothing but an answer of EKS Auth.
 pub fn waits_for_answer(asked: &Asked<'_>, targets: &[Ref], read: &Collected) -> Option<SaKey> {
     let ([target], Reach::Migrate) = (targets, asked.goal) else { return None };
-    let key = explain::service_account(&read.graph, target)?;
+    let key = read.graph.account_of(target)?;
     let stage = |answered: bool| {
         let proof = Proof { ready_for: asked.ready_for, answered };
         let it = check::migrate(&read.graph, &read.ledger, &key, proof, read.now);
@@ -38,45 +37,35 @@ pub fn proposal(
     read: &Collected,
 ) -> Result<Proposal, UsageError> {
     let Collected { graph, ledger, now, .. } = read;
-    if asked.goal == Reach::ReHome {
-        return re_homed(targets, read);
-    }
+    let goal = match asked.goal {
+        Reach::Irsa => Whole::Irsa,
+        Reach::PodIdentity => Whole::PodIdentity,
+        Reach::Migrate => Whole::Migrate,
+        Reach::ReHome => return re_homed(targets, read),
+    };
     let [target] = targets else {
         return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload"));
     };
-    let key = explain::service_account(graph, target).ok_or_else(|| {
+    let key = graph.account_of(target).ok_or_else(|| {
         UsageError::new(format!("{target} has no ServiceAccount that could be led to a goal"))
     })?;
     let role = asked.role.map(Arn::from);
-    let no_way = |it: String| UsageError::new(format!("`{key}`: {it}"));
-    let (way, id, title) = match asked.goal {
-        Reach::Irsa => {
-            let way = check::reach(graph, &key, Goal::Irsa, role.as_ref(), *now).map_err(no_way)?;
-            (way, "irsa", format!("make IRSA work for `{key}`"))
+    let proof = Proof { ready_for: asked.ready_for, answered: asked.answered };
+    let Course { title, way, stage, can_be_left } =
+        check::course(graph, ledger, &key, goal, role.as_ref(), proof, *now)
+            .map_err(|it| UsageError::new(format!("`{key}`: {it}")))?;
+    if let Some((stage, because)) = stage {
+        eprintln!("idscope: stage {}: {}", stage.as_str(), visible(&because));
+        if stage != Stage::Finished && can_be_left {
+            eprintln!("idscope: `idscope undo` leaves the stages that were applied");
         }
-        Reach::PodIdentity => {
-            let goal = Goal::PodIdentity;
-            let way = check::reach(graph, &key, goal, role.as_ref(), *now).map_err(no_way)?;
-            (way, "pod-identity", format!("make Pod Identity work for `{key}`"))
-        }
-        Reach::Migrate => {
-            let proof = Proof { ready_for: asked.ready_for, answered: asked.answered };
-            let it = check::migrate(graph, ledger, &key, proof, *now).map_err(no_way)?;
-            eprintln!("idscope: stage {}: {}", it.stage.as_str(), visible(&it.because));
-            if it.stage != Stage::Finished && !it.leave.is_empty() {
-                eprintln!("idscope: `idscope undo` leaves the stages that were applied");
-            }
-            let title = format!("migrate `{key}` to Pod Identity: {}", it.stage.as_str());
-            (it.way, "migrate", title)
-        }
-        Reach::ReHome => return re_homed(targets, read),
-    };
+    }
     for it in &way.notes {
         eprintln!("idscope: note: {}", visible(it));
     }
     let because = Because { code: None, subject: format!("sa/{key}").into() };
-    let plan =
-        (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits.clone()));
+    let id = goal.as_str();
+    let plan = (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits));
     Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
 }
 

@@ -293,6 +293,13 @@ pub struct Workload {
     pub completed: bool,
 }
 
+impl Workload {
+    /// What its template's pods run as.
+    pub fn service_account(&self) -> SaKey {
+        SaKey::new(self.namespace.clone(), self.template.service_account.clone())
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub name: Text,

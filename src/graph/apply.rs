@@ -275,7 +275,7 @@ impl Graph {
             Ref::Workload { kind, namespace, name } => {
                 let held = self.workloads[*kind as usize].get(namespace, name);
                 held.map_or(Extra::None, |it| Extra::Template {
-                    key: SaKey::new(namespace.clone(), it.fact.template.service_account.clone()),
+                    key: it.fact.service_account(),
                     template: it.fact.template.clone(),
                     annotations: it.fact.annotations.clone(),
                 })

@@ -15,6 +15,7 @@
 //! `Replace` brings them while the scope is `Cached` or when the scope becomes `Cached`; an `Upsert` is always an
 //! observation, and `Live` confirms what is held.
 
+mod accounts;
 mod apply;
 mod aws;
 mod idle;

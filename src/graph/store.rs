@@ -233,7 +233,7 @@ impl Graph {
         self.pods.share_labels(&mut it.template_labels);
         self.pods.share_name(&mut it.namespace);
         let child = (it.kind, it.name.clone());
-        let key = SaKey::new(it.namespace.clone(), it.template.service_account.clone());
+        let key = it.service_account();
         self.seat_mut(&key).workloads.insert(child.clone());
         self.renew_idle(&key);
         if let Some((kind, owner)) = parent_of(it) {
@@ -253,7 +253,7 @@ impl Graph {
         };
         let it = held.fact;
         let child = (kind, name.clone());
-        let key = SaKey::new(it.namespace.clone(), it.template.service_account.clone());
+        let key = it.service_account();
         self.unseat(&key, |seat| {
             seat.workloads.remove(&child);
         });

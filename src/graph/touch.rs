@@ -221,15 +221,14 @@ impl Graph {
             self.touch_everything(acc);
         }
         if let Some(held) = self.workloads[kind as usize].get(namespace, name) {
-            let template = &held.fact.template;
-            let key = SaKey::new(namespace.clone(), template.service_account.clone());
+            let key = held.fact.service_account();
             self.touch_use(&key, acc);
             let seat = self.seats.get(&key.namespace, &key.name);
             if seat.is_some_and(|it| it.workloads.len() <= 1) {
                 self.touch_beside(&key, acc);
                 self.touch_sought(&key, acc);
             }
-            self.touch_env_objects(namespace, template, acc);
+            self.touch_env_objects(namespace, &held.fact.template, acc);
         }
         self.touch_owners(kind, namespace, name, acc);
         self.touch_owned(kind, namespace, name, MAX_OWNERS, acc);
@@ -266,8 +265,7 @@ impl Graph {
         for (kind, name) in &owned.workloads {
             self.touch_one_workload(*kind, namespace, name, acc);
             if let Some(held) = self.workloads[*kind as usize].get(namespace, name) {
-                let account = held.fact.template.service_account.clone();
-                let key = SaKey::new(namespace.clone(), account);
+                let key = held.fact.service_account();
                 self.touch_idle(&key, acc);
                 acc.refs.insert(Ref::ServiceAccount(key));
             }
@@ -284,8 +282,7 @@ impl Graph {
         }
         for (kind, name) in self.workload_readers.of(object) {
             let Some(held) = self.workloads[*kind as usize].get(namespace, name) else { continue };
-            let account = held.fact.template.service_account.clone();
-            self.touch_identity(&SaKey::new(namespace.clone(), account), acc);
+            self.touch_identity(&held.fact.service_account(), acc);
         }
     }
 

@@ -263,6 +263,32 @@ impl Edit {
         }
     }
 
+    /// The role that it changes the bearers of.
+    pub fn role(&self) -> Option<&Arn> {
+        match self {
+            Edit::SetTrust { role, .. } => Some(role),
+            Edit::CreateAssociation { fields, .. } | Edit::UpdateAssociation { fields, .. } => {
+                Some(&fields.role_arn)
+            }
+            Edit::Annotate { .. }
+            | Edit::CreateServiceAccount { .. }
+            | Edit::DeleteServiceAccount { .. }
+            | Edit::UseServiceAccount { .. }
+            | Edit::SetEnv { .. }
+            | Edit::RestoreEnv { .. }
+            | Edit::SetMetadata { .. }
+            | Edit::Restart { .. }
+            | Edit::CreateProvider { .. }
+            | Edit::DeleteProvider { .. }
+            | Edit::AddClientId { .. }
+            | Edit::RemoveClientId { .. }
+            | Edit::SetThumbprints { .. }
+            | Edit::DeleteAssociation { .. }
+            | Edit::CreateAddon { .. }
+            | Edit::DeleteAddon { .. } => None,
+        }
+    }
+
     /// Whether what it changes reaches a pod only when the pod is made again.
     pub fn needs_restart(&self) -> bool {
         match self {

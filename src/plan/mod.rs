@@ -38,7 +38,7 @@ pub use record::{Entry, Recorded, RecordedStep, Whereabouts, Who, without_secret
 pub use secret::{digest_of, looks_secret};
 pub use shell::{hcl, heredoc, quote};
 pub use shown::{Shown, shown};
-pub use simulate::simulate;
+pub use simulate::{pretend, simulate};
 pub use terraform::terraform;
 pub use threeway::{Side, ThreeWay, laid_out, states, three_way};
 pub use undo::{Left, Undo, undo};

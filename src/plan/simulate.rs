@@ -12,6 +12,12 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// Makes the edit in the graph alone; the units that it concerns.
+pub fn pretend(graph: &mut Graph, edit: &Edit, now: Timestamp) -> Vec<Ref> {
+    let changes = simulate(graph, edit, now);
+    changes.into_iter().flat_map(|it| graph.apply(it)).collect()
+}
+
 /// The changes of the facts, as if the edit had been made and read back at `now`. Pods are left as they are: what
 /// happens to them is for whoever makes them anew. Empty when what it changes is not there.
 pub fn simulate(graph: &Graph, edit: &Edit, now: Timestamp) -> Vec<Change> {

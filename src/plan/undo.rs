@@ -4,7 +4,7 @@ use crate::{
     fact::{Knowledge, Scope},
     graph::Graph,
     ident::{Arn, SaKey, Text, Timestamp},
-    plan::{AssociationFields, Edit, Entry, Names, RecordedStep, Shown, shown, simulate},
+    plan::{AssociationFields, Edit, Entry, Names, RecordedStep, Shown, pretend, shown},
 };
 use serde_json::Value;
 
@@ -56,9 +56,7 @@ pub fn undo(entry: &Entry, graph: &Graph, now: Timestamp) -> Undo {
             res.left.push(Left { why, edit: Some(back) });
             continue;
         }
-        for change in simulate(&world, &back, now) {
-            world.apply(change);
-        }
+        pretend(&mut world, &back, now);
         res.edits.push(back);
     }
     res

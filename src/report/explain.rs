@@ -3,7 +3,7 @@
 use crate::{
     check::{self, Finding, Ledger, Rolled},
     graph::Graph,
-    ident::{Ref, SaKey, Text, visible},
+    ident::{Ref, Text, visible},
     identity::{Judged, Verdict},
     plan::Names,
     report::{
@@ -71,7 +71,7 @@ pub fn explain<'a>(
         provenance: Provenance::of(graph, meta),
     };
     let mut found: Vec<&Finding> = Vec::new();
-    if let Some(key) = service_account(graph, target) {
+    if let Some(key) = graph.account_of(target) {
         let judged = ledger.identity(&key);
         res.identity = Some(build::identity(graph, ledger, &key, &|_code| true));
         res.judged = judged.and_then(|it| it.judged.as_deref());
@@ -144,28 +144,6 @@ pub fn explain<'a>(
     });
     res.findings = findings;
     res
-}
-
-/// Whose identity a target is about; `None` for roles, providers, nodes and the cluster.
-pub fn service_account(graph: &Graph, target: &Ref) -> Option<SaKey> {
-    match target {
-        Ref::ServiceAccount(it) => Some(it.clone()),
-        Ref::Pod { namespace, name } => graph.pod(namespace, name).map(|it| it.service_account()),
-        Ref::Workload { kind, namespace, name } => graph
-            .workload(*kind, namespace, name)
-            .map(|it| SaKey::new(namespace.clone(), it.template.service_account.clone())),
-        Ref::Association(id) => graph.association(id).map(|it| it.service_account.clone()),
-        Ref::Cluster
-        | Ref::Namespace(_)
-        | Ref::Node(_)
-        | Ref::Webhook(_)
-        | Ref::ConfigMap { .. }
-        | Ref::Secret { .. }
-        | Ref::Role(_)
-        | Ref::Provider(_)
-        | Ref::Addon(_)
-        | Ref::Nodegroup(_) => None,
-    }
 }
 
 /// As a person would write it.

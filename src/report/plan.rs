@@ -117,7 +117,7 @@ fn moved(all: &[Moved]) -> Value {
             json!({
                 "namespace": it.service_account.namespace,
                 "serviceAccount": it.service_account.name,
-                "owner": it.owner,
+                "owner": it.owner.to_string(),
                 "when": match it.when { When::Now => "now", When::NewPods => "new-pods" },
                 "pods": it.pods,
                 "from": it.from.describe(),

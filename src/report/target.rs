@@ -320,9 +320,8 @@ fn bare(graph: &Graph, name: &str, namespaces: &[Text]) -> Vec<Ref> {
         .iter()
         .filter_map(|it| match it {
             Ref::Workload { kind, namespace, name } => {
-                let template = &graph.workload(*kind, namespace, name)?.template;
-                let key = SaKey::new(namespace.clone(), template.service_account.clone());
-                Some(Ref::ServiceAccount(key))
+                let workload = graph.workload(*kind, namespace, name)?;
+                Some(Ref::ServiceAccount(workload.service_account()))
             }
             Ref::Cluster
             | Ref::Namespace(_)

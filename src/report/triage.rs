@@ -176,7 +176,7 @@ fn subjects(
             return all.into_iter().collect();
         }
         Some(target) => {
-            if let Some(key) = explain::service_account(graph, target) {
+            if let Some(key) = graph.account_of(target) {
                 return vec![key];
             }
         }

@@ -143,34 +143,21 @@ impl Board {
         let mut keys = BTreeSet::new();
         for it in units {
             match it {
-                Ref::ServiceAccount(key) => {
-                    keys.insert(key.clone());
-                }
-                Ref::Pod { namespace, name } => {
-                    keys.extend(graph.pod(namespace, name).map(|it| it.service_account()));
-                }
-                Ref::Workload { kind, namespace, name } => {
-                    keys.extend(graph.workload(*kind, namespace, name).map(|it| {
-                        SaKey::new(it.namespace.clone(), it.template.service_account.clone())
-                    }));
-                }
-                Ref::Association(id) => {
-                    keys.extend(graph.association(id).map(|it| it.service_account.clone()));
-                }
-                Ref::Role(arn) => {
-                    keys.extend(graph.annotated_with(arn).cloned());
-                    keys.extend(graph.associated_with(arn).map(|it| it.service_account.clone()));
-                }
                 // What exists once concerns everybody.
                 Ref::Cluster | Ref::Provider(_) | Ref::Webhook(_) => {
                     keys.extend(self.identities.keys().cloned());
                 }
                 Ref::Namespace(_)
+                | Ref::ServiceAccount(_)
+                | Ref::Pod { .. }
+                | Ref::Workload { .. }
+                | Ref::Association(_)
+                | Ref::Role(_)
                 | Ref::Node(_)
                 | Ref::ConfigMap { .. }
                 | Ref::Secret { .. }
                 | Ref::Addon(_)
-                | Ref::Nodegroup(_) => {}
+                | Ref::Nodegroup(_) => keys.extend(graph.accounts_of(it)),
             }
         }
         keys

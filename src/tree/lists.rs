@@ -108,31 +108,19 @@ pub fn sorted_pods<'a>(pods: impl IntoIterator<Item = &'a Pod>) -> Vec<&'a Pod> 
 
 /// The ServiceAccounts that use a node of AWS's, or that belong to a node of the cluster. Sorted.
 pub fn users_of(graph: &Graph, of: &Ref) -> Vec<SaKey> {
-    let of_pods = |pods: Vec<&Pod>| pods.into_iter().map(Pod::service_account).collect();
     let res: BTreeSet<SaKey> = match of {
-        Ref::ServiceAccount(key) => BTreeSet::from([key.clone()]),
-        Ref::Role(arn) => {
-            let associated = graph.associated_with(arn).map(|it| it.service_account.clone());
-            graph.annotated_with(arn).cloned().chain(associated).collect()
-        }
-        Ref::Association(id) => {
-            graph.association(id).into_iter().map(|it| it.service_account.clone()).collect()
-        }
+        Ref::ServiceAccount(_)
+        | Ref::Role(_)
+        | Ref::Association(_)
+        | Ref::Workload { .. }
+        | Ref::Pod { .. } => graph.accounts_of(of).into_iter().collect(),
         // A provider vouches for every annotated role of its account.
         Ref::Provider(arn) => graph
             .named_roles()
             .filter(|it| it.account().is_some() && it.account() == arn.account())
             .flat_map(|it| graph.annotated_with(it).cloned())
             .collect(),
-        Ref::Node(name) => of_pods(graph.pods_on(name).collect()),
-        Ref::Workload { kind, namespace, name } => {
-            let template = graph.workload(*kind, namespace, name);
-            template
-                .map(|it| SaKey::new(namespace.clone(), it.template.service_account.clone()))
-                .into_iter()
-                .collect()
-        }
-        Ref::Pod { namespace, name } => of_pods(graph.pod(namespace, name).into_iter().collect()),
+        Ref::Node(name) => graph.pods_on(name).map(Pod::service_account).collect(),
         Ref::Namespace(name) => {
             graph.identities().filter(|it| it.namespace == *name).cloned().collect()
         }

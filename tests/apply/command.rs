@@ -48,6 +48,12 @@ pub fn idscope(home: &Home, args: &[&str]) -> Command {
     res
 }
 
+/// Runs the program beside the lab, which needs a thread.
+pub async fn output(home: &Home, args: &[&str]) -> Output {
+    let mut command = idscope(home, args);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

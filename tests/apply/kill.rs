@@ -2,7 +2,7 @@
 //! what was written and what was not; finishing it and undoing it both work, and nothing is written twice.
 
 use crate::{
-    command::{idscope, said, text},
+    command::{idscope, output, said, text},
     world::{Home, rows},
 };
 use futures::StreamExt;
@@ -10,7 +10,7 @@ use idscope::{
     lab::{Pause, scenario::When},
     plan::{Edit, RESTARTED_AT},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::process::{Child, Output};
 
 /// Where the program is when it is killed.
@@ -44,30 +44,9 @@ fn calls(home: &Home, step: usize) -> (&'static str, &'static str, bool) {
     (it.read, it.write, it.is_kubernetes())
 }
 
-/// The plan as a file that the program takes.
-fn plan_file(home: &Home) -> (String, String) {
-    let plan = home.plan(edits(home));
-    let steps: Vec<Value> = plan.edits().map(|it| json!({"edit": it})).collect();
-    let file = home.state.path().join("plan.json");
-    let value = json!({"schema": "idscope/plan/v1", "digest": plan.digest, "title": "test",
-        "finding": {"code": null, "subject": "sa/shop/web"}, "steps": steps});
-    std::fs::write(&file, value.to_string()).unwrap();
-    (file.display().to_string(), plan.digest.to_string())
-}
-
-/// Blocks, so it is run beside the lab.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.unwrap()
-}
-
-async fn output(home: &Home, args: &[&str]) -> Output {
-    let mut command = idscope(home, args);
-    beside(move || command.output().unwrap()).await
-}
-
 /// The program on its way, and the call that it waits in.
 async fn held(home: &Home, step: usize, at: At) -> (Child, Option<Pause>) {
-    let (file, digest) = plan_file(home);
+    let (file, digest) = home.plan_file(edits(home));
     let (read, write, is_kubernetes) = calls(home, step);
     // A dry run passes.
     let dry_runs = usize::from(is_kubernetes);

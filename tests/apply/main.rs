@@ -2,6 +2,8 @@
 //! boundary, put back again, and with nothing but the permissions that are printed.
 
 mod command;
+#[path = "../common/embedded.rs"]
+mod embedded;
 mod after;
 mod faults;
 mod kill;

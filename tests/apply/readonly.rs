@@ -1,26 +1,10 @@
 //! Every command that writes, where nothing may be written: endpoints that would notice see no change and make no token.
 
 use crate::{
-    command::{idscope, said, text},
+    command::{output, said, text},
     world::{Home, rows},
 };
-use serde_json::{Value, json};
-use std::process::Output;
-
-async fn output(home: &Home, args: &[&str]) -> Output {
-    let mut command = idscope(home, args);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-}
-
-fn plan_file(home: &Home) -> (String, String) {
-    let plan = home.plan(vec![rows(&home.world).swap_remove(0).edit]);
-    let steps: Vec<Value> = plan.edits().map(|it| json!({"edit": it})).collect();
-    let file = home.state.path().join("plan.json");
-    let value = json!({"schema": "idscope/plan/v1", "digest": plan.digest, "title": "test",
-        "finding": {"code": null, "subject": "sa/shop/web"}, "steps": steps});
-    std::fs::write(&file, value.to_string()).unwrap();
-    (file.display().to_string(), plan.digest.to_string())
-}
+use serde_json::Value;
 
 async fn digest(home: &Home, args: &[&str]) -> String {
     let out = output(home, &[args, &["-o", "json"]].concat()).await;
@@ -40,7 +24,7 @@ fn changes(home: &Home) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_written_where_nothing_may_be() {
     let home = Home::new().await;
-    let (file, of_file) = plan_file(&home);
+    let (file, of_file) = home.plan_file(vec![rows(&home.world).swap_remove(0).edit]);
     // Something to undo, and something to finish.
     let out = output(&home, &["fix", "--plan", &file, "--apply", "--yes", &of_file]).await;
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));

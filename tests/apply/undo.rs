@@ -2,7 +2,7 @@
 //! somebody uses or changed by now.
 
 use crate::{
-    command::{idscope, said, text},
+    command::{output, said, text},
     world::{Home, SECRET, role, rows, trust},
 };
 use idscope::{
@@ -11,11 +11,6 @@ use idscope::{
 };
 use serde_json::{Value, json};
 use std::process::Output;
-
-async fn output(home: &Home, args: &[&str]) -> Output {
-    let mut command = idscope(home, args);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-}
 
 fn parsed(out: &Output) -> Value {
     serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", said(out)))
@@ -35,23 +30,13 @@ fn only_taking_away(mut edit: Edit) -> Edit {
     edit
 }
 
-fn plan_file(home: &Home, edits: Vec<Edit>) -> (String, String) {
-    let plan = home.plan(edits);
-    let steps: Vec<Value> = plan.edits().map(|it| json!({"edit": it})).collect();
-    let file = home.state.path().join("plan.json");
-    let value = json!({"schema": "idscope/plan/v1", "digest": plan.digest, "title": "test",
-        "finding": {"code": null, "subject": "sa/shop/web"}, "steps": steps});
-    std::fs::write(&file, value.to_string()).unwrap();
-    (file.display().to_string(), plan.digest.to_string())
-}
-
 /// Carries the edits out, and returns the journal's number of it.
 async fn applied(home: &Home, names: &[&str]) -> String {
     carried_out(home, edits(home, names)).await
 }
 
 async fn carried_out(home: &Home, edits: Vec<Edit>) -> String {
-    let (file, digest) = plan_file(home, edits);
+    let (file, digest) = home.plan_file(edits);
     let out = output(home, &["fix", "--plan", &file, "--apply", "--yes", &digest]).await;
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     parsed(&output(home, &["undo", "-o", "json"]).await)[0]["id"].as_str().unwrap().to_owned()
@@ -165,7 +150,7 @@ async fn an_entry_of_another_cluster_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_undone_is_said_before() {
     let home = Home::new().await;
-    let (file, _) = plan_file(&home, edits(&home, &["set env"]));
+    let (file, _) = home.plan_file(edits(&home, &["set env"]));
     let note = async || {
         let plan = parsed(&output(&home, &["fix", "--plan", &file, "-o", "json"]).await);
         plan["steps"][0]["undoNote"].clone()

@@ -1,5 +1,6 @@
 //! A cluster in which every kind of edit has something to change, and what is there before and after.
 
+use crate::embedded;
 use idscope::{
     apply::{self, Job, Journal},
     fact::Change,
@@ -13,11 +14,7 @@ use idscope::{
     source::Settings,
 };
 use serde_json::{Value, json};
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 pub const ACCOUNT: &str = "111122223333";
@@ -372,23 +369,7 @@ impl Home {
     }
 
     pub fn settings(&self) -> Settings {
-        Settings {
-            context: None,
-            kubeconfig: Some(self.lab.kubeconfig().to_owned()),
-            namespaces: Vec::new(),
-            cluster: None,
-            region: None,
-            profile: None,
-            account_profiles: self.lab.account_profiles(),
-            account_roles: Vec::new(),
-            cache_dir: None,
-            read_secrets: false,
-            request_timeout: Duration::from_secs(20),
-            poll: Duration::from_secs(60),
-            env: self.lab.settings_env(),
-            follow: false,
-            writes: Default::default(),
-        }
+        embedded::settings(&self.lab, Duration::from_secs(20))
     }
 
     pub fn place(&self) -> Whereabouts {
@@ -406,6 +387,17 @@ impl Home {
         let because = Because { code: None, subject: "test".into() };
         plan::build(&self.graph, "FX-TEST", "test".into(), because, edits)
             .unwrap_or_else(|it| panic!("{it}"))
+    }
+
+    /// A plan of these edits as a file that the program takes, and its digest.
+    pub fn plan_file(&self, edits: Vec<Edit>) -> (String, String) {
+        let plan = self.plan(edits);
+        let steps: Vec<Value> = plan.edits().map(|it| json!({"edit": it})).collect();
+        let file = self.state.path().join("plan.json");
+        let value = json!({"schema": "idscope/plan/v1", "digest": plan.digest, "title": "test",
+            "finding": {"code": null, "subject": "sa/shop/web"}, "steps": steps});
+        std::fs::write(&file, value.to_string()).unwrap();
+        (file.display().to_string(), plan.digest.to_string())
     }
 
     pub fn job(&self, edits: Vec<Edit>) -> Job {
@@ -449,27 +441,7 @@ impl Home {
 
     /// Everything that a plan can change, without ids and times.
     pub async fn contents(&self) -> Value {
-        let aws = self.lab.change(|world| {
-            let roles: Vec<Value> =
-                world.roles.iter().map(|it| json!([it.arn, it.trust])).collect();
-            let mut providers: Vec<Value> = world
-                .providers
-                .iter()
-                .map(|it| json!([it.arn(), it.client_ids, it.thumbprints]))
-                .collect();
-            providers.sort_by_key(Value::to_string);
-            let mut associations: Vec<Value> = world
-                .associations
-                .iter()
-                .map(|it| {
-                    let key = it.service_account.to_string();
-                    json!([key, it.role, it.target_role, it.disable_session_tags, it.policy])
-                })
-                .collect();
-            associations.sort_by_key(Value::to_string);
-            let addons: Vec<Value> = world.addons.iter().map(|it| json!(it.name)).collect();
-            json!([roles, providers, associations, addons])
-        });
+        let aws = embedded::aws_contents(&self.lab);
         let mut kube = Vec::new();
         for path in [
             "/api/v1/namespaces/shop/serviceaccounts",
@@ -500,47 +472,6 @@ impl Home {
 
     /// One request to the API server.
     pub async fn kube(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let url = self.lab.kube_url();
-        let (method, path, body) = (method.to_owned(), path.to_owned(), body.clone());
-        let asking = tokio::task::spawn_blocking(move || http(&url, &method, &path, &body));
-        asking.await.unwrap()
+        embedded::kube(&self.lab, method, path, body).await
     }
-}
-
-/// One request on a connection of its own. Blocks.
-pub fn http(url: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let address = url.strip_prefix("http://").unwrap();
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let kind = match method {
-        "PATCH" => "application/merge-patch+json",
-        _ => "application/json",
-    };
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(&whole(head, body)).unwrap_or_default())
-}
-
-fn whole(head: &str, body: &str) -> String {
-    if !head.to_lowercase().contains("transfer-encoding: chunked") {
-        return body.to_owned();
-    }
-    let (mut res, mut rest) = (String::new(), body);
-    while let Some((size, after)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap();
-        if size == 0 {
-            break;
-        }
-        res.push_str(&after[..size]);
-        rest = &after[size + 2..];
-    }
-    res
 }

@@ -1,9 +1,11 @@
 //! Every scenario of a fault, planted into a healthy fleet: neither hides the other, whatever the namespace is.
 
 use crate::{
-    Judge,
+    Judge, files,
     fleet::{self, Dice, Fleet, Place, Sort, belongs},
-    line, now,
+    line::line,
+    now,
+    renamed::renamed,
 };
 use idscope::{
     check::{Severity, roll_up},
@@ -11,11 +13,7 @@ use idscope::{
     ident::{Ref, Text, WorkloadKind},
     lab::{self, World},
 };
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// Faults that are about the namespace itself or its ServiceAccount `default`, so it cannot be one of the fleet's.
 const OWN_NAMESPACE: &[&str] = &["PI-ASSOC-02", "SA-01", "SA-06", "SA-10", "SA-11", "TRUST-SUB-09"];
@@ -46,7 +44,7 @@ fn every_scenario_is_found_within_a_fleet_second_part() {
 fn every_scenario(part: usize) {
     let mut wrong = Vec::new();
     let mut n_planted = 0;
-    let all = scenarios();
+    let all = files::scenarios();
     let half = all.iter().enumerate().filter(|(n, _)| n % 2 == part);
     for (n, path) in half {
         let text = fs::read_to_string(path).unwrap();
@@ -205,34 +203,4 @@ fn is_of_agent(fact: &Fact) -> bool {
         _ => false,
     };
     owned || is_agent_set(fact)
-}
-
-/// Every whole word exchanged.
-fn renamed(text: &str, from: &str, to: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let mut res = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(from) {
-        let (before, found) = rest.split_at(at);
-        let after = &found[from.len()..];
-        let whole = !before.ends_with(is_part) && !after.starts_with(is_part);
-        res.push_str(before);
-        res.push_str(if whole { to } else { from });
-        rest = after;
-    }
-    res + rest
-}
-
-fn scenarios() -> Vec<PathBuf> {
-    let mut res = Vec::new();
-    for dir in fs::read_dir("tests/scenarios").unwrap() {
-        for file in fs::read_dir(dir.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_some_and(|it| it == "yaml") {
-                res.push(path);
-            }
-        }
-    }
-    res.sort();
-    res
 }

@@ -1,9 +1,6 @@
 //! The rules of what a fix may do, each with the case that would break it.
 
-use crate::{
-    table::judge,
-    world::{faults, parse},
-};
+use crate::{faults::faults, judge::judge, world::parse};
 use idscope::{
     check::{Finding, Fix},
     graph::Graph,
@@ -59,7 +56,7 @@ fn graph(text: &str) -> Graph {
 }
 
 fn findings(graph: &Graph) -> Vec<Finding> {
-    judge(graph).findings().cloned().collect()
+    judge(graph, now()).findings().cloned().collect()
 }
 
 /// The first fix of the code, which writes.

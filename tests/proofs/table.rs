@@ -1,13 +1,12 @@
 //! The table of codes, fixes and proofs: what `assets/fixes.md` says is worked out here from every scenario, and a code
 //! whose fix is a person's says why.
 
-use crate::world::{faults, parse};
+use crate::{faults::faults, judge::judge, world::parse};
 use idscope::{
-    check::{self, FAMILIES, Ledger, Rule, Wanted},
+    check::{self, FAMILIES, Rule, Wanted},
     graph::Graph,
-    ident::{Ref, Timestamp},
+    ident::Timestamp,
     lab,
-    plan::WorkloadKey,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,26 +55,6 @@ fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-pub fn judge(graph: &Graph) -> Ledger {
-    let mut units: BTreeSet<Ref> = BTreeSet::from([Ref::Cluster]);
-    units.extend(graph.identities().cloned().map(Ref::ServiceAccount));
-    units.extend(
-        graph.pods().map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() }),
-    );
-    units.extend(graph.workloads().map(|it| WorkloadKey::from(it).reference()));
-    units.extend(graph.associations().map(|it| Ref::Association(it.id.clone())));
-    units.extend(graph.roles().map(|it| Ref::Role(it.arn.clone())));
-    units.extend(graph.named_roles().cloned().map(Ref::Role));
-    units.extend(graph.all_providers().map(|it| Ref::Provider(it.arn.clone())));
-    units.extend(graph.expected_providers().map(Ref::Provider));
-    units.extend(graph.nodes().map(|it| Ref::Node(it.name.clone())));
-    units.extend(graph.namespaces().map(|it| Ref::Namespace(it.name.clone())));
-    units.extend(graph.addons().map(|it| Ref::Addon(it.name.clone())));
-    let mut res = Ledger::default();
-    res.refresh(graph, &units.into_iter().collect::<Vec<_>>(), now());
-    res
-}
-
 #[derive(Default)]
 struct Told {
     automatic: BTreeSet<&'static str>,
@@ -94,7 +73,7 @@ fn told() -> &'static BTreeMap<&'static str, Told> {
             for change in lab::changes(&parse(&path)) {
                 graph.apply(change);
             }
-            let ledger = judge(&graph);
+            let ledger = judge(&graph, now());
             for it in ledger.findings().filter(|it| it.code == code) {
                 let told = res.entry(it.code).or_default();
                 for fix in &it.fixes {

@@ -1,5 +1,6 @@
 //! One scenario served by the embedded endpoints: read as the program reads it, changed as the program changes it.
 
+use crate::embedded;
 use idscope::{
     apply::{self, Job, Journal},
     check::{Finding, Ledger},
@@ -15,32 +16,13 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
-    io::{Read, Write},
-    net::TcpStream,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 use tokio::sync::{mpsc, watch};
 
 pub fn now() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap()
-}
-
-/// The scenarios in which something is wrong, with the code that they are about.
-pub fn faults() -> Vec<(String, PathBuf)> {
-    let mut res = Vec::new();
-    for dir in fs::read_dir("tests/scenarios").unwrap() {
-        let dir = dir.unwrap().path();
-        let code = dir.file_name().unwrap().to_str().unwrap().to_owned();
-        for file in fs::read_dir(&dir).unwrap() {
-            let path = file.unwrap().path();
-            if path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("fires")) {
-                res.push((code.clone(), path));
-            }
-        }
-    }
-    res.sort();
-    res
 }
 
 pub fn parse(path: &Path) -> World {
@@ -78,23 +60,7 @@ impl Home {
     }
 
     fn settings(&self) -> Settings {
-        Settings {
-            context: None,
-            kubeconfig: Some(self.lab.kubeconfig().to_owned()),
-            namespaces: Vec::new(),
-            cluster: None,
-            region: None,
-            profile: None,
-            account_profiles: self.lab.account_profiles(),
-            account_roles: Vec::new(),
-            cache_dir: None,
-            read_secrets: false,
-            request_timeout: Duration::from_secs(60),
-            poll: Duration::from_secs(600),
-            env: self.lab.settings_env(),
-            follow: false,
-            writes: Default::default(),
-        }
+        embedded::settings(&self.lab, Duration::from_secs(60))
     }
 
     /// Everything, as a check reads it.
@@ -164,7 +130,7 @@ impl Home {
 
     /// What only a person does: pods that nobody would make again are deleted.
     pub async fn delete_bare_pods(&self) {
-        let (_, list) = self.kube("GET", "/api/v1/pods", &Value::Null).await;
+        let (_, list) = embedded::kube(&self.lab, "GET", "/api/v1/pods", &Value::Null).await;
         for it in list["items"].as_array().unwrap() {
             let owned =
                 it["metadata"]["ownerReferences"].as_array().is_some_and(|it| !it.is_empty());
@@ -176,33 +142,13 @@ impl Home {
                 it["metadata"]["namespace"].as_str().unwrap(),
                 it["metadata"]["name"].as_str().unwrap()
             );
-            self.kube("DELETE", &path, &Value::Null).await;
+            embedded::kube(&self.lab, "DELETE", &path, &Value::Null).await;
         }
     }
 
     /// Everything that a plan can change, without ids and times.
     pub async fn contents(&self) -> Value {
-        let aws = self.lab.change(|world| {
-            let roles: Vec<Value> =
-                world.roles.iter().map(|it| json!([it.arn, it.trust])).collect();
-            let mut providers: Vec<Value> = world
-                .providers
-                .iter()
-                .map(|it| json!([it.arn(), it.client_ids, it.thumbprints]))
-                .collect();
-            providers.sort_by_key(Value::to_string);
-            let mut associations: Vec<Value> = world
-                .associations
-                .iter()
-                .map(|it| {
-                    let key = it.service_account.to_string();
-                    json!([key, it.role, it.target_role, it.disable_session_tags, it.policy])
-                })
-                .collect();
-            associations.sort_by_key(Value::to_string);
-            let addons: Vec<Value> = world.addons.iter().map(|it| json!(it.name)).collect();
-            json!([roles, providers, associations, addons])
-        });
+        let aws = embedded::aws_contents(&self.lab);
         let mut kube = Vec::new();
         for path in [
             "/api/v1/serviceaccounts",
@@ -211,20 +157,12 @@ impl Home {
             "/apis/apps/v1/daemonsets",
             "/apis/batch/v1/cronjobs",
         ] {
-            let list = self.kube("GET", path, &Value::Null).await.1;
+            let list = embedded::kube(&self.lab, "GET", path, &Value::Null).await.1;
             for it in list["items"].as_array().unwrap() {
                 kube.push(content(it.clone()));
             }
         }
         json!([aws, kube])
-    }
-
-    /// One request to the API server.
-    async fn kube(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let url = self.lab.kube_url();
-        let (method, path, body) = (method.to_owned(), path.to_owned(), body.clone());
-        let asking = tokio::task::spawn_blocking(move || http(&url, &method, &path, &body));
-        asking.await.unwrap()
     }
 }
 
@@ -267,38 +205,4 @@ fn content(mut it: Value) -> Value {
         it["metadata"]["labels"],
         it["spec"]
     ])
-}
-
-/// One request on a connection of its own. Blocks.
-fn http(url: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let address = url.strip_prefix("http://").unwrap();
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(&whole(head, body)).unwrap_or_default())
-}
-
-fn whole(head: &str, body: &str) -> String {
-    if !head.to_lowercase().contains("transfer-encoding: chunked") {
-        return body.to_owned();
-    }
-    let (mut res, mut rest) = (String::new(), body);
-    while let Some((size, after)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap();
-        if size == 0 {
-            break;
-        }
-        res.push_str(&after[..size]);
-        rest = &after[size + 2..];
-    }
-    res
 }

@@ -131,8 +131,7 @@ fn creator<'a>(cx: &Context<'a>, unit: &Ref) -> Option<(&'a Workload, SaKey)> {
     if owned || workload.completed || workload.replicas == Some(0) {
         return None;
     }
-    let key = SaKey::new(namespace.clone(), workload.template.service_account.clone());
-    Some((workload, key))
+    Some((workload, workload.service_account()))
 }
 
 /// One of that name that is annotated elsewhere.

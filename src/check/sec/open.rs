@@ -120,9 +120,7 @@ fn users(cx: &Context<'_>, role: &Arn) -> Option<BTreeSet<SaKey>> {
     let pods = graph.pods().filter(|it| !it.completed() && names(&it.spec));
     res.extend(pods.map(|it| it.service_account()));
     let workloads = graph.workloads().filter(|it| !it.completed && names(&it.template));
-    res.extend(
-        workloads.map(|it| SaKey::new(it.namespace.clone(), it.template.service_account.clone())),
-    );
+    res.extend(workloads.map(|it| it.service_account()));
     Some(res)
 }
 

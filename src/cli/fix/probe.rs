@@ -14,7 +14,7 @@ use crate::{
         probe::{Ask, Way},
     },
     plan::Whereabouts,
-    report::{explain, probe as page},
+    report::probe as page,
 };
 
 /// Nobody knows: nothing was asked, or there was no answer.
@@ -23,7 +23,7 @@ const NOT_KNOWN: u8 = 3;
 pub async fn probe(args: &Probe, global: &Global) -> Result<u8, UsageError> {
     let Some(session) = Session::open(global).await? else { return Ok(crate::cli::INTERRUPTED) };
     let targets = session.targets(std::slice::from_ref(&args.target))?;
-    let key = targets.first().and_then(|it| explain::service_account(&session.read.graph, it));
+    let key = targets.first().and_then(|it| session.read.graph.account_of(it));
     let key = key.ok_or_else(|| {
         UsageError::new(format!("`{}` has no ServiceAccount", visible(&args.target)))
             .hint("for example sa/payments/api, pod/payments/api-1, deploy/payments/api")

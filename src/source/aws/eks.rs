@@ -17,7 +17,6 @@ use crate::{
         lower_aws,
     },
 };
-use aws_sdk_eks::types::PodIdentityAssociationSummary;
 use futures::FutureExt;
 use std::sync::Arc;
 
@@ -181,11 +180,15 @@ pub(crate) async fn region_clusters(
     Region { clusters, end }
 }
 
-/// Lists the associations, then describes those that are due; `all`: every one. One that fails fails alone.
-pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &str, all: bool) {
-    let scope = Scope::Associations;
-    let eks = &account.clients.eks;
-    let listed = pages(shared, &scope, |token| {
+/// The associations of a cluster as the list tells them: no role yet.
+pub(crate) async fn listed_associations(
+    shared: &Shared,
+    account: &Account,
+    eks: &aws_sdk_eks::Client,
+    cluster: &str,
+    scope: &Scope,
+) -> Listed<Association> {
+    let listed = pages(shared, scope, |token| {
         async move {
             let request =
                 eks.list_pod_identity_associations().cluster_name(cluster).max_results(100);
@@ -196,8 +199,16 @@ pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &s
         .boxed()
     })
     .await;
-    let lower = |it: PodIdentityAssociationSummary| lower_aws::association(it);
-    let mut rows: Vec<Association> = listed.items.into_iter().filter_map(lower).collect();
+    let items = listed.items.into_iter().filter_map(lower_aws::association).collect();
+    Listed { items, end: listed.end }
+}
+
+/// Lists the associations, then describes those that are due; `all`: every one. One that fails fails alone.
+pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &str, all: bool) {
+    let scope = Scope::Associations;
+    let eks = &account.clients.eks;
+    let listed = listed_associations(shared, account, eks, cluster, &scope).await;
+    let mut rows = listed.items;
     if let Err(failure) = listed.end {
         shared.note(account, &failure);
         let n_read = rows.len();

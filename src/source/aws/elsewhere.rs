@@ -14,15 +14,14 @@ use crate::{
         aws::{
             access::Home,
             account::Account,
-            eks::{N_AT_ONCE, Region, region_clusters},
+            eks::{N_AT_ONCE, Region, listed_associations, region_clusters},
             error::Failure,
-            pages::{at_once, pages},
+            pages::at_once,
             shared::Shared,
         },
         lower_aws,
     },
 };
-use futures::FutureExt;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -178,19 +177,8 @@ async fn listed(
     cluster: &str,
     region: &str,
 ) -> Result<Vec<SaKey>, Failure> {
-    let eks = &account.eks_in(region);
-    let got = pages(shared, &Scope::OtherAssociations, |token| {
-        async move {
-            let request =
-                eks.list_pod_identity_associations().cluster_name(cluster).max_results(100);
-            let request = request.set_next_token(token).send();
-            let got = account.call("eks:ListPodIdentityAssociations", request).await?;
-            Ok((got.associations.unwrap_or_default(), got.next_token))
-        }
-        .boxed()
-    })
-    .await;
+    let eks = account.eks_in(region);
+    let got = listed_associations(shared, account, &eks, cluster, &Scope::OtherAssociations).await;
     got.end?;
-    let rows = got.items.into_iter().filter_map(lower_aws::association);
-    Ok(rows.map(|it| it.service_account).collect())
+    Ok(got.items.into_iter().map(|it| it.service_account).collect())
 }
