@@ -71,6 +71,11 @@ impl Graph {
     pub fn listed(&self, scope: &Scope) -> Knowledge<()> {
         match self.reading(scope) {
             Reading::Complete => Knowledge::Known(()),
+            Reading::Unasked if self.is_nobodys(scope) => {
+                let account = account_of(scope).map_or("", |it| it);
+                let reason = format!("no credentials for account {account}").into();
+                Knowledge::Denied(off(permission(scope), &reason))
+            }
             Reading::Unasked
             | Reading::Waiting
             | Reading::Cached
@@ -79,6 +84,14 @@ impl Graph {
             Reading::Denied(it) => Knowledge::Denied(it.clone()),
             Reading::Off(reason) => Knowledge::Denied(off(permission(scope), reason)),
         }
+    }
+
+    /// Whether a scope is of an account that none of the caller's credentials belong to, so that nobody will ask for it.
+    fn is_nobodys(&self, scope: &Scope) -> bool {
+        // The caller is asked for last: it is itself looked up by its scope.
+        account_of(scope).is_some_and(|account| {
+            self.caller().known().is_some_and(|it| !it.accounts.contains(account))
+        })
     }
 
     /// What to say of an object that is not held and that belongs to `scope`.
@@ -129,6 +142,28 @@ pub fn namespace_of(scope: &Scope) -> Option<&Text> {
         | Scope::Nodegroups
         | Scope::Roles { .. }
         | Scope::Providers { .. } => None,
+    }
+}
+
+/// The account that a scope is limited to.
+fn account_of(scope: &Scope) -> Option<&Text> {
+    match scope {
+        Scope::Roles { account } | Scope::Providers { account } => Some(account),
+        Scope::ApiServer
+        | Scope::Namespaces
+        | Scope::ServiceAccounts { .. }
+        | Scope::Pods { .. }
+        | Scope::Workloads { .. }
+        | Scope::Nodes
+        | Scope::Webhooks
+        | Scope::Caller
+        | Scope::Cluster
+        | Scope::OtherClusters
+        | Scope::OtherAssociations
+        | Scope::IdentityProviders
+        | Scope::Associations
+        | Scope::Addons
+        | Scope::Nodegroups => None,
     }
 }
 
@@ -185,5 +220,47 @@ fn permission(scope: &Scope) -> Text {
         Scope::Nodegroups => "eks:ListNodegroups".into(),
         Scope::Roles { .. } => "iam:ListRoles".into(),
         Scope::Providers { .. } => "iam:ListOpenIDConnectProviders".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fact::{Caller, Change, Fact},
+        ident::AccountId,
+    };
+
+    /// The detail of the refusal, or `None` while somebody may still ask.
+    #[track_caller]
+    fn check(accounts: Option<&[&str]>, asked: &str, expected: Option<&str>) {
+        let mut graph = Graph::default();
+        if let Some(accounts) = accounts {
+            let caller = Fact::Caller(Caller {
+                arn: Arn::from("arn:aws:iam::111122223333:user/oncall"),
+                account: "111122223333".into(),
+                user_id: "AIDAEXAMPLE".into(),
+                via: "environment".into(),
+                accounts: accounts.iter().map(|&it| it.into()).collect(),
+            });
+            graph.apply(Change::Replace { scope: Scope::Caller, facts: vec![caller] });
+        }
+        let account = AccountId::parse(asked).unwrap();
+        let got = match graph.providers(&account) {
+            Knowledge::NotYet => None,
+            Knowledge::Denied(it) => Some(it.detail.to_string()),
+            it @ (Knowledge::Known(_) | Knowledge::Absent) => panic!("{it:?}"),
+        };
+        assert_eq!(got.as_deref(), expected);
+    }
+
+    #[test]
+    fn an_account_without_credentials_is_refused_rather_than_waited_for() {
+        let foreign = "444455556666";
+        check(None, foreign, None);
+        check(Some(&["111122223333"]), "111122223333", None);
+        check(Some(&["111122223333", foreign]), foreign, None);
+        let none = "no credentials for account 444455556666";
+        check(Some(&["111122223333"]), foreign, Some(none));
     }
 }
