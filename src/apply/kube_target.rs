@@ -3,7 +3,7 @@
 use crate::{
     apply::{access::Permit, present::Present},
     ident::{Text, WorkloadKind},
-    plan::{Call, Edit, EnvChange, EnvEntry, Place, WorkloadKey},
+    plan::{Call, Edit, EnvChange, EnvEntry, Place, WorkloadKey, env_patch},
     source::kube::{
         link::{CallError, Link},
         write::WriteError,
@@ -31,6 +31,14 @@ pub(crate) async fn observe(link: &Link, edit: &Edit) -> Result<Present, CallErr
         uid: own("uid"),
         resource_version: own("resourceVersion"),
         revision,
+        order: match edit {
+            Edit::SetEnv { workload, container, init, .. } => {
+                let template = template(&object, workload.kind);
+                let names = env_of(template, container, *init).iter();
+                names.filter_map(|it| it["name"].as_str()).map(Text::from).collect()
+            }
+            _ => Vec::new(),
+        },
     })
 }
 
@@ -73,16 +81,21 @@ pub(crate) async fn can_return(link: &Link, edit: &Edit) -> Result<i64, String> 
     })
 }
 
-/// The fields of `object` that the edit reads and writes.
-fn value(edit: &Edit, object: &Value) -> Value {
-    let template = |workload: &WorkloadKey| match workload.kind {
+/// The pod template of an object of that kind.
+fn template(object: &Value, kind: WorkloadKind) -> &Value {
+    match kind {
         WorkloadKind::CronJob => &object["spec"]["jobTemplate"]["spec"]["template"],
         WorkloadKind::Deployment
         | WorkloadKind::StatefulSet
         | WorkloadKind::DaemonSet
         | WorkloadKind::ReplicaSet
         | WorkloadKind::Job => &object["spec"]["template"],
-    };
+    }
+}
+
+/// The fields of `object` that the edit reads and writes.
+fn value(edit: &Edit, object: &Value) -> Value {
+    let template = |workload: &WorkloadKey| template(object, workload.kind);
     match edit {
         Edit::Annotate { key, .. } => object["metadata"]["annotations"][&**key].clone(),
         Edit::CreateServiceAccount { .. } | Edit::DeleteServiceAccount { .. } => {
@@ -99,7 +112,7 @@ fn value(edit: &Edit, object: &Value) -> Value {
             let place = Place::Annotations.as_str();
             template(workload)["metadata"][place][crate::plan::RESTARTED_AT].clone()
         }
-        Edit::SetEnv { workload, container, init, changes } => {
+        Edit::SetEnv { workload, container, init, changes, order: _ } => {
             let names = changes.iter().map(|it| &*it.name);
             entries(template(workload), container, *init, names)
         }
@@ -127,12 +140,16 @@ fn entries<'a>(
     init: bool,
     names: impl Iterator<Item = &'a str>,
 ) -> Value {
-    let list = if init { "initContainers" } else { "containers" };
-    let containers = template["spec"][list].as_array().into_iter().flatten();
-    let found = containers.into_iter().find(|it| it["name"] == container);
-    let env = found.and_then(|it| it["env"].as_array()).map(Vec::as_slice).unwrap_or_default();
+    let env = env_of(template, container, init);
     let entry = |name: &str| env.iter().rev().find(|it| it["name"] == name).cloned();
     Value::Object(names.map(|it| (it.to_owned(), entry(it).unwrap_or_default())).collect())
+}
+
+fn env_of<'a>(template: &'a Value, container: &str, init: bool) -> &'a [Value] {
+    let list = if init { "initContainers" } else { "containers" };
+    let mut containers = template["spec"][list].as_array().into_iter().flatten();
+    let found = containers.find(|it| it["name"] == container);
+    found.and_then(|it| it["env"].as_array()).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn path(edit: &Edit) -> Option<String> {
@@ -162,10 +179,10 @@ pub(crate) async fn send(
     };
     let mut secrets = Vec::new();
     if let Edit::RestoreEnv { workload, container, init, names, revision } = edit {
-        let env = of_revision(link, workload, (container, *init), names, *revision).await?;
+        let (env, order) =
+            of_revision(link, workload, (container, *init), names, *revision).await?;
         secrets.extend(env.iter().filter_map(|it| it["value"].as_str().map(str::to_owned)));
-        let list = if *init { "initContainers" } else { "containers" };
-        body = workload.in_template(json!({"spec": {list: [{"name": container, "env": env}]}}));
+        body = env_patch(workload, container, *init, (env, &order));
     }
     if let Edit::SetEnv { changes, .. } = edit
         && changes.iter().any(|it| matches!(it.entry, Some(EnvEntry::Hidden | EnvEntry::From(_))))
@@ -263,14 +280,14 @@ fn number(kind: WorkloadKind, revision: &Value) -> Option<i64> {
 
 const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// The entries as an older revision of the owner has them.
+/// The entries as an older revision of the owner has them, and the order of all that it has.
 async fn of_revision(
     link: &Link,
     workload: &WorkloadKey,
     (container, init): (&str, bool),
     names: &[Text],
     revision: i64,
-) -> Result<Vec<Value>, WriteError> {
+) -> Result<(Vec<Value>, Vec<Text>), WriteError> {
     let unread = |it: CallError| refused(&format!("failed to read {workload}: {it}"));
     let owner = link.object(&workload.path()).await.map_err(unread)?;
     let uid = owner.map(|it| it["metadata"]["uid"].clone()).unwrap_or_default();
@@ -278,7 +295,7 @@ async fn of_revision(
     let found = all.iter().find(|it| number(workload.kind, it) == Some(revision));
     let found =
         found.ok_or_else(|| refused(&format!("revision {revision} of {workload} is gone")))?;
-    let template = match workload.kind {
+    let older = match workload.kind {
         WorkloadKind::Deployment => &found["spec"]["template"],
         WorkloadKind::StatefulSet
         | WorkloadKind::DaemonSet
@@ -286,14 +303,18 @@ async fn of_revision(
         | WorkloadKind::Job
         | WorkloadKind::CronJob => &found["data"]["spec"]["template"],
     };
-    let entries = entries(template, container, init, names.iter().map(|it| &**it));
-    names
+    let entries = entries(older, container, init, names.iter().map(|it| &**it));
+    if let Some(it) = names.iter().find(|it| entries[&***it].is_null()) {
+        return Err(refused(&format!("revision {revision} has no `{it}` either")));
+    }
+    let order: Vec<Text> = env_of(older, container, init)
         .iter()
-        .map(|it| match &entries[&**it] {
-            Value::Null => Err(refused(&format!("revision {revision} has no `{it}` either"))),
-            entry => Ok(entry.clone()),
-        })
-        .collect()
+        .filter_map(|it| it["name"].as_str())
+        .map(Text::from)
+        .collect();
+    let mut names: Vec<&Text> = names.iter().collect();
+    names.sort_by_key(|name| order.iter().position(|it| it == *name));
+    Ok((names.into_iter().map(|it| entries[&**it].clone()).collect(), order))
 }
 
 fn refused(message: &str) -> WriteError {

@@ -16,6 +16,8 @@ pub(crate) struct Present {
     pub resource_version: Option<Text>,
     /// The owner's revision number, for an undo of what may not be read.
     pub revision: Option<i64>,
+    /// The names of a container's environment entries as they stand, for an undo.
+    pub order: Vec<Text>,
 }
 
 /// How what is there compares.
@@ -198,6 +200,7 @@ mod tests {
             container: "app".into(),
             init: false,
             changes: vec![EnvChange { name: "X".into(), was: Some(was), entry: None }],
+            order: Vec::new(),
         };
         let (literal, from) = (json!({"X": {"value": "a"}}), json!({"X": {"valueFrom": {}}}));
         check(&unset(EnvEntry::Value("a".into())), literal.clone(), Standing::Before);

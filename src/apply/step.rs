@@ -149,6 +149,9 @@ impl Work<'_> {
     ) -> Result<(), crate::apply::JournalError> {
         let mut kept = json!({"value": present.value, "uid": present.uid,
             "revision": present.revision});
+        if !present.order.is_empty() {
+            kept["order"] = json!(present.order);
+        }
         if matches!(step.edit, Edit::Restart { .. }) {
             kept["restartedAt"] = json!(self.restarted_at.to_string());
         }

@@ -306,6 +306,11 @@ impl Fix {
                 Vec::new(),
             );
         };
+        Fix::set_in_addon(cx, it, name)
+    }
+
+    /// An association of the add-on for the same ServiceAccount and role, by hand.
+    pub(crate) fn set_in_addon(cx: &Context<'_>, it: &Association, name: &str) -> Fix {
         let role = it.detail.as_ref().known().map_or("ROLE_ARN", |it| it.role_arn.as_str());
         let value = format!("serviceAccount={},roleArn={role}", it.service_account.name);
         Fix::by_hand(

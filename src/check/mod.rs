@@ -9,6 +9,7 @@ mod context;
 mod deputy;
 mod expect;
 mod fix;
+mod forewarn;
 mod goal;
 mod injection;
 mod judge;
@@ -65,6 +66,7 @@ pub use context::{
 };
 pub use deputy::{Deputy, Level, Newcomer, Power, deputies};
 pub use expect::{is_node_agent, known_controller};
+pub use forewarn::forewarn;
 pub use goal::{
     Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, re_home, reach,
 };

@@ -135,7 +135,11 @@ pub fn opens(edit: &Edit) -> Option<&Arn> {
 pub fn offers(findings: &[&Finding]) -> Vec<Offer> {
     let mut res: Vec<Offer> = Vec::new();
     for finding in findings {
-        for fix in &finding.fixes {
+        for (at, fix) in finding.fixes.iter().enumerate() {
+            // Before what it stands beside is made, a restart brings nothing to pods.
+            if 0 < at && fix.id == "FX-RESTART" {
+                continue;
+            }
             match res.iter_mut().find(|it| it.is_of(fix)) {
                 Some(it) => it.heals.push(Healed::of(finding)),
                 None => res.push(Offer::of(finding, fix)),

@@ -4,7 +4,7 @@
 //! world as it would be then.
 
 use crate::{
-    check::{Context, Finding, Fix, Ledger, Severity, roll_up},
+    check::{Context, Finding, Fix, Ledger, Severity, blast, restarts, roll_up},
     graph::Graph,
     ident::{Ref, SaKey, Text, Timestamp},
     plan::{self, Because, Edit, Plan, Refusal},
@@ -83,7 +83,7 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
         0 | 1 => titles.pop().unwrap_or_default(),
         n => format!("{} and {} more", titles.swap_remove(0), n - 1),
     };
-    let edits = joined(edits);
+    let edits = with_restarts(graph, joined(edits), now);
     let plan = (!edits.is_empty())
         .then(|| plan::build(graph, id.unwrap_or("FX-NONE"), title, because, edits));
     Proposal { plan, left, findings }
@@ -114,9 +114,12 @@ fn asked_for(graph: &Graph, ledger: &Ledger, wanted: &Wanted) -> Vec<Finding> {
         .collect()
 }
 
-/// The first repair that we may write. A restart is one only where it is the repair itself.
+/// The first repair that we may write. A restart is one only where it is the repair itself: beside another one it brings
+/// nothing to pods before that is made.
 fn automatic(finding: &Finding) -> Option<&Fix> {
-    finding.fixes.iter().find(|it| !it.edits.is_empty())
+    let mut fixes = finding.fixes.iter().enumerate();
+    let is_it = |(at, it): &(usize, &Fix)| !it.edits.is_empty() && (*at == 0 || it.id != RESTART);
+    fixes.find(is_it).map(|(_, it)| it)
 }
 
 /// A pod keeps what it was born with: what is found on it is gone only after the restart that is offered beside `fix`.
@@ -125,6 +128,17 @@ fn restart<'f>(finding: &'f Finding, fix: &Fix) -> impl Iterator<Item = &'f Edit
     let is_wanted = is_of_pod && fix.restart_needed && fix.id != RESTART;
     let others = finding.fixes.iter().filter(move |it| is_wanted && it.id == RESTART);
     others.flat_map(|it| &it.edits)
+}
+
+/// What runs keeps what it has until it is made again; where new pods would be granted what the edits give, that is the
+/// rest of the repair.
+fn with_restarts(graph: &Graph, mut edits: Vec<Edit>, now: Timestamp) -> Vec<Edit> {
+    if edits.iter().any(Edit::needs_restart) {
+        let blast = blast(graph, &edits, now);
+        let offered = restarts(graph, &edits, &blast).offered;
+        edits.extend(offered.into_iter().map(|it| Edit::Restart { workload: it.workload }));
+    }
+    edits
 }
 
 /// The world with the edits so far.

@@ -1,5 +1,6 @@
 //! `fix` and `undo`: the plan on stdout, and with `--apply` its carrying out, told on stderr.
 
+mod confirm;
 mod ended;
 mod probe;
 mod record;

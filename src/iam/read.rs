@@ -25,6 +25,16 @@ impl Policy {
     ) -> impl Iterator<Item = (usize, &'a Condition)> {
         self.conditions().filter(move |(_, it)| it.key_prefix(suffix).is_some())
     }
+
+    /// The first federated principal that IAM does not store (`Federated principals must be valid domain names or SAML
+    /// metadata ARNs`).
+    pub fn refused_federated(&self) -> Option<&str> {
+        let is_taken =
+            |it: &str| it.starts_with("arn:") || it.contains('.') && !it.contains(['/', ':']);
+        let all = self.statements.iter().flat_map(Statement::principals);
+        let mut federated = all.filter(|(kind, _)| *kind == "Federated").map(|(_, it)| it);
+        federated.find(|it| !is_taken(it))
+    }
 }
 
 impl Statement {

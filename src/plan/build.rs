@@ -129,7 +129,7 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             };
             (workload.reference(), uid, by, Ok(undo))
         }
-        Edit::SetEnv { workload, container, init, changes } => {
+        Edit::SetEnv { workload, container, init, changes, order: _ } => {
             let (uid, by) = workload_of(graph, workload)?;
             let undo = undo_env(workload, container, *init, changes);
             (workload.reference(), uid, by, undo)
@@ -205,13 +205,16 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
                 TrustChange::Opens => TrustChange::Narrows,
                 TrustChange::Narrows => TrustChange::Opens,
             };
-            let undo = Edit::SetTrust {
-                role: role.clone(),
-                was: document.clone(),
-                document: was.clone(),
-                change: back,
+            let undo = match guard::refused_trust(was) {
+                Some(why) => Err(format!("IAM would not take the present policy again: {why}")),
+                None => Ok(Edit::SetTrust {
+                    role: role.clone(),
+                    was: document.clone(),
+                    document: was.clone(),
+                    change: back,
+                }),
             };
-            (Ref::Role(role.clone()), Some(it.id.clone()), owner::of_role(it), Ok(undo))
+            (Ref::Role(role.clone()), Some(it.id.clone()), owner::of_role(it), undo)
         }
         Edit::CreateAssociation { service_account: key, .. } => {
             if graph.association_of(key).is_known() && !is_made {
@@ -224,14 +227,22 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
         Edit::UpdateAssociation { id, service_account, was, fields } => {
             let it = graph.association(id);
             let it = it.ok_or_else(|| Refusal::Missing(format!("association `{id}`")))?;
-            let undo = Edit::UpdateAssociation {
-                id: id.clone(),
-                service_account: service_account.clone(),
-                was: fields.clone(),
-                fields: was.clone(),
+            let undo = match graph.role(&was.role_arn) {
+                Knowledge::Absent => Err(format!(
+                    "role `{}` does not exist, and EKS takes no such role",
+                    was.role_arn
+                )),
+                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
+                    Ok(Edit::UpdateAssociation {
+                        id: id.clone(),
+                        service_account: service_account.clone(),
+                        was: fields.clone(),
+                        fields: was.clone(),
+                    })
+                }
             };
             let at = Ref::Association(id.clone());
-            (at, Some(id.clone()), owner::of_association(it), Ok(undo))
+            (at, Some(id.clone()), owner::of_association(it), undo)
         }
         Edit::DeleteAssociation { id, service_account, was } => {
             let it = graph.association(id);
@@ -244,12 +255,20 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
                         .into(),
                 });
             }
-            let undo = Edit::CreateAssociation {
-                service_account: service_account.clone(),
-                fields: was.clone(),
+            let undo = match graph.role(&was.role_arn) {
+                Knowledge::Absent => Err(format!(
+                    "role `{}` does not exist, and EKS takes no such role",
+                    was.role_arn
+                )),
+                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
+                    Ok(Edit::CreateAssociation {
+                        service_account: service_account.clone(),
+                        fields: was.clone(),
+                    })
+                }
             };
             let at = Ref::Association(id.clone());
-            (at, Some(id.clone()), owner::of_association(it), Ok(undo))
+            (at, Some(id.clone()), owner::of_association(it), undo)
         }
         Edit::CreateAddon { name } => {
             if graph.addon(name).is_known() && !is_made {
@@ -304,6 +323,8 @@ fn undo_env(
             container: container.clone(),
             init,
             changes: changes.iter().map(back).collect(),
+            // Which it was, whoever writes reads.
+            order: Vec::new(),
         });
     }
     if changes.iter().any(|it| it.entry.is_some()) {

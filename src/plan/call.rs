@@ -2,7 +2,7 @@
 
 use crate::{
     ident::{SaKey, Text, WorkloadKind},
-    plan::{AssociationFields, Edit, EnvEntry, Place, WorkloadKey},
+    plan::{AssociationFields, Edit, EnvChange, EnvEntry, Place, WorkloadKey},
 };
 use serde_json::{Map, Value, json};
 
@@ -101,7 +101,10 @@ impl Edit {
                 STRATEGIC,
                 workload.in_template(json!({"spec": account_of_pods(name.as_ref())})),
             ),
-            Edit::SetEnv { workload, container, init, changes } => {
+            Edit::SetEnv { workload, container, init, changes, order } => {
+                // The API server wants them as the directive has them.
+                let mut changes: Vec<&EnvChange> = changes.iter().collect();
+                changes.sort_by_key(|it| order.iter().position(|name| *name == it.name));
                 let entries: Vec<Value> = changes
                     .iter()
                     .map(|it| match &it.entry {
@@ -111,11 +114,13 @@ impl Edit {
                         Some(EnvEntry::Hidden | EnvEntry::From(_)) => json!({"name": it.name}),
                     })
                     .collect();
-                patch(workload.path(), STRATEGIC, env_patch(workload, container, *init, entries))
+                let body = env_patch(workload, container, *init, (entries, order));
+                patch(workload.path(), STRATEGIC, body)
             }
             Edit::RestoreEnv { workload, container, init, names, .. } => {
                 let entries = names.iter().map(|it| json!({"name": it})).collect();
-                patch(workload.path(), STRATEGIC, env_patch(workload, container, *init, entries))
+                let body = env_patch(workload, container, *init, (entries, &[]));
+                patch(workload.path(), STRATEGIC, body)
             }
             Edit::SetMetadata { workload, place, key, value, .. } => {
                 let place = place.as_str();
@@ -243,9 +248,20 @@ fn patch(path: String, content_type: &'static str, body: Value) -> Call {
     Call::Kubernetes { verb: "PATCH", path, content_type: Some(content_type), body }
 }
 
-fn env_patch(workload: &WorkloadKey, container: &str, init: bool, entries: Vec<Value>) -> Value {
+/// Entries of one container, merged by name; in `order`, where that is not empty.
+pub(crate) fn env_patch(
+    workload: &WorkloadKey,
+    container: &str,
+    init: bool,
+    (entries, order): (Vec<Value>, &[Text]),
+) -> Value {
     let list = if init { "initContainers" } else { "containers" };
-    workload.in_template(json!({"spec": {list: [{"name": container, "env": entries}]}}))
+    let mut patch = json!({"name": container, "env": entries});
+    if !order.is_empty() {
+        let order: Value = order.iter().map(|it| json!({"name": it})).collect();
+        patch["$setElementOrder/env"] = order;
+    }
+    workload.in_template(json!({"spec": {list: [patch]}}))
 }
 
 fn aws(service: &'static str, operation: &'static str, parameters: Value) -> Call {

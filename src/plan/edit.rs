@@ -25,7 +25,15 @@ pub enum Edit {
     /// FX-WL-SA: `spec.template.spec.serviceAccountName`; `None` is not written.
     UseServiceAccount { workload: WorkloadKey, was: Option<Text>, name: Option<Text> },
     /// FX-WL-ENV: environment entries of one container of the template.
-    SetEnv { workload: WorkloadKey, container: Text, init: bool, changes: Vec<EnvChange> },
+    SetEnv {
+        workload: WorkloadKey,
+        container: Text,
+        init: bool,
+        changes: Vec<EnvChange>,
+        /// The names of all entries in the order to put them in, for an undo; empty: new ones come last.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        order: Vec<Text>,
+    },
     /// Undo of FX-WL-ENV where a value was hidden: the entries as an older revision of the owner has them.
     RestoreEnv {
         workload: WorkloadKey,

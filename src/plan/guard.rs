@@ -83,9 +83,7 @@ pub(crate) fn trust(
     if role.contains(":role/aws-service-role/") {
         return Err(Refusal::ServiceLinked(name()));
     }
-    let parsed = iam::Document::parse(document, iam::Kind::Trust).parsed;
-    if let Err(it) = parsed {
-        let reason = format!("{} {}", it.path, it.reason).trim().to_owned();
+    if let Some(reason) = refused_trust(document) {
         return Err(Refusal::NoPolicy { role: name(), reason });
     }
     let chars = document.chars().filter(|it| !it.is_whitespace()).count();
@@ -101,6 +99,18 @@ pub(crate) fn trust(
         });
     }
     Ok(())
+}
+
+/// Why IAM would not store a trust policy; whether it fits is not looked at.
+pub(crate) fn refused_trust(document: &str) -> Option<String> {
+    match iam::Document::parse(document, iam::Kind::Trust).parsed {
+        Err(it) => Some(format!("{} {}", it.path, it.reason).trim().to_owned()),
+        Ok(it) => it.refused_federated().map(|it| {
+            format!(
+                "`{it}` is neither a domain name nor an ARN, as federated principals have to be"
+            )
+        }),
+    }
 }
 
 /// Whether a trust policy is one that IAM could take: a policy, short enough, of a role that may be changed.

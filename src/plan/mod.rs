@@ -26,6 +26,7 @@ mod threeway;
 mod undo;
 
 pub use build::{Because, Refusal, build};
+pub(crate) use call::env_patch;
 pub use call::{Call, RESTARTED_AT};
 pub use command::{Names, commands};
 pub use edit::{AssociationFields, Edit, EnvChange, EnvEntry, Place, TrustChange, WorkloadKey};

@@ -51,7 +51,7 @@ pub fn simulate(graph: &Graph, edit: &Edit, now: Timestamp) -> Vec<Change> {
             spec.service_account = name.clone().unwrap_or_else(|| "default".into());
             spec.service_account_named = name.is_some();
         }),
-        Edit::SetEnv { workload, container, init: _, changes } => {
+        Edit::SetEnv { workload, container, init: _, changes, order: _ } => {
             template(graph, workload, |spec| {
                 if let Some(it) = spec.containers.iter_mut().find(|it| it.name == *container) {
                     set_env(it, changes);

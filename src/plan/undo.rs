@@ -107,6 +107,17 @@ fn back(
                 revision,
             })
         }
+        (_, Ok(Edit::SetEnv { workload, container, init, changes, .. })) => {
+            let order = step.before.as_ref().and_then(|it| it["order"].as_array());
+            let names = order.into_iter().flatten().filter_map(Value::as_str).map(Text::from);
+            Ok(Edit::SetEnv {
+                workload: workload.clone(),
+                container: container.clone(),
+                init: *init,
+                changes: changes.clone(),
+                order: names.collect(),
+            })
+        }
         (_, Ok(it)) => Ok(it.clone()),
         (_, Err(it)) => Err(it.clone()),
     }

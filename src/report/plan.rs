@@ -1,9 +1,10 @@
 //! A plan as people and machines read it: text, JSON, a shell script, Terraform, markdown.
 
 use crate::{
-    check::{Blast, Fix, Moved, When},
+    check::{Blast, Deputy, Fix, Moved, When},
     ident::{Text, visible},
     plan::{self, Call, Line, May, Names, Plan, Step, Whereabouts},
+    report::deputy,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -12,6 +13,8 @@ use std::fmt::Write as _;
 pub struct Page<'a> {
     pub plan: &'a Plan,
     pub blast: &'a Blast,
+    /// Roles that somebody new gets by it.
+    pub deputies: &'a [Deputy],
     pub names: &'a Names,
     /// One a step; empty while nobody has asked.
     pub may: &'a [May],
@@ -21,7 +24,7 @@ pub struct Page<'a> {
 
 /// `idscope/plan/v1`.
 pub fn data(page: &Page<'_>) -> Value {
-    let Page { plan, blast, names, may, left } = page;
+    let Page { plan, blast, deputies, names, may, left } = page;
     let cluster = names.cluster.as_deref().unwrap_or_default();
     let steps: Vec<Value> = plan
         .steps
@@ -61,6 +64,7 @@ pub fn data(page: &Page<'_>) -> Value {
             "changesIdentity": moved(&blast.changes_identity),
             "notKnown": moved(&blast.not_known),
         },
+        "deputies": deputy::data(deputies),
         "warnings": plan.warnings.iter().map(|it| &it.text).collect::<Vec<_>>(),
         "restartNeeded": plan.restart_needed,
         "confirm": plan.confirm.words(),
@@ -79,6 +83,7 @@ pub fn no_plan(left: &[(&'static str, Fix)], names: &Names, refused: Option<&str
         "finding": null,
         "steps": [],
         "blast": {"gains": [], "loses": [], "changesIdentity": [], "notKnown": []},
+        "deputies": [],
         "warnings": [],
         "restartNeeded": false,
         "confirm": null,
@@ -143,7 +148,7 @@ pub fn diff(step: &Step) -> String {
 
 /// For a person; markdown fences what others wrote, or takes its meaning from it.
 pub fn text(page: &Page<'_>, markdown: bool) -> String {
-    let Page { plan, blast, names, may, left } = page;
+    let Page { plan, blast, deputies, names, may, left } = page;
     let mut res = String::new();
     let head = if markdown { "## " } else { "" };
     let visible = |it: &str| inline(it, markdown);
@@ -194,6 +199,9 @@ pub fn text(page: &Page<'_>, markdown: bool) -> String {
         for it in list {
             put(&mut res, format_args!("{name:<17}{}", visible(&sentence(it))));
         }
+    }
+    for (label, said) in deputy::lines(deputies) {
+        put(&mut res, format_args!("{label:<17}{}", visible(&said)));
     }
     let restart = match plan.restart_needed {
         true => "needed: what runs keeps what it has until it is made again",

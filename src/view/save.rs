@@ -46,7 +46,8 @@ pub fn exported(model: &Model) -> Vec<Saved> {
         Asked::Not | Asked::Asking => &[],
     };
     let left = &it.offer.left;
-    let page = report::Page { plan, blast: &it.blast, names: &names, may, left };
+    let page =
+        report::Page { plan, blast: &it.blast, deputies: &it.deputies, names: &names, may, left };
     let name = file_name(&fix::title(it));
     let saved = |ending, text| Saved { name: name.clone(), ending, text };
     vec![

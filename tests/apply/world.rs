@@ -173,6 +173,7 @@ pub fn rows(world: &World) -> Vec<Row> {
                 entry: Some(EnvEntry::Value("eu-west-2".into())),
             },
         ],
+        order: Vec::new(),
     };
     let old = "oidc.eks.eu-west-1.amazonaws.com/id/00000000000000000000000000000OLD";
     let new = "oidc.eks.eu-west-1.amazonaws.com/id/00000000000000000000000000000NEW";

@@ -90,6 +90,7 @@ fn edits(text: &str) -> Vec<Edit> {
                 was: Some(EnvEntry::Value(it())),
                 entry: Some(EnvEntry::Value(it())),
             }],
+            order: vec![it(), "A".into()],
         },
         Edit::SetMetadata {
             workload: workload(),
@@ -166,7 +167,14 @@ fn names(text: &str) -> Names {
 
 fn shown<T>(text: &str, look: impl FnOnce(&page::Page<'_>) -> T) -> T {
     let (plan, blast, names) = (plan(text), Blast::default(), names(text));
-    look(&page::Page { plan: &plan, blast: &blast, names: &names, may: &[], left: &[] })
+    look(&page::Page {
+        plan: &plan,
+        blast: &blast,
+        deputies: &[],
+        names: &names,
+        may: &[],
+        left: &[],
+    })
 }
 
 /// Programs that only say what they were called with, each word ended by a NUL; and what they read.

@@ -7,19 +7,74 @@ use idscope::{
     check::{self, Severity, Wanted},
     ident::{SaKey, Text},
     identity::Verdict,
-    plan::{self, Because, Edit, Entry, Outcome, Plan, Purpose, WorkloadKey},
+    plan::{self, Because, Edit, Entry, Outcome, Plan, Purpose},
 };
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-/// What is said of pods that are older than a change; a restart is the rest of the repair.
+/// What is said of pods that are older than a change: of those that have no owner, a person makes the rest of the repair.
 const OF_RUNNING_PODS: [&str; 6] =
     ["HOOK-", "PI-POD-", "PI-ASSOC-11", "PI-ASSOC-12", "PI-BOTH-02", "NODE-"];
 
+/// Scenarios of which one part of the proof cannot be had: which, and why. Each must be so.
+pub const EXCEPTIONS: &[(&str, Short, &str)] = &[
+    (
+        "ANN-12/fires-pod",
+        Short::FaultStaysGone,
+        "the bare pod with the fault was deleted by a person",
+    ),
+    ("OIDC-08/fires", Short::CannotBeUndone, "IAM takes no such thumbprint; the plan says so"),
+    (
+        "PI-ASSOC-05/fires",
+        Short::IsOtherwise,
+        "EKS takes no second association of a ServiceAccount; there were two by a race",
+    ),
+    (
+        "PI-ASSOC-05/fires-without-ids",
+        Short::IsOtherwise,
+        "EKS takes no second association of a ServiceAccount",
+    ),
+    (
+        "PI-ASSOC-08/fires-meant",
+        Short::CannotBeUndone,
+        "EKS takes no role that does not exist; the plan says so",
+    ),
+    (
+        "POD-ENV-09/fires-injected",
+        Short::FaultStaysGone,
+        "the pod was born without the region that the webhook gives to new ones",
+    ),
+    (
+        "TRUST-PRIN-01/fires",
+        Short::Brings("SEC-TRUST-11"),
+        "the statement that let EC2 in stays, and stands beside web identity now; the plan says so",
+    ),
+    ("TRUST-PRIN-09/fires", Short::CannotBeUndone, "IAM takes no such principal; the plan says so"),
+];
+
+/// Where a proof falls short.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Short {
+    CannotBeUndone,
+    /// Undone, and not everything is as it was.
+    IsOtherwise,
+    /// Undone, and the finding is not back.
+    FaultStaysGone,
+    /// Repaired, and this code is found that was not before.
+    Brings(&'static str),
+}
+
+impl Short {
+    pub fn describe(self) -> String {
+        match self {
+            Short::CannotBeUndone => "cannot be undone".to_owned(),
+            Short::IsOtherwise => "not everything is as it was once undone".to_owned(),
+            Short::FaultStaysGone => "the fault is not back once undone".to_owned(),
+            Short::Brings(code) => format!("brings {code}"),
+        }
+    }
+}
+
 #[test]
-#[ignore = "takes many minutes: every scenario is read, repaired, read and put back over HTTP at the pace of the sources"]
 fn automatic_fixes_repair_and_are_put_back() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let results: Vec<(PathBuf, Result<(), String>)> = runtime.block_on(async {
@@ -36,10 +91,35 @@ fn automatic_fixes_repair_and_are_put_back() {
     let mut wrong: Vec<String> = wrong.collect();
     wrong.sort();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(110 < results.len(), "only {} proofs", results.len());
+    assert!(180 < results.len(), "only {} proofs", results.len());
+    let strange = EXCEPTIONS.iter().filter(|(name, ..)| {
+        let path = Path::new("tests/scenarios").join(name).with_extension("yaml");
+        results.iter().all(|(it, _)| *it != path)
+    });
+    let strange: Vec<_> = strange.collect();
+    assert!(strange.is_empty(), "exceptions of no proof: {strange:?}");
 }
 
 async fn prove(code: &str, path: &Path) -> Result<(), String> {
+    let name = path.strip_prefix("tests/scenarios").unwrap().with_extension("");
+    let exception = EXCEPTIONS.iter().find(|it| Path::new(it.0) == name).map(|it| it.1);
+    let mut shorts = Vec::new();
+    Box::pin(proven(code, path, &mut shorts)).await?;
+    let shorts: Vec<Short> = shorts
+        .into_iter()
+        .map(|(it, why)| {
+            eprintln!("{}: {it:?}: {why}", path.display());
+            it
+        })
+        .collect();
+    match (shorts.as_slice(), exception) {
+        ([], None) => Ok(()),
+        ([one], Some(it)) if *one == it => Ok(()),
+        (found, it) => Err(format!("falls short in {found:?}, and should in {it:?}")),
+    }
+}
+
+async fn proven(code: &str, path: &Path, shorts: &mut Vec<(Short, String)>) -> Result<(), String> {
     let home = Home::new(parse(path)).await;
     let before = home.read().await;
     if before.of(code).is_empty() {
@@ -47,31 +127,36 @@ async fn prove(code: &str, path: &Path) -> Result<(), String> {
     }
     let wanted = Wanted { code: Some(code.into()), targets: Vec::new() };
     let proposal = check::propose(&before.graph, &before.ledger, &wanted, before.now);
-    let plan = match proposal.plan {
+    let mut plan = match proposal.plan {
         None => return Err("the sources show nothing that may be written".to_owned()),
         Some(Err(it)) => return Err(format!("refused: {it}")),
         Some(Ok(it)) => it,
     };
+    check::forewarn(&before.graph, &mut plan, before.now);
     let fault = home.contents().await;
-    let mut entries = vec![carry_out(&home, plan, &before, Purpose::Fix).await?];
+    let entry = carry_out(&home, plan.clone(), &before, Purpose::Fix).await?;
     let mut after = home.read().await;
-    if is_of_running_pods(&after).next().is_some() {
-        for plan in restarts(&after)? {
-            entries.push(carry_out(&home, plan, &after, Purpose::Fix).await?);
-        }
+    if after.codes().iter().any(|it| is_about_pods(it)) {
         home.delete_bare_pods().await;
         after = home.read().await;
     }
-    repaired(code, path, &before, &after)?;
-    put_back(&home, entries).await?;
+    repaired(code, path, (&before, &after), &plan, shorts)?;
+    if let Some(why) = put_back(&home, entry, &after).await? {
+        if plan.steps.iter().all(|it| it.undo.is_ok()) {
+            return Err(format!("the plan does not say that it cannot be undone: {why}"));
+        }
+        shorts.push((Short::CannotBeUndone, why));
+        return Ok(());
+    }
     let back = home.contents().await;
     if back != fault {
-        return Err(format!("not as it was:\n{fault}\n{back}"));
+        shorts.push((Short::IsOtherwise, format!("{fault}\n{back}")));
+        return Ok(());
     }
     let seen = home.read().await;
     // What depends on the age of pods is not to be had again.
     if seen.of(code).is_empty() && !is_about_pods(code) {
-        return Err("undone, and the fault is not back".to_owned());
+        shorts.push((Short::FaultStaysGone, format!("{:?}", seen.codes())));
     }
     Ok(())
 }
@@ -94,52 +179,44 @@ fn is_about_pods(code: &str) -> bool {
     OF_RUNNING_PODS.iter().any(|it| code.starts_with(it)) || code.starts_with("POD-ENV-12")
 }
 
-fn is_of_running_pods(seen: &Seen) -> impl Iterator<Item = &'static str> {
-    let codes = seen.codes().into_iter();
-    codes.filter(|code| OF_RUNNING_PODS.iter().any(|it| code.starts_with(it)))
-}
-
-/// The restarts of what runs with what it should not have, one plan each.
-fn restarts(seen: &Seen) -> Result<Vec<Plan>, String> {
-    let graph = &seen.graph;
-    let owners: BTreeSet<WorkloadKey> = graph
-        .pods()
-        .filter(|it| !it.completed() && &*it.namespace != "kube-system")
-        .filter_map(|it| graph.root_owner(it).map(WorkloadKey::from))
-        .collect();
-    let plans = owners.into_iter().map(|workload| {
-        let because = Because { code: None, subject: workload.to_string().into() };
-        let title = format!("restart {workload}");
-        let edits = vec![Edit::Restart { workload }];
-        plan::build(graph, "FX-RESTART", title.clone(), because, edits)
-            .map_err(|it| format!("{title}: {it}"))
-    });
-    plans.collect()
-}
-
-fn repaired(code: &str, path: &Path, before: &Seen, after: &Seen) -> Result<(), String> {
+fn repaired(
+    code: &str,
+    path: &Path,
+    (before, after): (&Seen, &Seen),
+    plan: &Plan,
+    shorts: &mut Vec<(Short, String)>,
+) -> Result<(), String> {
     if let Some(it) = after.of(code).first() {
         return Err(format!("still there: {} {}", it.subject.at, it.message));
     }
     let known = before.codes();
-    let new: Vec<_> = after
-        .ledger
-        .findings()
-        .filter(|it| it.severity < Severity::Hygiene && !known.contains(it.code))
-        .map(|it| format!("{} {} {}", it.code, it.subject.at, it.message))
-        .collect();
-    if !new.is_empty() {
-        return Err(format!("brings {}", new.join("; ")));
+    let new = after.ledger.findings().filter(|it| it.severity < Severity::Hygiene);
+    // Credentials of before are served for some hours.
+    for it in new.filter(|it| !known.contains(it.code) && it.code != "PI-ASSOC-11") {
+        let told = format!("{} {} {}", it.code, it.subject.at, it.message);
+        if !plan.warnings.iter().any(|warning| warning.text.contains(it.code)) {
+            return Err(format!("brings, without a word before: {told}"));
+        }
+        shorts.push((Short::Brings(it.code), told));
     }
     for (key, expected) in only_fault(path) {
         let verdict = after.ledger.identity(&key).map(|it| it.verdict.clone());
-        // What had no identity before and was not to get one has none.
-        let as_before = expected == "none" && verdict == Some(Verdict::None);
-        if verdict != Some(Verdict::Allow) && !as_before && after.ledger.identity(&key).is_some() {
+        // What had no identity before and was not to get one has none, nor has what the plan took it from.
+        let is_none = verdict == Some(Verdict::None) && (expected == "none" || takes(plan, &key));
+        if verdict != Some(Verdict::Allow) && !is_none && after.ledger.identity(&key).is_some() {
             return Err(format!("verdict of {key}: {verdict:?}"));
         }
     }
     Ok(())
+}
+
+/// Whether the plan is to take away what the ServiceAccount declares.
+fn takes(plan: &Plan, key: &SaKey) -> bool {
+    plan.edits().any(|it| match it {
+        Edit::Annotate { service_account, value: None, .. }
+        | Edit::DeleteAssociation { service_account, .. } => service_account == key,
+        _ => false,
+    })
 }
 
 /// The ServiceAccounts of a scenario with a single fault above hygiene, with their verdicts before.
@@ -162,24 +239,27 @@ fn only_fault(path: &Path) -> Vec<(SaKey, String)> {
     identities.collect()
 }
 
-/// Undoes the entries, the last one first; and does what is left to a person.
-async fn put_back(home: &Home, entries: Vec<Entry>) -> Result<(), String> {
-    for entry in entries.into_iter().rev() {
-        let seen = home.read().await;
+/// Undoes the entry, and does what is left to a person; what cannot be undone.
+async fn put_back(home: &Home, entry: Entry, seen: &Seen) -> Result<Option<String>, String> {
+    let it = match check::undo(&seen.graph, &entry, seen.now) {
+        Ok(it) => it,
         // A restart alone has nothing to be put back.
-        let Ok(it) = check::undo(&seen.graph, &entry, seen.now) else { continue };
-        if let Some(plan) = it.plan {
-            let plan = plan.map_err(|it| format!("undo refused: {it}"))?;
-            carry_out(home, plan, &seen, it.purpose).await?;
+        Err(_) if entry.plan.edits.iter().all(|it| matches!(it, Edit::Restart { .. })) => {
+            return Ok(None);
         }
-        for it in it.left {
-            let edit = it.edit.ok_or_else(|| format!("cannot be undone: {}", it.why))?;
-            let seen = home.read().await;
-            let because = Because { code: None, subject: "undo".into() };
-            let plan = plan::build(&seen.graph, "FX-UNDO", it.why.clone(), because, vec![edit])
-                .map_err(|it| format!("what is left is refused: {it}"))?;
-            carry_out(home, plan, &seen, Purpose::Fix).await?;
-        }
+        Err(why) => return Err(format!("no undo: {why}")),
+    };
+    if let Some(plan) = it.plan {
+        let plan = plan.map_err(|it| format!("undo refused: {it}"))?;
+        carry_out(home, plan, seen, it.purpose).await?;
     }
-    Ok(())
+    for it in it.left {
+        let Some(edit) = it.edit else { return Ok(Some(it.why)) };
+        let seen = home.read().await;
+        let because = Because { code: None, subject: "undo".into() };
+        let plan = plan::build(&seen.graph, "FX-UNDO", it.why.clone(), because, vec![edit])
+            .map_err(|it| format!("what is left is refused: {it}"))?;
+        carry_out(home, plan, &seen, Purpose::Fix).await?;
+    }
+    Ok(None)
 }

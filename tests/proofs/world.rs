@@ -134,7 +134,9 @@ impl Home {
         for it in list["items"].as_array().unwrap() {
             let owned =
                 it["metadata"]["ownerReferences"].as_array().is_some_and(|it| !it.is_empty());
-            if owned || it["metadata"]["namespace"] == "kube-system" {
+            let name = it["metadata"]["name"].as_str().unwrap();
+            // Those of the furniture's agent have no owner either.
+            if owned || name.starts_with("eks-pod-identity-agent") {
                 continue;
             }
             let path = format!(
@@ -191,11 +193,12 @@ fn content(mut it: Value) -> Value {
     if marks.as_object().is_some_and(serde_json::Map::is_empty) {
         marks = Value::Null;
     }
-    let template = &mut it["spec"]["template"];
-    if let Some(annotations) = template["metadata"]["annotations"].as_object_mut() {
+    if let Some(metadata) = it.pointer_mut("/spec/template/metadata").and_then(Value::as_object_mut)
+        && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+    {
         annotations.shift_remove(RESTARTED_AT);
         if annotations.is_empty() {
-            template["metadata"].as_object_mut().unwrap().shift_remove("annotations");
+            metadata.shift_remove("annotations");
         }
     }
     json!([

@@ -54,5 +54,6 @@ fn change_env(
         container: container.into(),
         init: found.is_some_and(|it| it.kind == ContainerKind::Init),
         changes: changes.collect(),
+        order: Vec::new(),
     }
 }

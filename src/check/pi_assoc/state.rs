@@ -10,7 +10,7 @@ use crate::{
     fact::{Association, AssociationDetail, IamRole, Knowledge, Pod, Scope},
     ident::{Arn, SaKey, Text, WorkloadKind},
     identity::{Carried, Verdict, eks},
-    plan::AssociationFields,
+    plan::{self, AssociationFields},
 };
 use jiff::SignedDuration;
 
@@ -63,7 +63,12 @@ pub(crate) fn twice(context: &AssociationContext<'_>, acc: &mut Acc) {
             needed: "one association".into(),
         }],
     );
-    finding.fixes.push(Fix::delete_association(cx, it));
+    // Without it nobody has an identity until the add-on has made its own.
+    let delete = Fix::delete_association(cx, it);
+    let mut commands = delete.commands(&plan::Names::of(cx.graph));
+    commands.extend(Fix::set_in_addon(cx, it, &addon.name).by_hand);
+    let title = format!("{}, and let add-on `{}` make its own at once", delete.title, addon.name);
+    finding.fixes.push(Fix::by_hand(delete.id, title, commands));
 }
 
 /// Oldest first; one whose age nobody may read counts as young.

@@ -4,11 +4,13 @@ use crate::{
     check::{
         Acc, ContainerContext, Evidence, Fix, PodContext, Subject,
         hook::{has_identity_variables, is_skipped},
-        injection, is_node_agent,
+        injection, is_node_agent, judge,
         pod_env::{place, unset},
         sidecar,
     },
     fact::EnvValue,
+    iam,
+    ident::{Arn, Text},
     identity::{Carried, Mechanism, Signature, Verdict, chain::Provider, sts},
 };
 
@@ -110,8 +112,34 @@ pub(super) fn session_name(pod: &PodContext<'_>, acc: &mut Acc) {
             vec![Evidence { place: place(it, SESSION), found: name, needed: needed.into() }],
         );
         finding.signature = signature;
-        finding.fixes.extend(unset(pod, it, &[SESSION]));
+        // Names that SDKs make up are seldom what a policy asks for.
+        let accepted = role.as_ref().filter(|_| signature.is_some());
+        let accepted = accepted.and_then(|role| accepted_name(pod, role.as_str()));
+        if let (Some(name), Some(owner), Some(true)) =
+            (accepted, pod.owner, pod.is_written(it, SESSION))
+        {
+            finding.fixes.push(Fix::set_env(owner, &it.container.name, SESSION, name));
+        } else {
+            finding.fixes.extend(unset(pod, it, &[SESSION]));
+        }
     }
+}
+
+/// The first session name that the role's trust policy asks for and takes; wildcards stand for the ServiceAccount's name.
+fn accepted_name(pod: &PodContext<'_>, role: &str) -> Option<Text> {
+    let ask = pod.identity.ask(role);
+    let known = judge::settled_role(pod.cx.graph, &Arn::new(role)).known()?;
+    let policy = known.trust.parsed.as_ref().ok()?;
+    let allows = policy.statements.iter().filter(|it| it.effect == iam::Effect::Allow);
+    let asked = allows.flat_map(|it| &it.conditions);
+    let asked = asked.filter(|it| it.key.eq_ignore_ascii_case("sts:RoleSessionName"));
+    let filled = |it: &Text| it.replace('*', &pod.pod.spec.service_account).replace('?', "0");
+    let mut names = asked.flat_map(|it| &it.values).map(filled);
+    let is_taken = |name: &String| {
+        let ask = sts::Ask { session_name: Some(name), ..ask.clone() };
+        is_session_name(name) && sts::judge(&ask).verdict == Verdict::Allow
+    };
+    names.find(is_taken).map(Text::from)
 }
 
 /// The session name that the SDK will send, where it is known.

@@ -2,11 +2,14 @@
 
 use crate::{
     check::{
-        Acc, Context, Evidence, Fix, IdentityContext, Subject, blocker_or_wrong_id, is_node_agent,
-        judge::Declaration, pi_assoc,
+        Acc, Context, Evidence, Fix, IdentityContext, Subject, blocker_or_wrong_id,
+        expect::Siblings,
+        is_node_agent,
+        judge::{self, Declaration},
+        pi_assoc,
     },
     fact::{Knowledge, ServiceAccount, Workload},
-    ident::{Arn, Ref, SaKey, WorkloadKind},
+    ident::{Arn, Ref, SaKey, Text, WorkloadKind},
     identity::Mechanism,
     plan,
 };
@@ -171,7 +174,19 @@ pub(super) fn absent(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         format!("runs as ServiceAccount `{key}`, which does not exist{cause}"),
         evidence,
     );
-    finding.fixes.push(Fix::create_service_account(&key, None));
+    finding.fixes.push(Fix::create_service_account(&key, trusting(cx, &key).as_ref()));
+}
+
+/// The role that the ServiceAccount is to be annotated with once it is there: the only one that trusts it by name and
+/// would let it in. With an association it needs none.
+fn trusting(cx: &Context<'_>, key: &SaKey) -> Option<Text> {
+    if !matches!(cx.graph.association_of(key), Knowledge::Absent) {
+        return None;
+    }
+    let named = cx.graph.roles_naming(key);
+    let [role] = &named[..] else { return None };
+    let identity = judge::identity(*cx, key, &Siblings::default());
+    judge::takes_token(&identity, role.arn.as_str()).then(|| role.arn.text().clone())
 }
 
 pub(super) fn elsewhere(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {

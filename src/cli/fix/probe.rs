@@ -5,7 +5,7 @@ use crate::{
     cli::{
         args::{Global, Probe, ProbeOutput},
         error::UsageError,
-        fix::session::{Session, confirmed},
+        fix::{confirm::confirmed, session::Session},
         output,
     },
     ident::{SaKey, visible},

@@ -11,6 +11,7 @@ use crate::{
         error::UsageError,
         fix::{
             How, NOT_HEALED,
+            confirm::unconfirmed,
             ended::{Ended, sentence},
             record::{entries, journal},
             tell::{say_nothing, say_progress, say_unfinished},
@@ -26,10 +27,7 @@ use crate::{
     },
     source::Settings,
 };
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) struct Session<'a> {
@@ -123,7 +121,10 @@ impl<'a> Session<'a> {
             Some(Err(it)) => return Ok(self.refused(&it, &proposal, &names, how)),
             None => return Ok(self.nothing(&proposal, &names, how)),
         };
+        check::forewarn(graph, &mut plan, *now);
         let blast = check::blast(graph, plan.edits(), *now);
+        let edits: Vec<Edit> = plan.edits().cloned().collect();
+        let deputies = check::deputies(graph, &edits, *now);
         let place = Whereabouts::of(graph);
         let callers = plan::callers(graph);
         let may = match Hands::open(&self.settings, &plan, &place, &callers).await {
@@ -137,7 +138,14 @@ impl<'a> Session<'a> {
             }
         };
         let left = &proposal.left;
-        let shown = page::Page { plan: &plan, blast: &blast, names: &names, may: &may, left };
+        let shown = page::Page {
+            plan: &plan,
+            blast: &blast,
+            deputies: &deputies,
+            names: &names,
+            may: &may,
+            left,
+        };
         // One document on stdout: what came of the plan is part of it.
         let mut document = None;
         match how.output {
@@ -365,28 +373,4 @@ fn concerned(plan: &Plan, blast: &Blast, proposal: &Proposal) -> Vec<SaKey> {
     res.sort();
     res.dedup();
     res
-}
-
-/// Why the plan is not carried out: another digest, no terminal to ask at, or other words than asked for.
-fn unconfirmed(plan: &Plan, how: &How) -> Option<String> {
-    if let Some(yes) = &how.yes {
-        let same = **yes == *plan.digest;
-        return (!same).then(|| format!("the plan's digest is {}, not {yes}", plan.digest));
-    }
-    confirmed(plan.confirm.words(), "apply", &format!("--yes {}", plan.digest))
-}
-
-/// Asks a person for `words`; `Some` says why it is not confirmed, without a terminal that `flag` is needed.
-pub(crate) fn confirmed(words: &str, verb: &str, flag: &str) -> Option<String> {
-    if !std::io::stdin().is_terminal() {
-        return Some(format!("without a terminal pass {flag}"));
-    }
-    eprint!("type `{}` to {verb}: ", visible(words));
-    drop(std::io::stderr().flush());
-    let mut line = String::new();
-    match std::io::stdin().lock().read_line(&mut line) {
-        Ok(_) if line.trim_end_matches(['\n', '\r']) == words => None,
-        Ok(_) => Some("not confirmed".to_owned()),
-        Err(it) => Some(format!("failed to read the confirmation: {it}")),
-    }
 }

@@ -172,15 +172,10 @@ fn trust(document: &str) -> Result<Text, AwsError> {
         ));
     }
     malformed(document, Kind::Trust)?;
-    for statement in &statements {
-        let federated = &statement["Principal"]["Federated"];
-        let all = federated.as_array().map_or(std::slice::from_ref(federated), Vec::as_slice);
-        let is_name =
-            |it: &str| it.starts_with("arn:") || (it.contains('.') && !it.contains(['/', ':']));
-        if all.iter().filter_map(Value::as_str).any(|it| !is_name(it)) {
-            let message = "Federated principals must be valid domain names or SAML metadata ARNs";
-            return Err(AwsError::sender(400, "MalformedPolicyDocument", message));
-        }
+    let policy = Document::parse(document, Kind::Trust).parsed;
+    if policy.is_ok_and(|it| it.refused_federated().is_some()) {
+        let message = "Federated principals must be valid domain names or SAML metadata ARNs";
+        return Err(AwsError::sender(400, "MalformedPolicyDocument", message));
     }
     let n_chars = document.chars().filter(|it| !it.is_whitespace()).count();
     if n_chars > TRUST_LIMIT {

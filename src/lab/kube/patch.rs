@@ -55,6 +55,7 @@ pub fn strategic(target: &mut Value, patch: &Value) {
         Some(_) | None => {}
     }
     let map = as_map(target);
+    let before = map.clone();
     if let Some(kept) = patch.get("$retainKeys").and_then(Value::as_array) {
         map.retain(|key, _| kept.iter().any(|it| it == key));
     }
@@ -73,13 +74,45 @@ pub fn strategic(target: &mut Value, patch: &Value) {
             Value::Null => {
                 map.shift_remove(key);
             }
-            Value::Array(items) => list(map.entry(key.clone()).or_insert(Value::Null), key, items),
+            Value::Array(items) => {
+                list(map.entry(key.clone()).or_insert(Value::Null), key, items);
+                // The API server keeps no empty list.
+                if map[key].as_array().is_some_and(Vec::is_empty) {
+                    map.shift_remove(key);
+                }
+            }
             Value::Object(_) => strategic(map.entry(key.clone()).or_insert(Value::Null), value),
             Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 map.insert(key.clone(), value.clone());
             }
         }
     }
+    for (key, value) in patch {
+        if let Some(field) = key.strip_prefix("$setElementOrder/")
+            && let Some(Value::Array(all)) = map.get_mut(field)
+        {
+            let empty = Vec::new();
+            let before = before.get(field).and_then(Value::as_array).unwrap_or(&empty);
+            order(all, field, value.as_array().unwrap_or(&empty), before);
+        }
+    }
+}
+
+/// `$setElementOrder`: elements that it names come in its order; others stay before whatever they were before.
+fn order(all: &mut Vec<Value>, field: &str, wanted: &[Value], before: &[Value]) {
+    let Some(key) = merge_key(field, wanted) else { return };
+    let place = |list: &[Value], it: &Value| list.iter().position(|other| other[key] == it[key]);
+    let (mut named, others): (Vec<Value>, Vec<Value>) =
+        std::mem::take(all).into_iter().partition(|it| place(wanted, it).is_some());
+    named.sort_by_key(|it| place(wanted, it));
+    let mut named = named.into_iter().peekable();
+    for other in others {
+        let at = place(before, &other);
+        let is_before = |it: &Value| place(before, it).is_none_or(|it| at.is_none_or(|at| it < at));
+        all.extend(std::iter::from_fn(|| named.next_if(is_before)));
+        all.push(other);
+    }
+    all.extend(named);
 }
 
 /// The field that tells elements of a list apart; `None`: the list is replaced as a whole.
@@ -233,6 +266,27 @@ mod tests {
             json!([{"op": "move", "from": "/a", "path": "/b"}]),
             Ok(json!({"b": 1})),
         );
+    }
+
+    #[test]
+    fn elements_come_in_the_order_that_is_asked_for() {
+        let check = |before: &str, patch: &str, asked: &str, wanted: &str| {
+            let list = |names: &str| -> Value {
+                names.chars().map(|it| json!({"name": it.to_string()})).collect()
+            };
+            let mut object = json!({"env": list(before)});
+            strategic(
+                &mut object,
+                &json!({"$setElementOrder/env": list(asked), "env": list(patch)}),
+            );
+            assert_eq!(object, json!({"env": list(wanted)}), "{before} {patch} {asked}");
+        };
+        check("ac", "b", "abc", "abc");
+        check("ac", "b", "", "acb");
+        check("cxa", "b", "abc", "xabc");
+        check("xac", "b", "bac", "bxac");
+        check("axc", "b", "abc", "abxc");
+        check("", "ab", "ab", "ab");
     }
 
     #[test]

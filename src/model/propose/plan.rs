@@ -56,7 +56,10 @@ impl Model {
         } else {
             let title = offer.title.clone();
             match plan::build(graph, offer.id, title, offer.because.clone(), edits) {
-                Ok(it) => Planned::Plan(Box::new(it)),
+                Ok(mut it) => {
+                    check::forewarn(graph, &mut it, self.now);
+                    Planned::Plan(Box::new(it))
+                }
                 Err(it) => Planned::Refused(it),
             }
         };
