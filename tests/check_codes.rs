@@ -130,7 +130,7 @@ fn every_page_is_a_hypothesis_of_some_error() {
     let (graph, ledger) = (Graph::default(), Ledger::default());
     let mut named = BTreeSet::new();
     for it in Signature::all() {
-        for error in triage(&graph, &ledger, &printed(it), None).errors {
+        for error in triage(&graph, &ledger, &printed(it).as_str().into(), None).errors {
             named.extend(error.causes.iter().map(|it| it.row.code));
         }
     }

@@ -229,7 +229,7 @@ fn judge(vector: &Value) -> (String, String) {
             provider: provider.map_or(Knowledge::Absent, |it| Knowledge::Known(texts(it))),
             role: Knowledge::Known(&role),
             region: None,
-            session_name: None,
+            session_name: Knowledge::Absent,
             world,
             now,
         })

@@ -43,7 +43,7 @@ pub struct IdentityContext<'a> {
     /// The `aud` of its web identity tokens.
     pub(crate) audience: Arc<[Text]>,
     /// The `AWS_ROLE_SESSION_NAME` that all its pods set alike, where the role's trust policy asks for one.
-    pub(crate) session: Option<Text>,
+    pub(crate) session: Knowledge<Text>,
     /// What is wrong with the annotated role's trust policy; worked out when the first row asks.
     pub(crate) diagnosis: OnceCell<Option<Diagnosis>>,
 }
@@ -135,7 +135,7 @@ impl<'a> IdentityContext<'a> {
             provider: crate::check::judge::client_ids(graph, account.as_ref()),
             role: crate::check::judge::settled_role(graph, &arn),
             region: graph.cluster().known().map(|it| &*it.region),
-            session_name: self.session.as_deref(),
+            session_name: self.session.as_ref().map(|it| &**it),
             world: sts::World::Open,
             now: Some(self.cx.now),
         }

@@ -18,7 +18,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// Kept by the ledger, one pod and one workload at a time.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Injection {
     /// Pods and workloads that declare an identity and that a selector leaves out.
     left_out: BTreeSet<Ref>,

@@ -134,7 +134,7 @@ pub(crate) fn identity<'a>(
         annotated_pods: siblings.annotated,
         bare_pods: siblings.bare,
         audience: Arc::from([audience.unwrap_or_else(|| AUDIENCE.into())]),
-        session: None,
+        session: Knowledge::Absent,
         diagnosis: OnceCell::new(),
     };
     res.session = session(&res);
@@ -153,13 +153,17 @@ pub(crate) fn identity<'a>(
 }
 
 /// The session name that every pod writes down, if they agree on one. Only looked for where the trust policy asks for it.
-fn session(identity: &IdentityContext<'_>) -> Option<Text> {
+fn session(identity: &IdentityContext<'_>) -> Knowledge<Text> {
     let graph = identity.cx.graph;
-    let role = settled_role(graph, &identity.annotated_role()?).known()?;
+    let role = identity.annotated_role().and_then(|it| settled_role(graph, &it).known());
     let asks = |it: &crate::iam::Condition| it.key.eq_ignore_ascii_case("sts:RoleSessionName");
-    let policy = role.trust.parsed.as_ref().ok()?;
-    if !policy.statements.iter().flat_map(|it| &it.conditions).any(asks) {
-        return None;
+    let policy = role.and_then(|it| it.trust.parsed.as_ref().ok());
+    if !policy.is_some_and(|it| it.statements.iter().flat_map(|it| &it.conditions).any(asks)) {
+        return Knowledge::Absent;
+    }
+    let own = Scope::Pods { namespace: Some(identity.key.namespace.clone()) };
+    if let Knowledge::Denied(it) = graph.listed(&own) {
+        return Knowledge::Denied(it);
     }
     let mut all: BTreeSet<&Text> = BTreeSet::new();
     for pod in graph.pods_of(identity.key).filter(|it| !it.completed()) {
@@ -170,16 +174,18 @@ fn session(identity: &IdentityContext<'_>) -> Option<Text> {
             match value {
                 // `$(NAME)` is put together by the kubelet.
                 EnvValue::Literal(it) if !it.is_empty() && !it.contains("$(") => all.insert(it),
-                EnvValue::Literal(_) | EnvValue::Redacted | EnvValue::From(_) => return None,
+                EnvValue::Literal(_) | EnvValue::Redacted | EnvValue::From(_) => {
+                    return Knowledge::Absent;
+                }
             };
         }
         if !sets {
-            return None;
+            return Knowledge::Absent;
         }
     }
     match (all.pop_first(), all.is_empty()) {
-        (Some(it), true) => Some(it.clone()),
-        (_, _) => None,
+        (Some(it), true) => Knowledge::Known(it.clone()),
+        (_, _) => Knowledge::Absent,
     }
 }
 

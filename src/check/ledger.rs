@@ -28,7 +28,7 @@ use store::Store;
 use tally::Tally;
 
 /// Everything derived, by unit. Holds no facts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ledger {
     identities: HashMap<SaKey, Entry>,
     /// By namespace and name.

@@ -248,6 +248,8 @@ pub enum Rule {
     Association(fn(&AssociationContext<'_>, &mut Acc)),
     /// Once for every unit of the other kinds; the rule looks only at its own kind.
     Unit(fn(&Context<'_>, &Ref, &mut Acc)),
+    /// As `Unit`, and as `Pod` for what only a pod says of the same fault.
+    Both { unit: fn(&Context<'_>, &Ref, &mut Acc), pod: fn(&PodContext<'_>, &mut Acc) },
     /// Once, with what pods and templates show of the pod identity webhook.
     Webhook(fn(&Context<'_>, &Shown, &mut Acc)),
     /// Never reported: a page in `codes`, a hypothesis in `explain`.

@@ -99,16 +99,12 @@ fn not_ready(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Ref::Node(name) = unit else { return };
     let Some(node) = cx.graph.node(name).known() else { return };
     let pods = |namespace: Option<&str>| Scope::Pods { namespace: namespace.map(Into::into) };
-    let is_expected = match agent_daemon_set(cx.graph) {
-        Knowledge::Known(()) => true,
-        // The add-on failed before it made anything; without one PI-AGENT-01 says so once.
-        Knowledge::Absent => cx
-            .graph
-            .addon(AGENT)
-            .known()
-            .is_some_and(|it| !matches!(&*it.status, "CREATING" | "ACTIVE" | "UPDATING")),
-        Knowledge::Denied(_) | Knowledge::NotYet => false,
+    // An add-on may have failed before it made anything; without one PI-AGENT-01 says so once.
+    let failed = || {
+        let addon = cx.graph.addon(AGENT).known();
+        addon.is_some_and(|it| !matches!(&*it.status, "CREATING" | "ACTIVE" | "UPDATING"))
     };
+    let is_expected = agent_daemon_set(cx.graph).is_known() || failed();
     if has_no_agent_by_design(node)
         || !is_expected
         || !is_listed(cx.graph, [pods(None), pods(Some("kube-system"))])

@@ -88,7 +88,7 @@ pub const ROWS: &[Row] = &[
         "trust-request-tag-mismatch",
         "RequestTag condition mismatch",
         "associations have a role whose trust policy asks for other request tags",
-        "A condition on `aws:RequestTag/…` in the statement for pods.eks.amazonaws.com asks for another namespace, ServiceAccount, cluster name or cluster ARN than the association's.",
+        "A condition on `aws:RequestTag/…` in the statement for pods.eks.amazonaws.com asks for another namespace, ServiceAccount, cluster name or cluster ARN than the association's; or one is on a key that EKS does not send at all, such as `sts:ExternalId` or a mistyped tag.",
         "Add the association's values to the condition, or a statement of its own. Pods need no restart.",
         &["FX-TRUST-EDIT", "FX-TRUST-PI"],
         GUIDE,
@@ -177,7 +177,9 @@ fn report(context: &AssociationContext<'_>, acc: &mut Acc, wanted: What) {
         }
         What::Removed => format!("role `{arn}` does not trust {SERVICE} any more"),
         What::Action => format!("role `{arn}` does not let {SERVICE} call sts:AssumeRole"),
-        What::RequestTag => format!("role `{arn}` asks for other request tags than EKS sends"),
+        What::RequestTag => {
+            format!("role `{arn}` asks for other request tags or keys than EKS sends")
+        }
         What::PrincipalTag => {
             format!("role `{arn}` asks for principal tags, which there are not yet")
         }

@@ -5,7 +5,7 @@ mod rest;
 mod told;
 mod token;
 
-pub(crate) use token::{Fault, Part, fault, has_volume, lost_variables};
+pub(crate) use token::{Fault, Part, fault, has_volume, lost_variables, own_audience};
 
 use crate::{
     check::{

@@ -28,6 +28,7 @@ pub struct Rolled<'a> {
 /// for itself. Unsorted.
 pub fn roll_up<'a>(graph: &Graph, ledger: &'a Ledger) -> Vec<Rolled<'a>> {
     let mut res = Vec::new();
+    let mut providers: BTreeSet<(&str, &Ref, &String)> = BTreeSet::new();
     let mut families: BTreeMap<Siblings<'a>, Vec<(&'a Finding, &Pod)>> = BTreeMap::new();
     for finding in ledger.findings() {
         match pod_of(graph, finding) {
@@ -39,6 +40,9 @@ pub fn roll_up<'a>(graph: &Graph, ledger: &'a Ledger) -> Vec<Rolled<'a>> {
                 let siblings = Siblings { owner, code, container, evidence };
                 families.entry(siblings).or_default().push((finding, pod));
             }
+            // What several pods say of one provider is said once.
+            None if finding.subject.kind == SubjectKind::OidcProvider
+                && !providers.insert((finding.code, &finding.subject.at, &finding.message)) => {}
             None => res.push(Rolled { finding, affects: affects(graph, ledger, finding) }),
         }
     }
@@ -141,8 +145,9 @@ fn affects(graph: &Graph, ledger: &Ledger, finding: &Finding) -> Affects {
             Affects { pods: count(pods), workloads: 0 }
         }
         Ref::Cluster => of_cluster(graph, ledger, finding.code),
+        // A pod in place of a workload.
+        Ref::Pod { .. } => Affects { pods: 1, workloads: 0 },
         Ref::Namespace(_)
-        | Ref::Pod { .. }
         | Ref::Webhook(_)
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }

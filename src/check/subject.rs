@@ -105,6 +105,15 @@ impl Subject {
         }
     }
 
+    /// A pod in place of the workload that it has not.
+    pub fn maker(pod: &Pod) -> Subject {
+        Subject {
+            kind: SubjectKind::Workload,
+            workload_kind: Some(SubjectKind::Pod.as_str()),
+            ..Subject::pod(pod)
+        }
+    }
+
     fn plain(kind: SubjectKind, name: Text, at: Ref) -> Subject {
         Subject { kind, namespace: None, name, arn: None, container: None, workload_kind: None, at }
     }

@@ -5,20 +5,25 @@ use crate::{
         args::{Explain, ExplainOutput, Global},
         collect::Collected,
         error::UsageError,
-        output,
+        log, output,
     },
     ident::{Ref, visible},
     identity::{Signature, Verdict},
-    report::{build::Meta, explain, target, target::Resolved, triage},
+    report::{
+        build::Meta,
+        explain, target,
+        target::Resolved,
+        triage::{self, Said},
+    },
 };
 
 /// What was asked, with standard input already read.
 pub struct Question {
-    /// The words as one text, or the log.
+    /// The words as one text; nothing where the log is all.
     what: String,
-    from_stdin: bool,
+    log: Option<Said>,
     /// `--error`.
-    error: Option<String>,
+    error: Option<Said>,
 }
 
 impl Question {
@@ -41,10 +46,8 @@ impl Question {
 const TARGETS: &str = "a target is pod|sa|deploy|sts|ds|rs|job|cronjob/[NS/]NAME, role/ARN-or-NAME, \
     association/NS/SERVICEACCOUNT, oidc/ARN, node/NAME, cluster, or a bare name";
 
-/// A pasted log may be long; what comes after this is not read.
-const MAX_LOG: u64 = 16 << 20;
-
-pub fn question(args: &Explain) -> Result<Question, UsageError> {
+/// `None` when interrupted before anything was said.
+pub async fn question(args: &Explain) -> Result<Option<Question>, UsageError> {
     let from_stdin = args.what == ["-"];
     if from_stdin && args.error.as_deref() == Some("-") {
         return Err(UsageError::new("standard input can be the log or the error, not both"));
@@ -54,25 +57,21 @@ pub fn question(args: &Explain) -> Result<Question, UsageError> {
             "--error needs a target; the log alone is `idscope explain -`",
         ));
     }
-    let what = if from_stdin { stdin()? } else { args.what.join(" ") };
-    let error = match args.error.as_deref() {
-        Some("-") => Some(stdin()?),
-        other => other.map(str::to_owned),
+    let read = match from_stdin || args.error.as_deref() == Some("-") {
+        true => match log::from_stdin().await? {
+            Some(it) => Some(it),
+            None => return Ok(None),
+        },
+        false => None,
     };
-    Ok(Question { what, from_stdin, error })
-}
-
-fn stdin() -> Result<String, UsageError> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .take(MAX_LOG + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|err| UsageError::new(format!("failed to read standard input: {err}")))?;
-    if MAX_LOG < bytes.len() as u64 {
-        eprintln!("idscope: warning: only the first {} MiB of the log are read", MAX_LOG >> 20);
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(Some(match (from_stdin, args.error.as_deref()) {
+        (true, _) => Question { what: String::new(), log: read, error: None },
+        (false, None) => Question { what: args.what.join(" "), log: None, error: None },
+        (false, Some(text)) => {
+            let error = read.unwrap_or_else(|| text.into());
+            Question { what: args.what.join(" "), log: None, error: Some(error) }
+        }
+    }))
 }
 
 /// The text for stdout and the exit status.
@@ -82,8 +81,8 @@ pub fn run(
     read: &Collected,
 ) -> Result<(String, u8), UsageError> {
     let graph = &read.graph;
-    let (target, note) = if question.from_stdin {
-        return Ok(triage(args, &question.what, None, read));
+    let (target, note) = if let Some(log) = &question.log {
+        return Ok(triage(args, log, None, read));
     } else {
         match target::resolve(graph, &question.what, &read.settings.namespaces) {
             Resolved::One(it) => (it, None),
@@ -110,7 +109,7 @@ pub fn run(
             Resolved::NotATarget | Resolved::None(_) | Resolved::Unread(_)
                 if question.is_text() || triage::is_known(&question.what) =>
             {
-                return Ok(triage(args, &question.what, None, read));
+                return Ok(triage(args, &question.what.as_str().into(), None, read));
             }
             Resolved::NotATarget => {
                 let wrong = visible(&question.what);
@@ -140,8 +139,8 @@ pub fn run(
             }
         }
     };
-    if let Some(text) = &question.error {
-        return Ok(triage(args, text, Some(&target), read));
+    if let Some(said) = &question.error {
+        return Ok(triage(args, said, Some(&target), read));
     }
     let meta =
         Meta { generated_at: read.now, tool_version: env!("CARGO_PKG_VERSION"), namespaces: &[] };
@@ -160,8 +159,8 @@ pub fn run(
     Ok((text, status))
 }
 
-fn triage(args: &Explain, text: &str, target: Option<&Ref>, read: &Collected) -> (String, u8) {
-    let answer = triage::triage(&read.graph, &read.ledger, text, target);
+fn triage(args: &Explain, said: &Said, target: Option<&Ref>, read: &Collected) -> (String, u8) {
+    let answer = triage::triage(&read.graph, &read.ledger, said, target);
     let text = match args.output {
         ExplainOutput::Text => triage::render(&answer, false),
         ExplainOutput::Markdown => triage::render(&answer, true),

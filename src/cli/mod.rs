@@ -11,6 +11,7 @@ mod fix;
 mod goal;
 mod info;
 mod lab;
+mod log;
 mod output;
 mod settings;
 mod trust;
@@ -111,7 +112,7 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
             Ok(status)
         }
         Some(Command::Explain(it)) => {
-            let question = explain::question(it)?;
+            let Some(question) = explain::question(it).await? else { return Ok(INTERRUPTED) };
             let Some(read) = read(&question.widened(global)).await? else {
                 return Ok(INTERRUPTED);
             };

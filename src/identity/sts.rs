@@ -29,8 +29,8 @@ pub struct Ask<'a> {
     pub role: Knowledge<&'a IamRole>,
     /// Where the call goes to; only looked at in the open world.
     pub region: Option<&'a str>,
-    /// `AWS_ROLE_SESSION_NAME`, when set.
-    pub session_name: Option<&'a str>,
+    /// `AWS_ROLE_SESSION_NAME`; absent where it is not set, so that the SDK makes one up.
+    pub session_name: Knowledge<&'a str>,
     /// Open (`check`): keys that depend on the caller are unknown. Closed (vectors): they are absent.
     pub world: World<'a>,
     pub now: Option<Timestamp>,
@@ -47,6 +47,9 @@ pub enum World<'a> {
 /// The action that is asked for.
 pub const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 
+/// A condition key.
+const SESSION_NAME: &str = "sts:RoleSessionName";
+
 /// RoleArn's limits in the STS API model, in characters.
 const MIN_ROLE_ARN: usize = 20;
 const MAX_ROLE_ARN: usize = 2048;
@@ -61,6 +64,7 @@ pub fn judge(ask: &Ask<'_>) -> Judged {
     if let Knowledge::Known(it) = &ask.role {
         steps.refuse(&OF_TAGS, &it.tags);
     }
+    steps.refuse(&[SESSION_NAME], &ask.session_name);
     let account = role_arn(ask, &mut steps);
     if let Some(account) = account {
         provider(ask, &account, &mut steps);
@@ -78,10 +82,10 @@ pub fn request(ask: &Ask<'_>, account: &AccountId, issuer: &Issuer) -> iam::Requ
     context.set(&format!("{issuer}:sub"), [ask.service_account.subject()]);
     context.set(&format!("{issuer}:aud"), ask.audience.iter().cloned());
     common_keys(&mut context, ask.world, ask.now, ask.region);
-    match (ask.session_name, ask.world) {
-        (Some(it), _) => context.set("sts:RoleSessionName", [it]),
-        (None, World::Open) => context.set_unknown("sts:RoleSessionName"),
-        (None, World::Closed(_)) => {}
+    match (&ask.session_name, ask.world) {
+        (Knowledge::Known(it), _) => context.set(SESSION_NAME, [*it]),
+        (_, World::Open) => context.set_unknown(SESSION_NAME),
+        (_, World::Closed(_)) => {}
     }
     resource_tags(&mut context, &ask.role);
     further_keys(&mut context, ask.world);
@@ -311,7 +315,7 @@ mod tests {
             provider: Knowledge::Known(vec!["sts.amazonaws.com".into()]),
             role: Knowledge::Known(role),
             region: None,
-            session_name: None,
+            session_name: Knowledge::Absent,
             world: World::Open,
             now: None,
         };
@@ -455,7 +459,7 @@ mod tests {
         }
         for (key, change) in [
             ("aws:RequestedRegion", (|it: &mut Ask<'_>| it.region = Some("x")) as fn(&mut Ask<'_>)),
-            ("sts:RoleSessionName", |it| it.session_name = Some("x")),
+            ("sts:RoleSessionName", |it| it.session_name = Knowledge::Known("x")),
         ] {
             check(&with(&format!(r#""StringLike":{{"{key}":"x"}}"#)), change, "allow", "ppppp");
         }

@@ -36,7 +36,7 @@ pub fn accepts(
             provider: Knowledge::Known(audience.to_vec()),
             role: Knowledge::Known(role),
             region: None,
-            session_name: None,
+            session_name: Knowledge::Absent,
             world: World::Open,
             now: Some(now),
         })

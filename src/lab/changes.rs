@@ -22,10 +22,34 @@ const LIST_PROVIDERS: &str = "iam:ListOpenIDConnectProviders";
 
 /// Everything that the sources would say of `world`.
 pub fn changes(world: &World) -> Vec<Change> {
-    let mut res = crate::lab::changes_kube::changes(world);
-    res.extend(crate::lab::changes_eks::changes(world));
-    iam(world, &mut res);
-    res
+    Side::ALL.into_iter().flat_map(|it| changes_of(world, it)).collect()
+}
+
+/// Whose lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What is listed of the API server.
+    Kubernetes,
+    /// EKS, the caller, and what the API server says of itself.
+    Eks,
+    Iam,
+}
+
+impl Side {
+    pub const ALL: [Side; 3] = [Side::Kubernetes, Side::Eks, Side::Iam];
+}
+
+/// What one side's sources would say of `world`.
+pub fn changes_of(world: &World, side: Side) -> Vec<Change> {
+    match side {
+        Side::Kubernetes => crate::lab::changes_kube::changes(world),
+        Side::Eks => crate::lab::changes_eks::changes(world),
+        Side::Iam => {
+            let mut res = Vec::new();
+            iam(world, &mut res);
+            res
+        }
+    }
 }
 
 /// A complete list and the state of its source.

@@ -27,6 +27,6 @@ mod store;
 pub mod scenario;
 
 pub use calls::{Pause, Seen};
-pub use changes::changes;
+pub use changes::{Side, changes, changes_of};
 pub use endpoint::{Lab, LabError};
 pub use scenario::{ScenarioError, World};

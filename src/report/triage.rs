@@ -2,18 +2,17 @@
 
 mod causes;
 mod hints;
+mod said;
 
 pub use causes::causes;
+pub use said::{Log, Said};
 
 use crate::{
     check::{Ledger, Row},
     fact::Knowledge,
     graph::Graph,
     ident::{Ref, SaKey, visible},
-    identity::{
-        Signature, Verdict,
-        signature::{Match, recognise},
-    },
+    identity::{Signature, Verdict, signature::Match},
     report::explain,
 };
 use std::{
@@ -80,14 +79,14 @@ impl Answer {
 
 /// Whether the text holds one of the signatures.
 pub fn is_known(text: &str) -> bool {
-    !recognise(text).is_empty()
+    !Said::from(text).found.is_empty()
 }
 
-/// Judges `text`; with a target for that one only.
-pub fn triage(graph: &Graph, ledger: &Ledger, text: &str, target: Option<&Ref>) -> Answer {
+/// Judges what is said; with a target for that one only.
+pub fn triage(graph: &Graph, ledger: &Ledger, said: &Said, target: Option<&Ref>) -> Answer {
     let mut errors: Vec<Error> = Vec::new();
-    let mentioned = mentioned(graph, text);
-    for found in recognise(text) {
+    let mentioned = mentioned(graph, &said.names);
+    for found in said.found.iter().cloned() {
         let subjects = subjects(graph, ledger, &found, target, &mentioned);
         let notes = notes(graph, ledger, &found, &subjects);
         let known = errors.iter_mut().find(|it| it.found.signature == found.signature);
@@ -106,7 +105,7 @@ pub fn triage(graph: &Graph, ledger: &Ledger, text: &str, target: Option<&Ref>) 
         error.notes.dedup();
         error.causes = causes::of_error(graph, ledger, &error.found, &error.subjects);
     }
-    let hints = if errors.is_empty() { hints::of(text) } else { Vec::new() };
+    let hints = if errors.is_empty() { said.hints.clone() } else { Vec::new() };
     Answer { target: target.map(|it| explain::target_name(graph, it)), errors, hints }
 }
 
@@ -149,11 +148,8 @@ fn notes(graph: &Graph, ledger: &Ledger, found: &Match, subjects: &[SaKey]) -> V
 }
 
 /// Whose pods have their name somewhere in the text, as log shippers put it there.
-fn mentioned(graph: &Graph, text: &str) -> BTreeSet<SaKey> {
-    let is_of_name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "-.".contains(it);
-    let words: HashSet<&str> =
-        text.split(|it| !is_of_name(it)).filter(|it| it.contains('-')).collect();
-    let pods = graph.pods().filter(|it| words.contains(&*it.name));
+fn mentioned(graph: &Graph, names: &HashSet<String>) -> BTreeSet<SaKey> {
+    let pods = graph.pods().filter(|it| names.contains(&*it.name));
     pods.map(|it| it.service_account()).collect()
 }
 

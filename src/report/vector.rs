@@ -83,7 +83,7 @@ pub fn judge(vector: &Vector) -> (String, Judged) {
                 .map_or(Knowledge::Absent, |(_, clients)| Knowledge::Known(clients.clone())),
             role: Knowledge::Known(&role),
             region: Some(&vector.region),
-            session_name: None,
+            session_name: Knowledge::Absent,
             world,
             now: Some(vector.now),
         })

@@ -312,7 +312,7 @@ fn verdict(case: &policies::Case, arn: &str, policy: &str) -> bool {
         provider: Knowledge::Known(audience.to_vec()),
         role: Knowledge::Known(&role),
         region: None,
-        session_name: Some("suite"),
+        session_name: Knowledge::Known("suite"),
         world: World::Closed(&[("aws:SourceIp".into(), vec!["127.0.0.1".into()])]),
         now: Some("2026-06-01T12:00:00Z".parse().expect("a time")),
     });

@@ -154,7 +154,7 @@ fn asked<T>(policy: &Policy, look: impl FnOnce(&sts::Ask<'_>) -> T) -> T {
         provider: Knowledge::Known(vec![AUDIENCE.into()]),
         role: Knowledge::Known(&role),
         region: Some("eu-west-1"),
-        session_name: None,
+        session_name: Knowledge::Absent,
         world: sts::World::Open,
         now: Some(policy::NOW.parse().unwrap()),
     })

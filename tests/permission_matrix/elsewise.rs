@@ -17,6 +17,16 @@ use std::collections::BTreeSet;
 
 type Edit = Box<dyn Fn(&mut World)>;
 
+/// What the call tells, by whose name the worlds behind it go.
+pub fn subject(call: &Call) -> String {
+    match call.to_string().as_str() {
+        "eks:ListAddons" => "eks:DescribeAddon".to_owned(),
+        "eks:ListNodegroups" => "eks:DescribeNodegroup".to_owned(),
+        "iam:GetPolicyVersion" => "iam:GetPolicy".to_owned(),
+        itself => itself.to_owned(),
+    }
+}
+
 /// Some of the worlds that cannot be told apart without the call; `None` where next to nothing is left.
 pub fn worlds(call: &Call, world: &World) -> Option<Vec<World>> {
     let with = |edits: Vec<Edit>| -> Option<Vec<World>> {

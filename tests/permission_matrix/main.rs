@@ -6,11 +6,13 @@
 mod calls;
 mod elsewise;
 mod matrix;
+mod told;
 
 use calls::Call;
 use idscope::{ident::Timestamp, lab::World};
 use matrix::Matrix;
 use std::{fs, path::PathBuf};
+use told::Whole;
 
 /// One of so many cells is looked at in an ordinary run; all are with the variable `IDSCOPE_MATRIX`.
 const SHARE: usize = 12;
@@ -51,15 +53,10 @@ fn without_one_permission_everything_else_stays_true() {
     let is_whole = std::env::var_os("IDSCOPE_MATRIX").is_some();
     let mut matrix = Matrix::new(is_whole);
     for (at, (name, world)) in scenarios().into_iter().enumerate() {
-        let full = matrix::told(&world);
-        let whole =
-            std::env::var_os("IDSCOPE_MATRIX").is_some() || !name.starts_with("tests/scenarios/");
-        for (n, call) in calls.iter().enumerate() {
-            // Every cell takes minutes, so that an ordinary run has some of each scenario and some of each call.
-            if whole || (at + n).is_multiple_of(SHARE) {
-                matrix.cell(&name, &world, &full, call);
-            }
-        }
+        let all = is_whole || !name.starts_with("tests/scenarios/");
+        let of_share =
+            calls.iter().enumerate().filter(|(n, _)| (at + n).is_multiple_of(SHARE) || all);
+        matrix.cells(&name, &Whole::new(world), of_share.map(|(_, it)| it));
     }
     matrix.assert_right();
 }

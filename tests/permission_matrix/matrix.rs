@@ -1,60 +1,26 @@
 //! One scenario without one permission, held to what is so with it and to what might be behind it.
 
-use crate::{calls::Call, elsewise, now};
-use idscope::{
-    check::{Ledger, Severity, SubjectKind, roll_up},
-    graph::Graph,
-    ident::Ref,
-    identity::Verdict,
-    lab::{self, World},
+use crate::{
+    calls::Call,
+    elsewise,
+    told::{self, Told, Whole},
 };
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What is told of a world, as far as the matrix compares it.
-pub struct Told {
-    /// By `namespace/name`: the verdict, and why.
-    pub identities: BTreeMap<String, (&'static str, String)>,
-    /// By `CODE Kind namespace/name/container`: the severity, and all that is said.
-    pub findings: BTreeMap<String, (Severity, String)>,
-}
-
-pub fn told(world: &World) -> Told {
-    let mut graph = Graph::default();
-    let mut units: BTreeSet<Ref> = BTreeSet::new();
-    for change in lab::changes(world) {
-        units.extend(graph.apply(change));
-    }
-    let mut ledger = Ledger::default();
-    ledger.refresh(&graph, &units.into_iter().collect::<Vec<_>>(), now());
-    let identity = |key: &idscope::ident::SaKey| {
-        let it = ledger.identity(key)?;
-        let because = match &it.verdict {
-            Verdict::Unknown(why) => format!("{} {why:?}", it.because),
-            Verdict::Allow | Verdict::Deny(_) | Verdict::None => it.because.to_string(),
-        };
-        Some((key.to_string(), (it.verdict.as_str(), because)))
-    };
-    let identities = graph.identities().filter_map(identity).collect();
-    let findings = roll_up(&graph, &ledger).into_iter().map(|it| {
-        let subject = &it.finding.subject;
-        let parts = [subject.namespace.as_ref(), Some(&subject.name), subject.container.as_ref()];
-        let parts: Vec<&str> = parts.into_iter().flatten().map(|it| &**it).collect();
-        // Without eks:DescribeCluster the cluster goes by its context.
-        let name =
-            if subject.kind == SubjectKind::Cluster { String::new() } else { parts.join("/") };
-        let key = format!("{} {} {name}", it.finding.code, subject.kind.as_str());
-        (key, (it.finding.severity, format!("{:?}", it.finding)))
-    });
-    Told { identities, findings: findings.collect() }
-}
+use idscope::{
+    check::Severity,
+    lab::{self, Side, World},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What goes although it would be so whatever the call tells, appears, or stays although it need not be so:
 /// `(permissions, codes, why that is right)`.
 const EXCEPTIONS: &[(&[&str], &[&str], &str)] = &[
     (
-        &["iam:GetRole"],
+        &["iam:GetRole", "eks:DescribePodIdentityAssociation"],
         &["PI-ASSOC-01"],
-        "only the role's tags tell that eksctl made the ServiceAccount and it was deleted (SA-05)",
+        "only the tags of the role, whose name the association tells, tell that eksctl made the ServiceAccount and it was deleted (SA-05)",
     ),
     (
         &[
@@ -95,8 +61,8 @@ const EXCEPTIONS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["iam:ListOpenIDConnectProviders"],
-        &["OIDC-01", "OIDC-16", "SEC-TRUST-10"],
-        "the cluster's own is read by its name; which one is nearly it comes from the list",
+        &["OIDC-01", "OIDC-13", "OIDC-16", "SEC-TRUST-10"],
+        "the cluster's own is read by its name; which others there are comes from the list",
     ),
     (
         &["iam:ListRoles"],
@@ -149,11 +115,15 @@ const APART: &[(&str, &str)] = &[
     ("TOOL-CTX-01", "get:/.well-known/openid-configuration"),
 ];
 
+/// One of so many other worlds is judged from nothing as well.
+const BOTH_WAYS: usize = 50;
+
 #[derive(Default)]
 pub struct Matrix {
     wrong: Vec<String>,
     n_cells: usize,
     n_unknown: usize,
+    n_otherwise: usize,
     used: BTreeSet<(&'static str, &'static str)>,
     is_whole: bool,
 }
@@ -164,25 +134,47 @@ impl Matrix {
         Matrix { is_whole, ..Matrix::default() }
     }
 
-    pub fn cell(&mut self, name: &str, world: &World, full: &Told, call: &Call) {
+    /// Every one of `calls`, each taken away alone.
+    pub fn cells<'a>(&mut self, name: &str, whole: &Whole, calls: impl Iterator<Item = &'a Call>) {
+        // Calls that tell the same are behind the same worlds.
+        let mut behind: BTreeMap<String, Option<Vec<Arc<Told>>>> = BTreeMap::new();
+        for call in calls {
+            let others = behind.entry(elsewise::subject(call)).or_insert_with(|| {
+                let worlds = elsewise::worlds(call, &whole.world)?;
+                Some(worlds.iter().map(|it| self.otherwise(whole, it, call)).collect())
+            });
+            self.cell(name, whole, call, others.as_deref());
+        }
+    }
+
+    /// What is told of another world; of some in both ways, which must be the same.
+    fn otherwise(&mut self, whole: &Whole, world: &World, call: &Call) -> Arc<Told> {
+        let res = whole.otherwise(world, call);
+        self.n_otherwise += 1;
+        if self.n_otherwise.is_multiple_of(BOTH_WAYS) {
+            let afresh = told::from_nothing(Side::ALL.map(|it| lab::changes_of(world, it)));
+            assert_eq!(*res, afresh, "what came later is judged otherwise");
+        }
+        res
+    }
+
+    fn cell(&mut self, name: &str, whole: &Whole, call: &Call, elsewise: Option<&[Arc<Told>]>) {
         let permission = call.to_string();
         if APART.iter().any(|(scenario, it)| name.contains(scenario) && *it == permission) {
             return;
         }
-        let mut denied = world.clone();
+        let mut denied = whole.world.clone();
         call.deny(&mut denied);
-        let told_denied = told(&denied);
-        let others = elsewise::worlds(call, world);
-        let elsewise: Option<Vec<Told>> = others.map(|it| it.iter().map(told).collect());
+        let told = whole.denied(&denied, call);
         self.n_cells += 1;
-        let mut wrong = self.verdicts(full, &told_denied, elsewise.as_deref(), call);
-        let unknown: BTreeSet<&String> = told_denied
+        let mut wrong = self.verdicts(&whole.told, &told, elsewise, call);
+        let unknown: BTreeSet<&String> = told
             .identities
             .iter()
             .filter(|(_, (verdict, _))| *verdict == "unknown")
             .map(|(key, _)| key)
             .collect();
-        wrong.extend(self.findings(full, &told_denied, elsewise.as_deref(), call, &unknown));
+        wrong.extend(self.findings(&whole.told, &told, elsewise, call, &unknown));
         let all = wrong.into_iter().map(|it| format!("{name} without {call}: {it}"));
         self.wrong.extend(all);
     }
@@ -191,7 +183,7 @@ impl Matrix {
         &mut self,
         full: &Told,
         denied: &Told,
-        elsewise: Option<&[Told]>,
+        elsewise: Option<&[Arc<Told>]>,
         call: &Call,
     ) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -224,7 +216,7 @@ impl Matrix {
         &mut self,
         full: &Told,
         denied: &Told,
-        elsewise: Option<&[Told]>,
+        elsewise: Option<&[Arc<Told>]>,
         call: &Call,
         unknown: &BTreeSet<&String>,
     ) -> Vec<String> {

@@ -11,7 +11,7 @@ use crate::{
         overview::Overview,
         pi_assoc, precedence, table,
     },
-    fact::{Knowledge, Scope},
+    fact::{Knowledge, Scope, Workload},
     graph::Graph,
     ident::{Ref, SaKey, Text},
     identity::{Carried, Judged, Mechanism},
@@ -19,6 +19,7 @@ use crate::{
 use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
 
 /// One ServiceAccount, with what its pods' rules need of it.
+#[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) identity: Identity,
     pub(crate) irsa: Option<Arc<Judged>>,
@@ -31,6 +32,7 @@ pub(crate) struct Entry {
 }
 
 /// One pod that has not run to its end.
+#[derive(Clone)]
 pub(crate) struct PodEntry {
     pub(crate) key: SaKey,
     pub(crate) lines: Vec<ContainerLine>,
@@ -163,6 +165,7 @@ impl Ledger {
                 }
                 Rule::Identity(_)
                 | Rule::Pod(_)
+                | Rule::Both { .. }
                 | Rule::Association(_)
                 | Rule::Unit(_)
                 | Rule::Webhook(_)
@@ -224,12 +227,13 @@ impl Ledger {
         // What is on its way out needs no repair.
         for row in table().filter(|_| !pod.deleting) {
             match row.rule {
-                Rule::Pod(rule) if self.may_speak(row.code) => {
+                Rule::Pod(rule) | Rule::Both { pod: rule, .. } if self.may_speak(row.code) => {
                     let mut acc = Acc::new(row);
                     rule(&context, &mut acc);
                     found.append(&mut acc.into_findings());
                 }
                 Rule::Pod(_)
+                | Rule::Both { .. }
                 | Rule::Identity(_)
                 | Rule::Association(_)
                 | Rule::Unit(_)
@@ -263,7 +267,9 @@ impl Ledger {
         for row in table() {
             let mut acc = Acc::new(row);
             match row.rule {
-                Rule::Unit(rule) if self.may_speak(row.code) => rule(&cx, &unit, &mut acc),
+                Rule::Unit(rule) | Rule::Both { unit: rule, .. } if self.may_speak(row.code) => {
+                    rule(&cx, &unit, &mut acc);
+                }
                 Rule::Association(rule) if self.may_speak(row.code) => {
                     let Some(context) = &association else { continue };
                     rule(context, &mut acc);
@@ -272,6 +278,7 @@ impl Ledger {
                     rule(&cx, &self.injection.shown(), &mut acc);
                 }
                 Rule::Unit(_)
+                | Rule::Both { .. }
                 | Rule::Association(_)
                 | Rule::Webhook(_)
                 | Rule::Identity(_)
@@ -361,7 +368,7 @@ fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> Identit
         bare_pods: siblings.bare,
         audience: entry.audience.clone(),
         // What one pod sets is asked for that pod (POD-ENV-13).
-        session: None,
+        session: Knowledge::Absent,
         diagnosis: OnceCell::new(),
     }
 }
@@ -370,7 +377,12 @@ fn exists_or_named(graph: &Graph, key: &SaKey) -> bool {
     graph.service_account(key).is_known()
         || graph.association_of(key).is_known()
         || graph.pods_of(key).next().is_some()
-        || graph.workloads_of(key).next().is_some()
+        || graph.workloads_of(key).any(|it| !is_former(it))
+}
+
+/// A ReplicaSet of an earlier template, which its Deployment keeps to go back to.
+fn is_former(it: &Workload) -> bool {
+    it.replicas == Some(0) && it.owner.is_some()
 }
 
 fn pod_ref(namespace: &Text, name: &Text) -> Ref {

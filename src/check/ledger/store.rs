@@ -3,14 +3,14 @@
 use crate::{check::Finding, ident::Ref};
 use std::collections::HashMap;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Store {
     hung: HashMap<Ref, Hung>,
     /// Where the findings of a unit's rules hang, without duplicates.
     made: HashMap<Ref, Vec<Ref>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Hung {
     findings: Vec<Finding>,
     /// Whose rules made each, in step with `findings`.

@@ -36,7 +36,7 @@ pub(crate) struct Marks {
     pub(crate) troubles: u32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) siblings: Siblings,
     /// Pods that are going away.

@@ -2,14 +2,15 @@
 
 use crate::{
     check::{
-        Acc, Context, Evidence, Fix, Severity, Subject, judge,
+        Acc, Context, Evidence, Fix, PodContext, Severity, Subject, judge,
         oidc::{Site, recreated, web_identities},
+        pod_env,
         trust::{self, allowed},
     },
     fact::{Knowledge, Scope, ServiceAccount},
     iam,
     ident::{Arn, Issuer, Partition, Ref, SaKey, Text},
-    identity::near_miss,
+    identity::{chain::Provider, near_miss},
     plan::TrustChange,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +60,44 @@ pub(crate) fn client_id(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
             }],
         );
         finding.fixes.push(Fix::add_client_id(&site.arn, &audience));
+    }
+}
+
+/// OIDC-07 of a volume that the manifest brings: what is sent to STS is its token.
+pub(crate) fn client_id_of_volume(pod: &PodContext<'_>, acc: &mut Acc) {
+    for it in &pod.containers {
+        let Provider::WebIdentity(Some(role)) = &it.chain.provider else { continue };
+        let Some(audience) = pod_env::own_audience(pod, it) else { continue };
+        // What the ServiceAccount asks for is told once for all its pods.
+        if pod.identity.audience.contains(&audience) {
+            continue;
+        }
+        let Some(account) = role.account() else { continue };
+        let (Some(issuer), Some(partition)) = (pod.identity.issuer(), role.partition()) else {
+            continue;
+        };
+        let arn = issuer.provider_arn(&partition, &account);
+        let Knowledge::Known(known) = judge::client_ids(pod.cx.graph, Some(&account)) else {
+            continue;
+        };
+        if known.contains(&audience) {
+            continue;
+        }
+        let finding = acc.push(
+            Subject::provider(&arn),
+            format!(
+                "the client ids lack `{audience}`, the audience of a token that pods of \
+                 ServiceAccount `{}` bring themselves",
+                pod.identity.key
+            ),
+            vec![Evidence {
+                place: format!("OIDC provider {arn} ClientIDList"),
+                found: known.join(", "),
+                needed: audience.to_string(),
+            }],
+        );
+        finding.fixes.push(Fix::add_client_id(&arn, &audience));
+        return;
     }
 }
 

@@ -72,7 +72,15 @@ pub(crate) fn diagnose(
     if assume_refused {
         match nearest(&assume, &services) {
             Some(it) => res.extend(clauses(policy, it, detail)),
-            None => return with(res, action(policy, services[0])),
+            None => {
+                // The right action alone would not do where a condition fails too.
+                let all: Vec<&StatementTrace> =
+                    assume.statements.iter().filter(|it| services.contains(&it.index)).collect();
+                let nearest = all.into_iter().min_by_key(|it| n_failing(it));
+                res.push(action(policy, nearest.map_or(services[0], |it| it.index)));
+                res.extend(nearest.into_iter().flat_map(|it| clauses(policy, it, detail)));
+                return res;
+            }
         }
     }
     if let Some(tag) = tag.filter(refused) {
@@ -100,11 +108,6 @@ fn of(it: &Evaluation) -> impl Iterator<Item = &StatementTrace> {
 
 fn at((index, _): (usize, &Statement)) -> usize {
     index
-}
-
-fn with(mut faults: Vec<Fault>, more: Fault) -> Vec<Fault> {
-    faults.push(more);
-    faults
 }
 
 fn allows(policy: &iam::Policy) -> impl Iterator<Item = (usize, &Statement)> {
@@ -174,10 +177,12 @@ fn nearest<'a>(evaluation: &'a Evaluation, services: &[usize]) -> Option<&'a Sta
         let mut clauses = it.clauses.iter().filter(|it| matches!(it.part, Part::Action { .. }));
         clauses.all(|it| it.truth == Truth::True)
     };
-    let failing =
-        |it: &&StatementTrace| it.clauses.iter().filter(|it| it.truth == Truth::False).count();
     let ours = evaluation.statements.iter().filter(|it| services.contains(&it.index));
-    ours.filter(has_action).min_by_key(failing)
+    ours.filter(has_action).min_by_key(|it| n_failing(it))
+}
+
+fn n_failing(it: &StatementTrace) -> usize {
+    it.clauses.iter().filter(|it| it.truth == Truth::False).count()
 }
 
 /// The conditions of one statement that do not hold for sure.
@@ -227,7 +232,7 @@ fn clauses(policy: &iam::Policy, trace: &StatementTrace, detail: &AssociationDet
     res
 }
 
-/// Which code a condition on this key that does not hold has; `None`: the reference has none.
+/// Which code a condition on this key that does not hold has; `None`: it says nothing for sure.
 fn what(condition: &iam::Condition, detail: &AssociationDetail) -> Option<What> {
     let key = &*condition.key.to_ascii_lowercase();
     let of_tags = key.starts_with("aws:requesttag/")
@@ -247,7 +252,8 @@ fn what(condition: &iam::Condition, detail: &AssociationDetail) -> Option<What> 
     } else if key == "aws:sourceaccount" || key == "aws:sourcearn" {
         Some(What::Source)
     } else {
-        None
+        // Of a key that EKS does not send, mistyped or of another kind of trust, the tags were meant or nothing was.
+        Some(What::RequestTag)
     }
 }
 

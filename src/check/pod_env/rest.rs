@@ -8,7 +8,7 @@ use crate::{
         pod_env::{place, unset},
         sidecar,
     },
-    fact::EnvValue,
+    fact::{EnvValue, Knowledge},
     iam,
     ident::{Arn, Text},
     identity::{Carried, Mechanism, Signature, Verdict, chain::Provider, sts},
@@ -136,7 +136,7 @@ fn accepted_name(pod: &PodContext<'_>, role: &str) -> Option<Text> {
     let filled = |it: &Text| it.replace('*', &pod.pod.spec.service_account).replace('?', "0");
     let mut names = asked.flat_map(|it| &it.values).map(filled);
     let is_taken = |name: &String| {
-        let ask = sts::Ask { session_name: Some(name), ..ask.clone() };
+        let ask = sts::Ask { session_name: Knowledge::Known(name), ..ask.clone() };
         is_session_name(name) && sts::judge(&ask).verdict == Verdict::Allow
     };
     names.find(is_taken).map(Text::from)
@@ -169,7 +169,9 @@ fn is_refused(pod: &PodContext<'_>, role: &str, name: &str) -> bool {
     let declared = pod.identity.annotation.is_some_and(|it| **it == *role);
     let ask = pod.identity.ask(role);
     let denied = |ask: &sts::Ask<'_>| matches!(sts::judge(ask).verdict, Verdict::Deny(_));
-    declared && denied(&sts::Ask { session_name: Some(name), ..ask.clone() }) && !denied(&ask)
+    declared
+        && denied(&sts::Ask { session_name: Knowledge::Known(name), ..ask.clone() })
+        && !denied(&ask)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use crate::{
     check::{ContainerContext, PodContext, injection},
     fact::{Knowledge, Mount, PodSpec, VolumeSource},
+    ident::Text,
     identity::{Carried, Mechanism, admission, chain::Provider},
 };
 
@@ -283,6 +284,17 @@ fn kind(source: &VolumeSource) -> String {
         VolumeSource::ConfigMap(it) => format!("configMap {it}"),
         VolumeSource::Other(it) => it.to_string(),
     }
+}
+
+/// The audience of the token in the file that the container names, where the manifest and not the webhook brings it.
+pub(crate) fn own_audience(pod: &PodContext<'_>, it: &ContainerContext<'_>) -> Option<Text> {
+    let file = it.literal(TOKEN)?;
+    let mount = mount_of(it, file).filter(|it| *it.volume != *admission::IRSA_VOLUME)?;
+    let volume = pod.pod.spec.volumes.iter().find(|it| it.name == mount.volume)?;
+    let VolumeSource::Projected(tokens) = &volume.source else { return None };
+    let rest = rest_of(mount, file)?;
+    let token = tokens.iter().find(|it| unix(&it.path) == rest)?;
+    (!token.audience.is_empty()).then(|| token.audience.clone())
 }
 
 /// Whether a volume that somebody mounted over the API server's token has a token for somebody else in that file.

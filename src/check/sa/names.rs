@@ -37,9 +37,10 @@ fn subjects(policy: &iam::Policy) -> impl Iterator<Item = (&Text, SaKey)> {
         })
 }
 
-/// A placeholder: upper case, underscores, brackets. Blanks are another mistake (TRUST-SUB-03).
+/// A placeholder: upper case, underscores, brackets. Blanks are another mistake (TRUST-SUB-03), and so are letters that
+/// only look like the right ones (TRUST-SUB-02).
 fn is_placeholder(text: &str) -> bool {
-    !text.is_empty() && without_space(text) == text && !is_kubernetes_name(text)
+    text.is_ascii() && !text.is_empty() && without_space(text) == text && !is_kubernetes_name(text)
 }
 
 pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {

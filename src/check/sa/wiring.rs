@@ -2,7 +2,8 @@
 
 use crate::{
     check::{
-        Acc, Context, Evidence, Fix, IdentityContext, Subject, blocker_or_wrong_id,
+        Acc, Context, Evidence, Finding, Fix, IdentityContext, PodContext, Subject,
+        blocker_or_wrong_id,
         expect::Siblings,
         is_node_agent,
         judge::{self, Declaration},
@@ -149,32 +150,55 @@ fn twin<'a>(cx: &Context<'a>, key: &SaKey) -> Option<(SaKey, &'a ServiceAccount)
 
 pub(super) fn absent(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some((workload, key)) = creator(cx, unit) else { return };
-    // `default` is made by a controller a moment after its namespace.
-    if &*key.name == "default" || cx.graph.service_account(&key) != Knowledge::Absent {
-        return;
-    }
-    let mut evidence = vec![Evidence {
-        place: format!("ServiceAccount {key}"),
-        found: "does not exist".into(),
-        needed: "exists".into(),
-    }];
-    if let Some(error) = workload.create_errors.first() {
-        evidence.push(Evidence {
+    let finding = gone(cx, &key, Subject::workload(workload), "", acc);
+    if let (Some(finding), Some(error)) = (finding, workload.create_errors.first()) {
+        finding.evidence.push(Evidence {
             place: "condition ReplicaFailure".into(),
             found: error.to_string(),
             needed: String::new(),
         });
     }
-    let cause = match cx.graph.association_of(&key) {
+}
+
+/// SA-02 of a pod that no known workload made. None is admitted without its ServiceAccount.
+pub(super) fn absent_since(pod: &PodContext<'_>, acc: &mut Acc) {
+    if pod.owner.is_some() || pod.pod.mirror {
+        return;
+    }
+    let since = ": it was deleted since, and the pod's tokens cannot be renewed";
+    let key = pod.pod.service_account();
+    if let Some(it) = gone(&pod.cx, &key, Subject::maker(pod.pod), since, acc) {
+        // It was created long ago.
+        it.signature = None;
+    }
+}
+
+fn gone<'a>(
+    cx: &Context<'_>,
+    key: &SaKey,
+    subject: Subject,
+    since: &str,
+    acc: &'a mut Acc,
+) -> Option<&'a mut Finding> {
+    // `default` is made by a controller a moment after its namespace.
+    if &*key.name == "default" || cx.graph.service_account(key) != Knowledge::Absent {
+        return None;
+    }
+    let cause = match cx.graph.association_of(key) {
         Knowledge::Known(it) => format!(" (association {} names it too: the same cause)", it.id),
         Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => String::new(),
     };
     let finding = acc.push(
-        Subject::workload(workload),
-        format!("runs as ServiceAccount `{key}`, which does not exist{cause}"),
-        evidence,
+        subject,
+        format!("runs as ServiceAccount `{key}`, which does not exist{since}{cause}"),
+        vec![Evidence {
+            place: format!("ServiceAccount {key}"),
+            found: "does not exist".into(),
+            needed: "exists".into(),
+        }],
     );
-    finding.fixes.push(Fix::create_service_account(&key, trusting(cx, &key).as_ref()));
+    finding.fixes.push(Fix::create_service_account(key, trusting(cx, key).as_ref()));
+    Some(finding)
 }
 
 /// The role that the ServiceAccount is to be annotated with once it is there: the only one that trusts it by name and

@@ -30,7 +30,7 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         provider: Knowledge::Known(audience.to_vec()),
         role: Knowledge::Known(role),
         region: cx.graph.cluster().known().map(|it| &*it.region),
-        session_name: None,
+        session_name: Knowledge::Absent,
         world: sts::World::Open,
         now: Some(cx.now),
     };

@@ -437,7 +437,7 @@ mod tests {
             provider: Knowledge::Absent,
             role: Knowledge::Known(&role),
             region: Some("us-west-2"),
-            session_name: None,
+            session_name: Knowledge::Absent,
             world,
             now: Some("2026-01-01T00:00:00Z".parse().unwrap()),
         })

@@ -74,9 +74,14 @@ fn has_run(text: &str, wanted: char) -> bool {
     })
 }
 
-/// The text without any white space, no-break and zero-width ones included.
+/// The text without any white space and without what else is not seen: no-break and zero-width blanks, soft hyphens,
+/// marks of the reading direction.
 pub(crate) fn without_space(text: &str) -> String {
-    let invisible = |c: char| c.is_whitespace() || "\u{200b}\u{200c}\u{200d}\u{feff}".contains(c);
+    let invisible = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
     text.chars().filter(|c| !invisible(*c)).collect()
 }
 

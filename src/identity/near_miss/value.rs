@@ -148,8 +148,9 @@ fn of_value(value: &str, test: Test, target: &Target<'_>) -> Subject {
         false => value == subject,
     };
     let compact = without_space(value);
-    if compact != value && fits(&compact) {
-        return Subject::Whitespace;
+    if compact != value {
+        // Blanks beside another mistake are the lesser one.
+        return if fits(&compact) { Subject::Whitespace } else { of_value(&compact, test, target) };
     }
     if fits(&value.to_lowercase()) {
         return Subject::Case;
@@ -174,7 +175,9 @@ fn of_value(value: &str, test: Test, target: &Target<'_>) -> Subject {
         true => glob_matches(pattern, text),
         false => pattern == text,
     };
-    let unfilled = is_placeholder(value) || !is_name(namespace, like) || !is_name(name, like);
+    // A letter of another alphabet was typed or pasted, not left to be filled in.
+    let is_unnamable = |it: &str| it.is_ascii() && !is_name(it, like);
+    let unfilled = is_placeholder(value) || is_unnamable(namespace) || is_unnamable(name);
     match (one(namespace, &sa.namespace), one(name, &sa.name)) {
         _ if unfilled => Subject::Placeholder,
         (true, _) if same_but_generated(name, &sa.name) => Subject::GeneratedName,

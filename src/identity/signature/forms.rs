@@ -40,6 +40,7 @@ const AGENT: &[&str] = &["169.254.170.23", "fd00:ec2::23"];
 /// The agent's answers end with `fault: client`.
 const POD_IDENTITY: &[&str] =
     &["assumeroleforpodidentity", "eks-auth", "eksauth", "podidentity", "fault:client"];
+const CONTAINER_ROLE: &str = "errorwhenretrievingcredentialsfromcontainer-role";
 /// That nobody answers at an address.
 const UNREACHABLE: &[&str] = &[
     "connectionrefused",
@@ -74,6 +75,7 @@ const FORMS: &[Form] = &[
     near(Signature::E07, "lengthgreaterthanorequalto20", &[&["rolearn"]]),
     near(Signature::E07, "minimumfieldsizeof20", &[&["rolearn"]]),
     near(Signature::E07, "stringlengthtobe>=20", &[&["rolearn"]]),
+    near(Signature::E07, "stringlength>=20", &[&["rolearn"]]),
     near(
         Signature::E08,
         "tokenexpired",
@@ -112,6 +114,10 @@ const FORMS: &[Form] = &[
     form(Signature::E12, "failedtoloadcredentialsfromimds"),
     form(Signature::E12, "unabletosignrequestwithoutcredentialsset"),
     form(Signature::E12, "kind:missingcredentials"),
+    form(Signature::E12, "novalidcredentialsources"),
+    form(Signature::E12, "nocredentialsinthepropertybag"),
+    form(Signature::E12, "noidentityresolverregistered"),
+    form(Signature::E12, "nohandlerwasreadytoauthenticate"),
     near(Signature::E12, "169.254.169.254", &[UNREACHABLE]),
     near(Signature::E12, "[fd00:ec2::254]", &[UNREACHABLE]),
     form(Signature::E15, "credentialshouldbescopedtoavalidregion"),
@@ -121,7 +127,7 @@ const FORMS: &[Form] = &[
     near(Signature::E19, "resourcenotfoundexception:", &[POD_IDENTITY]),
     near(Signature::E20, "169.254.170.23", &[UNREACHABLE]),
     near(Signature::E20, "[fd00:ec2::23]", &[UNREACHABLE]),
-    form(Signature::E20, "errorwhenretrievingcredentialsfromcontainer-role"),
+    form(Signature::E20, CONTAINER_ROLE),
     near(Signature::E21, "onlyloopbackhostsareallowed", &[AGENT]),
     near(Signature::E21, "unsupportedhost", &[AGENT]),
     near(Signature::E21, "isnotavalidcontainermetadataservicehostname", &[AGENT]),
@@ -129,6 +135,8 @@ const FORMS: &[Form] = &[
     near(Signature::E21, "notrefertotheloopbackinterface", &[AGENT]),
     near(Signature::E21, "notloopback", &[AGENT]),
     near(Signature::E21, "mustusealoopbackaddress", &[&["container_credentials_full_uri"]]),
+    near(Signature::E21, "disallowedloopback", &[AGENT]),
+    near(Signature::E21, "musthaveloopbackaddress", &[AGENT]),
     near(
         Signature::E22,
         "unabletostartserver:listentcp",
@@ -159,6 +167,7 @@ const FORMS: &[Form] = &[
     form(Signature::E32, "_role_arnenvironmentvariablemustbeset"),
     form(Signature::E32, "_role_arnorthejavapropertyaws.rolearnmustbeset"),
     near(Signature::E33, "assumeroleforpodidentity", &[&["statuscode:0"], &["canceled"]]),
+    near(Signature::E33, "assumeroleforpodidentity", &[&["statuscode:0"], UNREACHABLE]),
     form(Signature::E34, "durationsecondsexceedsthemaxsessionduration"),
     near(Signature::E35, "nxdomain", &[&["oidc.eks."]]),
     near(Signature::E35, "nosuchhost", &[&["oidc.eks."]]),
@@ -189,6 +198,12 @@ pub(crate) fn found(normal: &Normal) -> Vec<(Signature, usize)> {
     if !res.iter().any(of_token) {
         res.extend(tight.find("invalididentitytoken").map(|at| (Signature::E04, at)));
     }
+    // botocore puts what the agent answers, which is an error of its own, behind the words for an agent that does not.
+    res.retain(|(signature, at)| {
+        *signature != Signature::E20
+            || !tight[*at..].starts_with(CONTAINER_ROLE)
+            || !window(tight, *at, CONTAINER_ROLE.len()).contains("receivednon200response")
+    });
     res.sort_by_key(|it| it.1);
     // What a signature says once more in the same breath is not another event.
     let mut last: [Option<usize>; 37] = [None; 37];

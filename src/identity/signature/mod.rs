@@ -60,17 +60,112 @@ pub struct Match {
 ///
 /// Colours, JSON escapes and line wraps do not matter.
 pub fn recognise(text: &str) -> Vec<Match> {
-    let normal = Normal::of(text);
-    let mut res: Vec<Match> = Vec::new();
-    let mut seen = HashSet::new();
-    for (signature, at) in forms::found(&normal) {
-        let found = fields::of(&normal, signature, at);
-        if seen.insert(found.clone()) {
-            res.push(Match { excerpt: normal.excerpt(at), ..found });
+    let mut reader = Reader::default();
+    reader.push(text);
+    reader.finish()
+}
+
+/// As `recognise`, for a log that comes in pieces and may be of any length: it keeps what it found and the last piece.
+#[derive(Clone, Debug, Default)]
+pub struct Reader {
+    found: Vec<Match>,
+    seen: HashSet<Match>,
+    /// The end of what was looked at, for what begins in it.
+    lead: String,
+    /// What was not looked at yet.
+    rest: String,
+}
+
+/// How much is looked at together, in bytes.
+const PART: usize = 1 << 20;
+/// How much of what stands before and behind a part is looked at with it, in bytes: more than any error is long.
+const AROUND: usize = 4 << 10;
+/// A log that repeats one error with ever new names is not kept whole: so many of each signature.
+const MOST: usize = 500;
+
+impl Reader {
+    /// What comes next; best cut where a line ends.
+    pub fn push(&mut self, text: &str) {
+        self.rest.push_str(text);
+        while PART + AROUND < self.rest.len() {
+            let cut = line_end(&self.rest, PART);
+            let behind = line_end(&self.rest, (cut + AROUND).min(self.rest.len()));
+            let found =
+                Part { lead: &self.lead, body: &self.rest[..cut], tail: &self.rest[cut..behind] }
+                    .found();
+            self.keep(found);
+            let from = line_end(&self.rest[..cut], cut.saturating_sub(AROUND));
+            self.lead = self.rest[from..cut].to_owned();
+            self.rest.drain(..cut);
         }
     }
-    res.sort_by_key(|it| it.signature == Signature::E12);
-    res
+
+    /// Whether any error was found so far.
+    pub fn is_known(&self) -> bool {
+        !self.found.is_empty() || !self.last().found().is_empty()
+    }
+
+    pub fn finish(mut self) -> Vec<Match> {
+        let found = self.last().found();
+        self.keep(found);
+        let mut res = self.found;
+        res.sort_by_key(|it| it.signature == Signature::E12);
+        res
+    }
+
+    fn last(&self) -> Part<'_> {
+        Part { lead: &self.lead, body: &self.rest, tail: "" }
+    }
+
+    fn keep(&mut self, found: Vec<Match>) {
+        for it in found {
+            let names = Match { excerpt: String::new(), ..it.clone() };
+            let known = self.found.iter().filter(|old| old.signature == it.signature).count();
+            if known < MOST && self.seen.insert(names) {
+                self.found.push(it);
+            }
+        }
+    }
+}
+
+/// A piece of a log between what stands around it.
+struct Part<'a> {
+    lead: &'a str,
+    body: &'a str,
+    tail: &'a str,
+}
+
+impl Part<'_> {
+    /// What begins in the body.
+    fn found(&self) -> Vec<Match> {
+        let normal = match (self.lead, self.tail) {
+            ("", "") => Normal::of(self.body),
+            (lead, tail) => Normal::of(&[lead, self.body, tail].concat()),
+        };
+        let length = |it: &str| if it.is_empty() { 0 } else { Normal::of(it).words.len() };
+        // Rather a little of what stands around than to lose what stands at the edge: the same names count once.
+        let from = length(self.lead).saturating_sub(AROUND / 8);
+        let to = match self.tail {
+            "" => usize::MAX,
+            tail => (normal.words.len() + AROUND / 8).saturating_sub(length(tail)),
+        };
+        let all = forms::found(&normal).into_iter();
+        let own = all.filter(|(_, at)| (from..to).contains(&normal.in_words(*at)));
+        own.map(|(signature, at)| Match {
+            excerpt: normal.excerpt(at),
+            ..fields::of(&normal, signature, at)
+        })
+        .collect()
+    }
+}
+
+/// Behind the last line feed before `at`, or where a character ends.
+fn line_end(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let near = text[..at].rfind('\n').map(|it| it + 1);
+    near.filter(|it| at - it <= AROUND / 2).unwrap_or(at)
 }
 
 impl Signature {

@@ -79,7 +79,7 @@ fn with_web_identity(
         provider: provider(&state.world, &role_arn, &issuer),
         role: fact.as_ref().map_or(Knowledge::Absent, Knowledge::Known),
         region: Some(&call.region),
-        session_name: Some(&session),
+        session_name: Knowledge::Known(&session),
         world: sts::World::Closed(&keys),
         now: Some(now()),
     };
