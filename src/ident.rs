@@ -347,6 +347,11 @@ pub enum Ref {
     Node(Text),
     /// The MutatingWebhookConfiguration of that name.
     Webhook(Text),
+    /// A PodDisruptionBudget.
+    Budget {
+        namespace: Text,
+        name: Text,
+    },
     /// The names of the keys of a ConfigMap, read because an `envFrom` names it.
     ConfigMap {
         namespace: Text,
@@ -379,6 +384,7 @@ impl fmt::Display for Ref {
             }
             Ref::Node(it) => write!(f, "node/{it}"),
             Ref::Webhook(it) => write!(f, "webhook/{it}"),
+            Ref::Budget { namespace, name } => write!(f, "pdb/{namespace}/{name}"),
             Ref::ConfigMap { namespace, name } => write!(f, "configmap/{namespace}/{name}"),
             Ref::Secret { namespace, name } => write!(f, "secret/{namespace}/{name}"),
             Ref::Association(it) => write!(f, "association/{it}"),

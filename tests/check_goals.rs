@@ -6,9 +6,9 @@ mod judge;
 use idscope::{
     check::{self, Goal, Migration, Proof, Stage, Way},
     graph::Graph,
-    ident::{Arn, SaKey, Timestamp},
+    ident::{Arn, SaKey, Timestamp, WorkloadKind},
     lab::{self, World},
-    plan::{Edit, TrustChange},
+    plan::{self, Edit, TrustChange, WorkloadKey},
 };
 use std::time::Duration;
 
@@ -159,15 +159,17 @@ impl Site {
     }
 
     fn graph(&self) -> Graph {
-        let text = self.text();
-        let world =
-            World::parse("goal.yaml", &text, now()).unwrap_or_else(|it| panic!("{it}\n{text}"));
-        let mut res = Graph::default();
-        for change in lab::changes(&world) {
-            res.apply(change);
-        }
-        res
+        graph_of(&self.text())
     }
+}
+
+fn graph_of(text: &str) -> Graph {
+    let world = World::parse("goal.yaml", text, now()).unwrap_or_else(|it| panic!("{it}\n{text}"));
+    let mut res = Graph::default();
+    for change in lab::changes(&world) {
+        res.apply(change);
+    }
+    res
 }
 
 /// Each edit in a word or two.
@@ -428,4 +430,123 @@ fn roles_of_the_cluster_before() {
         "{:?}",
         way.notes
     );
+}
+
+/// Worlds in which the pods of `web` carry nothing yet, by what the Deployment says of how they are made anew; what the
+/// plan says of its restart, and what it warns of. Without a restart: why there is none.
+#[test]
+fn restarts_say_how_they_go() {
+    let budget = |allowed: &str| {
+        format!(
+            "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: web, namespace: shop}}\nspec: {{{allowed}, selector: {{matchLabels: {{app: web}}}}}}\n"
+        )
+    };
+    let refused = "---\napiVersion: lab.idscope.dev/v1\nkind: Caller\ndenyKube: [\"list:poddisruptionbudgets\"]\n";
+    // Kind, what is written beside the replicas, more objects; the expected fragments.
+    let check = |kind: &str, spec: &str, more: &str, expected: Result<(&str, &[&str]), &str>| {
+        let text = site_without_identity(kind, spec, more);
+        let graph = graph_of(&text);
+        let role = Arn::from(&*role("web"));
+        let way = check::reach(&graph, &key(), Goal::Irsa, Some(&role), now()).unwrap();
+        let restarts: Vec<_> =
+            way.edits.iter().filter(|it| matches!(it, Edit::Restart { .. })).cloned().collect();
+        match expected {
+            Err(why) => {
+                assert!(restarts.is_empty(), "{text}");
+                assert!(way.notes.iter().any(|it| it.contains(why)), "{why}: {:?}", way.notes);
+            }
+            Ok((how, warned)) => {
+                let because = plan::Because::default();
+                let it = plan::build(&graph, "irsa", String::new(), because, restarts).unwrap();
+                assert_eq!(it.turnovers[0].describe(), how, "{text}");
+                let said: Vec<_> = it.warnings.iter().map(|it| &*it.text).collect();
+                assert_eq!(said.len(), warned.len(), "{said:?}");
+                for it in warned {
+                    assert!(said.iter().any(|said| said.contains(it)), "{it}: {said:?}");
+                }
+            }
+        }
+    };
+    let rolling = "RollingUpdate, 2 replicas, maxUnavailable 25%, maxSurge 25%";
+    check("Deployment", "replicas: 2", "", Ok((rolling, &[])));
+    check(
+        "Deployment",
+        "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}",
+        "",
+        Ok(("RollingUpdate, 2 replicas, maxUnavailable 0, maxSurge 1", &[])),
+    );
+    check(
+        "Deployment",
+        "replicas: 2, strategy: {type: Recreate}",
+        "",
+        Ok(("Recreate, 2 replicas", &["all its pods go before the first new one is made"])),
+    );
+    let single = "RollingUpdate, 1 replica, maxUnavailable 25%, maxSurge 25%";
+    check("Deployment", "replicas: 1", "", Ok((single, &["a restart may interrupt it"])));
+    check(
+        "StatefulSet",
+        "replicas: 1",
+        "",
+        Ok(("RollingUpdate, 1 replica, maxUnavailable 1", &["a restart interrupts it"])),
+    );
+    check(
+        "StatefulSet",
+        "replicas: 2, updateStrategy: {rollingUpdate: {partition: 1}}",
+        "",
+        Ok((
+            "RollingUpdate, 2 replicas, maxUnavailable 1, partition 1",
+            &["only its pods numbered 1 and above"],
+        )),
+    );
+    check(
+        "DaemonSet",
+        "minReadySeconds: 0",
+        "",
+        Ok(("RollingUpdate, 2 pods, maxUnavailable 1, maxSurge 0", &[])),
+    );
+    // What would have no effect is not offered, and a person is told what has.
+    check("Deployment", "replicas: 2, paused: true", "", Err("rollout resume -n shop deploy/web"));
+    let on_delete = "replicas: 2, updateStrategy: {type: OnDelete}";
+    check("StatefulSet", on_delete, "", Err("delete pod -n shop web-0"));
+    check("DaemonSet", "updateStrategy: {type: OnDelete}", "", Err("strategy OnDelete"));
+    let held = "replicas: 2, updateStrategy: {rollingUpdate: {partition: 2}}";
+    check("StatefulSet", held, "", Err("none of its pods is made anew"));
+    check("ReplicaSet", "replicas: 2", "", Err("is a ReplicaSet"));
+    check("Job", "parallelism: 2", "", Err("replace --force -f job.yaml"));
+    // A budget warns where nothing is left of it, and where nobody may know.
+    check("Deployment", "replicas: 2", &budget("minAvailable: 1"), Ok((rolling, &[])));
+    let spent = "`shop/web` of deploy/shop/web has no disruptions left";
+    check("Deployment", "replicas: 2", &budget("maxUnavailable: 0"), Ok((rolling, &[spent])));
+    let other = budget("maxUnavailable: 0").replace("app: web", "app: other");
+    check("Deployment", "replicas: 2", &other, Ok((rolling, &[])));
+    let unread = "is not known: list poddisruptionbudgets is denied";
+    check("Deployment", "replicas: 2", refused, Ok((rolling, &[unread])));
+}
+
+fn site_without_identity(kind: &str, spec: &str, more: &str) -> String {
+    let site = Site { pods: Vec::new(), more: String::new(), ..site() };
+    let made = deployment("web", &["none", "none"])
+        .replace("kind: Deployment", &format!("kind: {kind}"))
+        .replace(
+            "apiVersion: apps/v1",
+            match kind {
+                "Job" => "apiVersion: batch/v1",
+                _ => "apiVersion: apps/v1",
+            },
+        )
+        .replace("spec: {replicas: 2, ", &format!("spec: {{{spec}, "));
+    site.text().replace(&deployment("web", &[]), &made) + more
+}
+
+/// Nobody restarts what a plan of somebody else says either, where it would have no effect.
+#[test]
+fn a_restart_without_effect_is_refused() {
+    let text = site_without_identity("Deployment", "replicas: 2, paused: true", "");
+    let workload = WorkloadKey::new(WorkloadKind::Deployment, "shop", "web");
+    let edits = vec![Edit::Restart { workload }];
+    let graph = graph_of(&text);
+    let because = plan::Because::default();
+    let refused = plan::build(&graph, "FX", String::new(), because, edits).unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("is paused") && said.contains("rollout resume"), "{said}");
 }

@@ -115,6 +115,7 @@ fn workload(kind: WorkloadKind, name: &str, owner: Option<Owner>) -> Fact {
         created: None,
         owner,
         replicas: None,
+        rollout: None,
         create_errors: Vec::new(),
         annotations: Vec::new(),
         labels: Vec::new(),

@@ -115,7 +115,13 @@ fn trust(dice: &mut Dice) -> Arc<Document> {
 
 fn fact(seed: u64) -> Fact {
     let dice = &mut Dice(seed);
-    match dice.roll(16) {
+    match dice.roll(17) {
+        16 => Fact::Budget(Budget {
+            namespace: dice.of(NAMESPACES).into(),
+            name: dice.of(NAMES).into(),
+            selector: dice.maybe(Selector::default()),
+            disruptions_allowed: dice.maybe(0),
+        }),
         0 => Fact::Namespace(Namespace {
             name: dice.of(NAMESPACES).into(),
             created: None,
@@ -163,6 +169,7 @@ fn fact(seed: u64) -> Fact {
             created: None,
             owner: owner(dice),
             replicas: dice.maybe(1),
+            rollout: None,
             create_errors: Vec::new(),
             annotations: Vec::new(),
             labels: Vec::new(),
@@ -325,6 +332,7 @@ fn scopes() -> Vec<Scope> {
     for namespace in [None, Some("kube-system".into()), Some("shop".into())] {
         res.push(Scope::ServiceAccounts { namespace: namespace.clone() });
         res.push(Scope::Pods { namespace: namespace.clone() });
+        res.push(Scope::Budgets { namespace: namespace.clone() });
         res.push(Scope::Workloads { kind: WorkloadKind::Deployment, namespace });
     }
     for account in ACCOUNTS {
@@ -356,6 +364,9 @@ fn belongs(fact: &Fact, scope: &Scope) -> bool {
         Fact::Namespace(_) => *scope == Scope::Namespaces,
         Fact::Node(_) => *scope == Scope::Nodes,
         Fact::Webhook(_) => *scope == Scope::Webhooks,
+        Fact::Budget(it) => {
+            matches!(scope, Scope::Budgets { namespace } if within(namespace, &it.namespace))
+        }
         Fact::Caller(_) => *scope == Scope::Caller,
         Fact::Cluster(_) => *scope == Scope::Cluster,
         Fact::OtherClusters(_) => *scope == Scope::OtherClusters,
@@ -747,6 +758,7 @@ fn view(graph: &Graph, unit: &Ref) -> String {
         }
         Ref::Namespace(_)
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Addon(_)

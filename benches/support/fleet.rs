@@ -137,6 +137,7 @@ impl Fleet {
             created: None,
             owner: is_child.then_some(parent),
             replicas: Some(PODS_AN_OWNER as i32),
+            rollout: None,
             create_errors: Vec::new(),
             annotations: Vec::new(),
             labels: Vec::new(),

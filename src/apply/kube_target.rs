@@ -1,9 +1,13 @@
 //! Edits of the cluster's objects: read, dry run, write with the version that was read.
 
 use crate::{
-    apply::{access::Permit, present::Present},
+    apply::{
+        access::Permit,
+        present::Present,
+        ready::{self, Readiness},
+    },
     ident::{Text, WorkloadKind},
-    plan::{Call, Edit, EnvChange, EnvEntry, Place, WorkloadKey, env_patch},
+    plan::{Call, Edit, EnvChange, EnvEntry, Place, WorkloadKey, env_patch, restart_reads},
     source::kube::{
         link::{CallError, Link},
         write::WriteError,
@@ -39,6 +43,19 @@ pub(crate) async fn observe(link: &Link, edit: &Edit) -> Result<Present, CallErr
             }
             _ => Vec::new(),
         },
+        reads: match edit {
+            Edit::Restart { workload } => restart_reads(workload.kind, &object),
+            _ => Vec::new(),
+        },
+    })
+}
+
+/// How far the new pods of a workload are. One that is gone is waited for no more.
+pub(crate) async fn readiness(link: &Link, key: &WorkloadKey) -> Result<Readiness, CallError> {
+    let object = link.object(&key.path()).await?;
+    Ok(match object {
+        Some(it) => ready::readiness(key.kind, &it),
+        None => Readiness::GivenUp("it is gone".to_owned()),
     })
 }
 

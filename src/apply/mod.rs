@@ -12,6 +12,7 @@ mod lock;
 mod permission;
 mod present;
 mod probe;
+mod ready;
 mod run;
 mod send;
 mod step;
@@ -19,6 +20,7 @@ mod told;
 
 pub use crate::plan::Purpose;
 pub use journal::{Journal, JournalError};
+pub use ready::READY_WITHIN;
 pub use run::{Job, PROPAGATION, run};
 
 pub use access::{AccessError, Hands};

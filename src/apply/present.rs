@@ -2,7 +2,7 @@
 
 use crate::{
     ident::Text,
-    plan::{AssociationFields, Edit, EnvEntry},
+    plan::{AssociationFields, Edit, EnvEntry, Expect},
 };
 use serde_json::{Value, json};
 
@@ -18,6 +18,8 @@ pub(crate) struct Present {
     pub revision: Option<i64>,
     /// The names of a container's environment entries as they stand, for an undo.
     pub order: Vec<Text>,
+    /// What a restart goes by beside what it writes.
+    pub reads: Vec<Expect>,
 }
 
 /// How what is there compares.

@@ -1,7 +1,7 @@
 //! One plan, step by step.
 //!
-//! Before the first write: credentials proven, locks taken, the journal begun. A step that fails ends the plan; what was
-//! written before it stays and is said. What IAM and EKS do not show yet is waited for together, and only where the
+//! Before the first write: credentials proven, locks taken, the journal begun. A step that fails takes with it those that
+//! need it, and ends the plan where nothing stands beside it; what was written before it stays and is said. What IAM and EKS do not show yet is waited for together, and only where the
 //! next step needs it or none is left.
 
 use crate::{
@@ -9,13 +9,14 @@ use crate::{
         Hands, Journal,
         access::Permit,
         lock::Lock,
+        ready::READY_WITHIN,
         step::{Done, Pending},
         told::{ended, made},
     },
     ident::{AccountId, Ref, Text, Timestamp},
     plan::{
         Edit, Order, Outcome, Plan, Progress, Purpose, Recorded, Step, StepState, Whereabouts,
-        digest_of,
+        WorkloadKey, digest_of, left_alone,
     },
     source::{Settings, now},
 };
@@ -39,11 +40,20 @@ pub struct Job {
     pub purpose: Purpose,
     /// [`PROPAGATION`], unless somebody cannot wait so long.
     pub propagation: Duration,
+    /// How long the pods of the first workload may take before the others are left alone.
+    pub ready_within: Duration,
 }
 
 impl Job {
     pub fn new(plan: Plan, place: Whereabouts, callers: Vec<(AccountId, Text)>) -> Job {
-        Job { plan, place, callers, purpose: Purpose::Fix, propagation: PROPAGATION }
+        Job {
+            plan,
+            place,
+            callers,
+            purpose: Purpose::Fix,
+            propagation: PROPAGATION,
+            ready_within: READY_WITHIN,
+        }
     }
 }
 
@@ -115,12 +125,15 @@ async fn carry_out(
         stop,
         restarted_at: now(),
         propagation: job.propagation,
+        ready_within: job.ready_within,
+        first: None,
+        is_first_ready: false,
         pending: Vec::new(),
         recent: Vec::new(),
         n_written: 0,
     };
     work.take_up(&job.purpose);
-    let outcome = work.steps(&job.plan).await;
+    let outcome = work.steps(&job.plan, job.purpose == Purpose::Fix).await;
     if let Err(error) = journal.end(&id, now(), outcome.clone()) {
         tracing::error!(%error, "failed to end the journal's entry");
     }
@@ -174,6 +187,10 @@ pub(crate) struct Work<'a> {
     pub stop: &'a watch::Receiver<bool>,
     pub restarted_at: Timestamp,
     pub propagation: Duration,
+    pub ready_within: Duration,
+    /// The workload whose pods were made anew first, and whether they are Ready.
+    pub first: Option<WorkloadKey>,
+    pub is_first_ready: bool,
     /// Written steps that are not shown yet.
     pub pending: Vec<Pending>,
     /// What was written, and when: others may not have heard of it yet.
@@ -188,6 +205,8 @@ impl Work<'_> {
         let Ok((entries, _)) = self.journal.entries() else { return };
         let Some(found) = entries.iter().find(|it| it.id == *entry) else { return };
         self.n_written = found.n_done();
+        let done = found.plan.edits.iter().zip(&found.steps).filter(|(_, it)| it.is_done());
+        done.for_each(|(edit, _)| self.went(edit));
         let announced = found.steps.iter().rev().find_map(|it| {
             it.before.as_ref()?.get("restartedAt")?.as_str()?.parse::<Timestamp>().ok()
         });
@@ -196,23 +215,53 @@ impl Work<'_> {
         }
     }
 
-    async fn steps(&mut self, plan: &Plan) -> Outcome {
+    /// `goes_on`: what stands beside a step that fails is carried out all the same.
+    async fn steps(&mut self, plan: &Plan, goes_on: bool) -> Outcome {
+        let mut failed: Vec<usize> = Vec::new();
+        let mut left: Vec<Text> = Vec::new();
         for (index, step) in plan.steps.iter().enumerate() {
             if *self.stop.borrow() {
                 return Outcome::Stopped { done: self.n_written };
+            }
+            if left_alone(&plan.steps, &failed).contains(&index) {
+                let why = "it needs a step that was not done";
+                self.tell(index, StepState::Refused(why.into())).await;
+                left.push(format!("{}: {why}", step.target).into());
+                continue;
             }
             if needs_the_others(&step.edit)
                 && let Some(it) = self.settle(plan).await
             {
                 return it;
             }
+            match self.hold(index, plan).await {
+                Some(Outcome::Partly { why, .. }) if !left.is_empty() => {
+                    let done = index - left.len();
+                    left.push(why);
+                    return Outcome::Except { done, left };
+                }
+                Some(it) => return it,
+                None => {}
+            }
             let is_last = index + 1 == plan.steps.len();
             match self.step(index, step).await {
-                Done::Written => {}
-                Done::Already => self.tell(index, StepState::Already).await,
+                Done::Written => self.went(&step.edit),
+                Done::Already => {
+                    if let Edit::Restart { .. } = step.edit {
+                        self.went(&step.edit);
+                    }
+                    self.tell(index, StepState::Already).await;
+                }
                 Done::Not(state, why) => {
                     self.tell(index, state).await;
-                    return ended(self.n_written, index, why);
+                    failed.push(index);
+                    // Nothing stood beside it so far, and nothing does that comes later.
+                    let n_lost = left_alone(&plan.steps, &failed).len();
+                    let is_end = failed.len() == 1 && index + 1 + n_lost == plan.steps.len();
+                    if !goes_on || is_end {
+                        return ended(self.n_written, index, why);
+                    }
+                    left.push(format!("{}: {why}", step.target).into());
                 }
                 Done::Lost(why) if is_last => {
                     self.tell(index, StepState::Done).await;
@@ -228,7 +277,12 @@ impl Work<'_> {
                 }
             }
         }
-        self.settle(plan).await.unwrap_or(Outcome::Applied)
+        match self.settle(plan).await {
+            Some(it) => it,
+            None if left.is_empty() => Outcome::Applied,
+            None if self.n_written == 0 => Outcome::Nothing { why: left.join("; ").into() },
+            None => Outcome::Except { done: plan.steps.len() - left.len(), left },
+        }
     }
 
     pub(crate) async fn tell(&self, index: usize, state: StepState) {

@@ -7,8 +7,8 @@ use crate::{
         send::Sent,
         told::{made, may_lag},
     },
-    ident::Ref,
-    plan::{Edit, Step, StepState, laid_out, states, without_secrets},
+    ident::{Ref, Text},
+    plan::{Edit, Expect, Step, StepState, laid_out, states, without_secrets},
     source::now,
 };
 use serde_json::{Value, json};
@@ -351,6 +351,14 @@ fn moved(step: &Step, present: &Present) -> Option<(StepState, String)> {
         let (expected, found) = (format!("uid {expected}").into(), format!("uid {found}").into());
         return Some((StepState::Moved { expected, found }, why));
     }
+    if let Edit::Restart { .. } = step.edit
+        && !step.expects.is_empty()
+        && step.expects != present.reads
+    {
+        let why = format!("{} makes its pods anew in another way now", step.target);
+        let (expected, found) = (told(&step.expects), told(&present.reads));
+        return Some((StepState::Moved { expected, found }, why));
+    }
     if standing(&step.edit, present) != Standing::Other {
         return None;
     }
@@ -358,4 +366,13 @@ fn moved(step: &Step, present: &Present) -> Option<(StepState, String)> {
     let found = laid_out(&present.value).into();
     let why = format!("{} was changed since the plan was made", step.target);
     Some((StepState::Moved { expected, found }, why))
+}
+
+/// `spec.paused = true`, a line each; what is not written is left out.
+fn told(all: &[Expect]) -> Text {
+    let lines: Vec<String> = all
+        .iter()
+        .filter_map(|it| Some(format!("{} = {}", it.field, it.value.as_deref()?)))
+        .collect();
+    lines.join("\n").into()
 }

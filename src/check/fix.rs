@@ -1,6 +1,9 @@
 //! Repairs: what is written, or what only a person can do.
 
 mod env;
+mod restart;
+
+pub(crate) use restart::{not_restarted, quietest_first, restarted, rolled_out};
 
 use crate::{
     check::{Applicability, Context, Fix, eligibility, goal},
@@ -123,28 +126,6 @@ impl Fix {
             value,
         };
         Fix::of("FX-WL-META", title, Applicability::Confirm, edit)
-    }
-
-    /// FX-RESTART. A bare pod and a Job must be made again by hand, which is said instead.
-    pub(crate) fn restart(namespace: &str, pod: &str, owner: Option<&Workload>) -> Fix {
-        let mut res = match rolled_out(owner) {
-            Some(it) => {
-                let edit = Edit::Restart { workload: it.into() };
-                let title = format!("restart {}", title(it));
-                Fix::of("FX-RESTART", title, Applicability::Confirm, edit)
-            }
-            None => Fix::by_hand(
-                "FX-RESTART",
-                format!("delete pod `{pod}` and let it be made again"),
-                vec![format!(
-                    "kubectl delete pod -n {} {}",
-                    plan::quote(namespace),
-                    plan::quote(pod)
-                )],
-            ),
-        };
-        res.restart_needed = true;
-        res
     }
 
     /// FX-OIDC-CREATE. In the cluster's own account eksctl does the same.
@@ -345,14 +326,6 @@ impl Fix {
     }
 }
 
-/// The owner, if it replaces its pods when its template changes.
-pub(crate) fn rolled_out(owner: Option<&Workload>) -> Option<&Workload> {
-    owner.filter(|it| match it.kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
-        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
-    })
-}
-
 /// The API server takes no other template for a Job that exists.
 fn job(id: &'static str, workload: &Workload, how: &str) -> Fix {
     let (namespace, name) = (plan::quote(&workload.namespace), plan::quote(&workload.name));
@@ -376,7 +349,7 @@ fn audiences(cx: &Context<'_>, account: &AccountId) -> Vec<Text> {
     res
 }
 
-fn title(workload: &Workload) -> String {
+pub(in crate::check::fix) fn title(workload: &Workload) -> String {
     format!("{} `{}/{}`", workload.kind.as_str(), workload.namespace, workload.name)
 }
 

@@ -6,18 +6,26 @@
 mod eligible;
 mod migrate;
 mod re_home;
+mod trust;
 
 pub use eligible::{Eligibility, eligibility};
 pub use migrate::{Migration, Proof, Stage, migrate};
 pub use re_home::re_home;
+pub(crate) use trust::pod_identity_trust;
 
 use crate::{
-    check::{Context, expect::Siblings, fix::rolled_out, judge, statement},
-    fact::{AssociationDetail, Knowledge, Pod, ServiceAccount},
+    check::{
+        Context,
+        expect::Siblings,
+        fix::{not_restarted, quietest_first, restarted},
+        goal::trust::{trust_edit, trust_of},
+        judge,
+    },
+    fact::{Knowledge, Pod, ServiceAccount},
     graph::Graph,
     iam,
     ident::{Arn, SaKey, Text, Timestamp},
-    identity::{Carried, Verdict, eks, near_miss, sts},
+    identity::{Carried, Verdict, near_miss, sts},
     plan::{self, AssociationFields, Edit, TrustChange, WorkloadKey},
 };
 use std::sync::Arc;
@@ -300,17 +308,20 @@ impl World {
             if !stale(pod) {
                 continue;
             }
-            match rolled_out(self.graph.root_owner(pod)) {
-                Some(it) => {
+            let owner = self.graph.root_owner(pod);
+            match restarted(owner) {
+                Ok(it) => {
                     let it = WorkloadKey::from(it);
                     if !owners.contains(&it) {
                         owners.push(it);
                     }
                 }
-                None => notes.push(format!(
-                    "pod {}/{} is not restarted: nothing would make it again the same way",
-                    pod.namespace, pod.name
-                )),
+                Err(why) => {
+                    let note = not_restarted(&self.graph, pod, owner, &why);
+                    if !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                }
             }
         }
         let webhook = self.graph.webhook();
@@ -322,6 +333,7 @@ impl World {
             return;
         }
         self.way.notes.extend(notes);
+        quietest_first(&self.graph, &mut owners);
         for workload in owners {
             self.way.edits.push(Edit::Restart { workload });
         }
@@ -334,64 +346,4 @@ impl World {
         }
         .unwrap_or_else(|| AUDIENCE.into())
     }
-}
-
-/// What makes the trust policy of an association's role let EKS in for the ServiceAccount; `None` where it does.
-pub(crate) fn pod_identity_trust(
-    cx: Context<'_>,
-    key: &SaKey,
-    fields: &AssociationFields,
-) -> Result<Option<Edit>, NoWay> {
-    let role = &fields.role_arn;
-    let known = trust_of(cx.graph, role)?;
-    let detail = AssociationDetail {
-        role_arn: role.clone(),
-        target_role_arn: None,
-        external_id: None,
-        disable_session_tags: fields.disable_session_tags,
-        policy: None,
-        created: None,
-        modified: None,
-        tags: Vec::new(),
-    };
-    let ask = judge::delivery(cx, key, Knowledge::Known(&detail));
-    match eks::judge(&ask).verdict {
-        Verdict::Allow | Verdict::None => return Ok(None),
-        Verdict::Unknown(why) => return Err(why.describe()),
-        Verdict::Deny(_) => {}
-    }
-    let policy = known
-        .parsed
-        .as_ref()
-        .map_err(|it| format!("the trust policy of `{role}` is invalid: {}", it.reason))?;
-    let mut policy = policy.clone();
-    let cluster = cx.graph.cluster().known().ok_or("the cluster is not known")?;
-    policy.statements.push(statement::pod_identity(cluster, key, fields.disable_session_tags));
-    trust_edit(role, &known, &policy, TrustChange::Opens).map(Some)
-}
-
-fn trust_of(graph: &Graph, role: &Arn) -> Result<Arc<iam::Document>, NoWay> {
-    match judge::settled_role(graph, role) {
-        Knowledge::Known(it) => Ok(it.trust.clone()),
-        Knowledge::Absent => Err(format!("role `{role}` does not exist")),
-        Knowledge::Denied(it) => Err(format!("{} is denied for `{role}`", it.permission)),
-        Knowledge::NotYet => Err(format!("role `{role}` is not read yet")),
-    }
-}
-
-fn trust_edit(
-    role: &Arn,
-    present: &iam::Document,
-    wanted: &iam::Policy,
-    change: TrustChange,
-) -> Result<Edit, NoWay> {
-    let document = present.rewritten(wanted, iam::Kind::Trust);
-    let document =
-        document.ok_or_else(|| format!("the trust policy of `{role}` cannot be written"))?;
-    Ok(Edit::SetTrust {
-        role: role.clone(),
-        was: present.raw.clone(),
-        document: document.into(),
-        change,
-    })
 }

@@ -95,6 +95,7 @@ impl Ledger {
                 | Ref::Workload { .. }
                 | Ref::Node(_)
                 | Ref::Webhook(_)
+                | Ref::Budget { .. }
                 | Ref::ConfigMap { .. }
                 | Ref::Secret { .. }
                 | Ref::Association(_)

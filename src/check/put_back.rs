@@ -53,7 +53,7 @@ pub fn put_back(graph: &Graph, edits: &[Edit], since: Timestamp, now: Timestamp)
             continue;
         }
         let restart = Edit::Restart { workload: key.clone() };
-        if fix::rolled_out(Some(workload)).is_some() {
+        if fix::restarted(Some(workload)).is_ok() {
             if !res.restarts.contains(&restart) {
                 res.restarts.push(restart);
             }

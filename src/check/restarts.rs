@@ -5,14 +5,14 @@ use crate::{
     fact::Workload,
     graph::Graph,
     ident::{Ref, Timestamp},
-    plan::{Edit, WorkloadKey},
+    plan::{self, Edit, Turnover, WorkloadKey},
 };
 use std::collections::BTreeSet;
 
 /// What can be said of restarts after a plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Restarts {
-    /// In the order of names.
+    /// Those that are not interrupted by it first, then by name.
     pub offered: Vec<Offered>,
     /// Owners and pods that are not restarted, each with the reason: sentences.
     pub refused: Vec<String>,
@@ -24,8 +24,8 @@ pub struct Offered {
     pub workload: WorkloadKey,
     pub pods: u32,
     pub to: End,
-    /// One pod: while it is made again there may be none.
-    pub is_single: bool,
+    /// How that goes.
+    pub turnover: Turnover,
 }
 
 /// Looks at every owner whose new pods would end elsewhere than those that run. One that the edits roll out by themselves
@@ -41,10 +41,10 @@ pub fn restarts(graph: &Graph, edits: &[Edit], blast: &Blast) -> Restarts {
             continue;
         }
         let workload = it.workload(graph);
-        let why = match (&it.to, fix::rolled_out(workload), workload) {
-            (End::Role(_), Some(workload), _) => {
+        let why = match (&it.to, fix::restarted(workload), workload) {
+            (End::Role(_), Ok(workload), _) => {
                 let key = WorkloadKey::from(workload);
-                let is_single = workload.replicas == Some(1);
+                let Some(turnover) = Turnover::of(graph, &key) else { continue };
                 match res.offered.iter_mut().find(|it| it.workload == key) {
                     // Its containers move in different ways.
                     Some(held) => held.pods = held.pods.max(it.pods),
@@ -52,15 +52,19 @@ pub fn restarts(graph: &Graph, edits: &[Edit], blast: &Blast) -> Restarts {
                         workload: key,
                         pods: it.pods,
                         to: it.to.clone(),
-                        is_single,
+                        turnover,
                     }),
                 }
                 continue;
             }
-            (End::Role(_), None, Some(workload)) => {
-                format!("a {} does not make its pods anew by itself", workload.kind.as_str())
+            (End::Role(_), Err(why), Some(workload)) => {
+                refused.insert(&it.owner);
+                res.refused.push(plan::not_restarted(graph, workload, &why));
+                continue;
             }
-            (End::Role(_), None, None) => "nothing would make its pods again the same way".into(),
+            (End::Role(_), Err(why), None) => {
+                format!("it {why}; by hand: delete it and make it again")
+            }
             (End::Refused(..) | End::Unknown(..), _, _) => {
                 format!("whether new pods would be granted anything: {}", it.to.describe())
             }
@@ -71,7 +75,8 @@ pub fn restarts(graph: &Graph, edits: &[Edit], blast: &Blast) -> Restarts {
         refused.insert(&it.owner);
         res.refused.push(format!("{} is not restarted: {why}", it.owner));
     }
-    res.offered.sort_by(|a, b| a.workload.cmp(&b.workload));
+    // What nobody notices goes first: if that fails, nothing was interrupted.
+    res.offered.sort_by_cached_key(|it| (it.turnover.interrupts().is_some(), it.workload.clone()));
     // Who loses by it in one container is not restarted for another.
     res.offered.retain(|it| !refused.contains(&it.workload.reference()));
     res.refused.sort();
@@ -88,15 +93,21 @@ pub fn next_restart(
     now: Timestamp,
 ) -> Result<Option<WorkloadKey>, String> {
     let mut owners: Vec<&Workload> = Vec::new();
+    let mut refused = None;
     for pod in cure.keys.iter().flat_map(|it| graph.pods_of(it)) {
         let is_done = pod.completed() || pod.deleting;
         let is_stuck = !pod.ready && pod.waiting.as_deref() == Some("CrashLoopBackOff");
         if is_done || has_it(ledger, pod) && !is_stuck {
             continue;
         }
-        owners.extend(fix::rolled_out(graph.root_owner(pod)));
+        match fix::restarted(graph.root_owner(pod)) {
+            Ok(it) => owners.push(it),
+            Err(why) => {
+                let owner = graph.root_owner(pod);
+                refused = Some(fix::not_restarted(graph, pod, owner, &why));
+            }
+        }
     }
-    let mut refused = None;
     owners.sort_by_key(|it| WorkloadKey::from(*it));
     for owner in owners {
         let ends = ends_of_new(Context { graph, now }, owner);

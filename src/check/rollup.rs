@@ -149,6 +149,7 @@ fn affects(graph: &Graph, ledger: &Ledger, finding: &Finding) -> Affects {
         Ref::Pod { .. } => Affects { pods: 1, workloads: 0 },
         Ref::Namespace(_)
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Addon(_)

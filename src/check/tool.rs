@@ -260,6 +260,8 @@ fn kube_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         | Scope::Workloads { .. }
         | Scope::Nodes
         | Scope::Webhooks => true,
+        // No verdict needs them: a plan that restarts something says that they are not known.
+        Scope::Budgets { .. } => false,
         Scope::ApiServer
         | Scope::Caller
         | Scope::Cluster

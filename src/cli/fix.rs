@@ -1,5 +1,6 @@
 //! `fix` and `undo`: the plan on stdout, and with `--apply` its carrying out, told on stderr.
 
+mod carry_out;
 mod confirm;
 mod ended;
 mod probe;
@@ -26,6 +27,8 @@ use crate::{
     report::plan as page,
 };
 
+use std::time::Duration;
+
 pub use probe::probe;
 
 /// Nothing was written: refused, moved, another digest.
@@ -48,7 +51,12 @@ pub async fn fix(args: &Fix, global: &Global) -> Result<u8, UsageError> {
     let given = args.plan.as_deref().map(given).transpose()?;
     let cut_off = args.finish.as_deref().map(entry).transpose()?;
     let Some(session) = Session::open(global).await? else { return Ok(crate::cli::INTERRUPTED) };
-    let how = How { output: args.output, apply: args.apply, yes: args.yes.clone() };
+    let how = How {
+        output: args.output,
+        apply: args.apply,
+        yes: args.yes.clone(),
+        ready_within: args.ready_within,
+    };
     if let Some(it) = cut_off {
         return session.finish(&it, &how).await;
     }
@@ -92,7 +100,12 @@ pub async fn undo(args: &Undo, global: &Global) -> Result<u8, UsageError> {
         return Ok(say_nothing(&format!("it was undone by {by} already")));
     }
     let Some(session) = Session::open(global).await? else { return Ok(crate::cli::INTERRUPTED) };
-    let how = How { output: args.output, apply: args.apply, yes: args.yes.clone() };
+    let how = How {
+        output: args.output,
+        apply: args.apply,
+        yes: args.yes.clone(),
+        ready_within: args.ready_within,
+    };
     session.undo(&entry, &how).await
 }
 
@@ -106,6 +119,8 @@ struct How {
     output: FixOutput,
     apply: bool,
     yes: Option<String>,
+    /// How long the pods of the first workload may take.
+    ready_within: Duration,
 }
 
 impl Session<'_> {

@@ -84,6 +84,7 @@ fn re_homed(targets: &[Ref], read: &Collected) -> Result<Proposal, UsageError> {
             | Ref::Namespace(_)
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Provider(_)

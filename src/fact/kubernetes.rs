@@ -1,7 +1,7 @@
 //! Slim Kubernetes objects: only the fields that some rule reads.
 
 use crate::{
-    fact::Knowledge,
+    fact::{Knowledge, Rollout},
     ident::{Ref, SaKey, Text, Timestamp, WorkloadKind},
 };
 use std::sync::Arc;
@@ -281,6 +281,8 @@ pub struct Workload {
     pub owner: Option<Owner>,
     /// Wanted replicas; `None` where the kind has none (DaemonSet, Job).
     pub replicas: Option<i32>,
+    /// `None` where the kind makes no pods anew (ReplicaSet, Job, CronJob).
+    pub rollout: Option<Box<Rollout>>,
     /// Messages of conditions with reason `FailedCreate` (ReplicaFailure), which hold E16 verbatim.
     pub create_errors: Vec<Text>,
     /// Annotations of the workload itself that name a role by mistake (ANN-12), and Helm/Argo marks. Sorted.

@@ -6,9 +6,11 @@
 mod aws;
 mod kubernetes;
 pub mod redact;
+mod rollout;
 
 pub use aws::*;
 pub use kubernetes::*;
+pub use rollout::*;
 
 use crate::ident::{Arn, Issuer, Ref, Text, Timestamp, WorkloadKind};
 
@@ -22,6 +24,7 @@ pub enum Fact {
     Workload(Workload),
     Node(Node),
     Webhook(Webhook),
+    Budget(Budget),
     KeyNames(KeyNames),
     Caller(Caller),
     Cluster(Cluster),
@@ -55,6 +58,9 @@ impl Fact {
             },
             Fact::Node(it) => Ref::Node(it.name.clone()),
             Fact::Webhook(it) => Ref::Webhook(it.name.clone()),
+            Fact::Budget(it) => {
+                Ref::Budget { namespace: it.namespace.clone(), name: it.name.clone() }
+            }
             Fact::KeyNames(it) => it.of.clone(),
             Fact::Association(it) => Ref::Association(it.id.clone()),
             Fact::Role(it) => Ref::Role(it.arn.clone()),
@@ -137,6 +143,10 @@ pub enum Scope {
     },
     Nodes,
     Webhooks,
+    /// PodDisruptionBudgets: what a restart is warned of by, and nothing is judged by.
+    Budgets {
+        namespace: Option<Text>,
+    },
     /// `sts:GetCallerIdentity`.
     Caller,
     /// `eks:DescribeCluster`.
@@ -177,6 +187,7 @@ impl Scope {
             }
             Scope::Nodes => "kube/nodes".into(),
             Scope::Webhooks => "kube/mutatingwebhookconfigurations".into(),
+            Scope::Budgets { namespace } => scoped("kube/poddisruptionbudgets", namespace),
             Scope::Caller => "sts/caller".into(),
             Scope::Cluster => "eks/cluster".into(),
             Scope::OtherClusters => "eks/clusters".into(),

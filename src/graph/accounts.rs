@@ -21,6 +21,7 @@ impl Graph {
             | Ref::Namespace(_)
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Role(_)

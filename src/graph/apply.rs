@@ -289,6 +289,7 @@ impl Graph {
             | Ref::Pod { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Role(_)

@@ -2,8 +2,8 @@
 
 use crate::{
     fact::{
-        ApiServer, Knowledge, Namespace, Node, Pod, Scope, ServiceAccount, SourceState, Webhook,
-        Workload,
+        ApiServer, Budget, Knowledge, Namespace, Node, Pod, Scope, ServiceAccount, SourceState,
+        Webhook, Workload,
     },
     graph::{
         Graph, Owned,
@@ -50,6 +50,7 @@ impl Graph {
             }
             Ref::Node(it) => is_cached(self.nodes.get(it)),
             Ref::Webhook(it) => is_cached(self.webhooks.get(it)),
+            Ref::Budget { namespace, name } => is_cached(self.budgets.get(namespace, name)),
             Ref::ConfigMap { .. } | Ref::Secret { .. } => is_cached(self.key_names.get(of)),
             Ref::Association(it) => is_cached(self.associations.get(it)),
             Ref::Role(it) => is_cached(self.roles.get(it)),
@@ -236,6 +237,28 @@ impl Graph {
     /// Every configuration that concerns pods. Sorted by name.
     pub fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
         self.webhooks.values().map(|it| &it.fact)
+    }
+
+    /// The PodDisruptionBudgets that select its pods, or those that it would make. Sorted by name. `Absent` never.
+    pub fn budgets_of(&self, workload: &Workload) -> Knowledge<Vec<&Budget>> {
+        let namespace = &workload.namespace;
+        let pods = self.pods_of_workload(workload.kind, namespace, &workload.name);
+        let selects = |it: &&Budget| {
+            let Some(selector) = &it.selector else { return false };
+            selector.selects(&workload.template_labels)
+                || pods.iter().any(|pod| selector.selects(&pod.labels))
+        };
+        self.listed(&Scope::Budgets { namespace: Some(namespace.clone()) }).map(|()| {
+            self.budgets.iter_in(Some(namespace)).map(|it| &it.fact).filter(selects).collect()
+        })
+    }
+
+    /// Of one namespace, or all. Sorted.
+    pub fn budgets<'a>(
+        &'a self,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = &'a Budget> + use<'a> {
+        self.budgets.iter_in(namespace).map(|it| &it.fact)
     }
 
     /// Key names of a ConfigMap or Secret that an `envFrom` names.

@@ -36,9 +36,9 @@ pub use wanted::Outstanding;
 
 use crate::{
     fact::{
-        Addon, ApiServer, Association, Caller, Cluster, IdentityProviders, KeyNames, Knowledge,
-        Namespace, Node, Nodegroup, OidcProvider, OtherAssociations, OtherClusters, Scope,
-        ServiceAccount, SourceState, Webhook, Workload,
+        Addon, ApiServer, Association, Budget, Caller, Cluster, IdentityProviders, KeyNames,
+        Knowledge, Namespace, Node, Nodegroup, OidcProvider, OtherAssociations, OtherClusters,
+        Scope, ServiceAccount, SourceState, Webhook, Workload,
     },
     graph::{
         idle::Idle,
@@ -73,6 +73,7 @@ pub struct Graph {
     nodes: BTreeMap<Text, Held<Node>>,
     by_node: Links<Text, PodId>,
     webhooks: BTreeMap<Text, Held<Webhook>>,
+    budgets: Namespaced<Held<Budget>>,
     key_names: BTreeMap<Ref, Held<KeyNames>>,
     pod_readers: Links<Ref, PodId>,
     workload_readers: Links<Ref, (WorkloadKind, Text)>,

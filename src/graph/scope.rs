@@ -127,6 +127,7 @@ pub fn namespace_of(scope: &Scope) -> Option<&Text> {
     match scope {
         Scope::ServiceAccounts { namespace }
         | Scope::Pods { namespace }
+        | Scope::Budgets { namespace }
         | Scope::Workloads { namespace, .. } => namespace.as_ref(),
         Scope::ApiServer
         | Scope::Namespaces
@@ -156,6 +157,7 @@ fn account_of(scope: &Scope) -> Option<&Text> {
         | Scope::Workloads { .. }
         | Scope::Nodes
         | Scope::Webhooks
+        | Scope::Budgets { .. }
         | Scope::Caller
         | Scope::Cluster
         | Scope::OtherClusters
@@ -173,6 +175,7 @@ fn cluster_wide(scope: &Scope) -> Option<Scope> {
     match scope {
         Scope::ServiceAccounts { .. } => Some(Scope::ServiceAccounts { namespace: None }),
         Scope::Pods { .. } => Some(Scope::Pods { namespace: None }),
+        Scope::Budgets { .. } => Some(Scope::Budgets { namespace: None }),
         Scope::Workloads { kind, .. } => Some(Scope::Workloads { kind: *kind, namespace: None }),
         Scope::ApiServer
         | Scope::Namespaces
@@ -211,6 +214,7 @@ fn permission(scope: &Scope) -> Text {
         }
         Scope::Nodes => "list nodes".into(),
         Scope::Webhooks => "list mutatingwebhookconfigurations".into(),
+        Scope::Budgets { namespace } => list("poddisruptionbudgets", namespace),
         Scope::Caller => "sts:GetCallerIdentity".into(),
         Scope::Cluster => "eks:DescribeCluster".into(),
         Scope::OtherClusters => "eks:ListClusters".into(),

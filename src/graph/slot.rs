@@ -35,6 +35,7 @@ impl Slot {
             | Fact::Workload(_)
             | Fact::Node(_)
             | Fact::Webhook(_)
+            | Fact::Budget(_)
             | Fact::KeyNames(_)
             | Fact::Cluster(_)
             | Fact::Association(_)
@@ -80,6 +81,7 @@ pub fn covers(scope: &Scope, fact: &Fact) -> bool {
             within(namespace, &it.key.namespace)
         }
         (Scope::Pods { namespace }, Fact::Pod(it)) => within(namespace, &it.namespace),
+        (Scope::Budgets { namespace }, Fact::Budget(it)) => within(namespace, &it.namespace),
         (Scope::Workloads { kind, namespace }, Fact::Workload(it)) => {
             *kind == it.kind && within(namespace, &it.namespace)
         }
@@ -112,6 +114,7 @@ impl Graph {
             }
             Ref::Node(it) => self.nodes.contains_key(it),
             Ref::Webhook(it) => self.webhooks.contains_key(it),
+            Ref::Budget { namespace, name } => self.budgets.get(namespace, name).is_some(),
             Ref::ConfigMap { .. } | Ref::Secret { .. } => self.key_names.contains_key(of),
             Ref::Association(it) => self.associations.contains_key(it),
             Ref::Role(it) => self.roles.get(it).is_some(),
@@ -171,6 +174,11 @@ impl Graph {
             Scope::Webhooks => {
                 many(self.webhooks.values_mut(), |it| Ref::Webhook(it.name.clone()), visit)
             }
+            Scope::Budgets { namespace } => many(
+                self.budgets.iter_in_mut(namespace.as_deref()),
+                |it| Ref::Budget { namespace: it.namespace.clone(), name: it.name.clone() },
+                visit,
+            ),
             Scope::Associations => {
                 many(self.associations.values_mut(), |it| Ref::Association(it.id.clone()), visit)
             }

@@ -38,6 +38,9 @@ impl Graph {
             }
             Fact::Node(it) => Held::renew(self.nodes.get_mut(&it.name), it, mark),
             Fact::Webhook(it) => Held::renew(self.webhooks.get_mut(&it.name), it, mark),
+            Fact::Budget(it) => {
+                Held::renew(self.budgets.get_mut(&it.namespace, &it.name), it, mark)
+            }
             Fact::KeyNames(it) => Held::renew(self.key_names.get_mut(&it.of), it, mark),
             Fact::Association(it) => Held::renew(self.associations.get_mut(&it.id), it, mark),
             Fact::Role(it) => Held::renew(self.roles.get_mut(&it.arn), it, mark),
@@ -83,6 +86,7 @@ impl Graph {
             | Fact::Workload(_)
             | Fact::Node(_)
             | Fact::Webhook(_)
+            | Fact::Budget(_)
             | Fact::KeyNames(_)
             | Fact::Caller(_)
             | Fact::Cluster(_)
@@ -116,6 +120,10 @@ impl Graph {
             Fact::Workload(fact) => self.insert_workload(Held { fact, mark }),
             Fact::Node(fact) => put(&mut self.nodes, fact.name.clone(), fact, mark),
             Fact::Webhook(fact) => put(&mut self.webhooks, fact.name.clone(), fact, mark),
+            Fact::Budget(fact) => {
+                let (namespace, name) = (fact.namespace.clone(), fact.name.clone());
+                self.budgets.insert(&namespace, &name, Held { fact, mark });
+            }
             Fact::KeyNames(fact) => put(&mut self.key_names, fact.of.clone(), fact, mark),
             Fact::Association(fact) => {
                 self.roles.associate(&fact);
@@ -155,6 +163,7 @@ impl Graph {
             Ref::Workload { kind, namespace, name } => self.take_workload(*kind, namespace, name),
             Ref::Node(it) => drop(self.nodes.remove(it)),
             Ref::Webhook(it) => drop(self.webhooks.remove(it)),
+            Ref::Budget { namespace, name } => drop(self.budgets.remove(namespace, name)),
             Ref::ConfigMap { .. } | Ref::Secret { .. } => drop(self.key_names.remove(of)),
             Ref::Association(id) => {
                 let Some(held) = self.associations.remove(id) else { return };

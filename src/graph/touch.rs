@@ -67,6 +67,8 @@ impl Graph {
                 acc.refs.insert(Ref::Cluster);
                 self.touch_readers(of, namespace, acc);
             }
+            // Nothing is judged by it: it is looked at when a restart is planned.
+            Ref::Budget { .. } => {}
             Ref::Association(id) => self.touch_association(id, acc),
             Ref::Role(arn) => {
                 // Whether anything is brand new is asked of the cluster.

@@ -14,6 +14,9 @@ use crate::{
 impl Graph {
     /// The facts of a scope were confirmed, or turned out to be only painted.
     pub(crate) fn touch_painted(&self, scope: &Scope, acc: &mut Touched) {
+        if let Scope::Budgets { .. } = scope {
+            return;
+        }
         let Some(namespace) = namespace_of(scope) else { return self.touch_everything(acc) };
         for seat in self.seats.iter_in(Some(namespace)) {
             self.touch_account(&seat.key, acc);
@@ -41,6 +44,8 @@ impl Graph {
                 true
             }
             Scope::Webhooks => self.webhooks.contains_key(Webhook::POD_IDENTITY),
+            // Nothing is judged by them.
+            Scope::Budgets { .. } => true,
             // Rules ask for them by names that nothing here refers to.
             Scope::Addons | Scope::Nodegroups => false,
             Scope::Namespaces => {

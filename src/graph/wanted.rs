@@ -88,6 +88,7 @@ impl Graph {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::Association(_)
             | Ref::Provider(_)
             | Ref::Addon(_)

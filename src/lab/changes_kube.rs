@@ -53,7 +53,7 @@ fn list(world: &World, kind: Kind, facts: Vec<Fact>, res: &mut Vec<Change>) {
 fn resource(kind: Kind) -> (String, bool) {
     let plural = format!("{}s", kind.as_str().to_lowercase());
     let namespaced = match kind {
-        Kind::Pod | Kind::ServiceAccount | Kind::Workload(_) => true,
+        Kind::Pod | Kind::ServiceAccount | Kind::Budget | Kind::Workload(_) => true,
         Kind::Namespace | Kind::Node | Kind::Webhook => false,
     };
     (plural, namespaced)
@@ -66,6 +66,7 @@ fn scope(kind: Kind, namespace: Option<Text>) -> Scope {
         Kind::Namespace => Scope::Namespaces,
         Kind::Node => Scope::Nodes,
         Kind::Webhook => Scope::Webhooks,
+        Kind::Budget => Scope::Budgets { namespace },
         Kind::Workload(kind) => Scope::Workloads { kind, namespace },
     }
 }
@@ -75,6 +76,7 @@ fn namespace_of(key: &Ref) -> Option<&Text> {
         Ref::ServiceAccount(it) => Some(&it.namespace),
         Ref::Pod { namespace, .. }
         | Ref::Workload { namespace, .. }
+        | Ref::Budget { namespace, .. }
         | Ref::ConfigMap { namespace, .. }
         | Ref::Secret { namespace, .. } => Some(namespace),
         Ref::Cluster

@@ -50,6 +50,7 @@ pub fn after_create(state: &mut State, resource: &Resource, object: &Value) {
                 }
             }
         }
+        "PodDisruptionBudget" => count_budgets(state, &namespace),
         kind if qualified(kind).is_some() && object["spec"]["template"].is_object() => {
             scale(state, object);
         }
@@ -268,6 +269,26 @@ fn refresh(state: &mut State, owner_then: &Value) {
         state.store.put(plural, after.clone());
     }
     refresh_owner(state, &after);
+    if owner(state, &after).is_none() {
+        count_budgets(state, &namespace);
+    }
+}
+
+/// The PodDisruptionBudgets of a namespace are counted anew.
+fn count_budgets(state: &mut State, namespace: &str) {
+    const PLURAL: &str = "poddisruptionbudgets.policy";
+    let all: Vec<Value> = state.store.list(PLURAL, Some(namespace)).map(|it| it.value()).collect();
+    if all.is_empty() {
+        return;
+    }
+    let pods: Vec<Value> = state.store.list("pods", Some(namespace)).map(|it| it.value()).collect();
+    for mut it in all {
+        let status = status::budget(&it, pods.iter());
+        if it["status"] != status {
+            it["status"] = status;
+            state.store.put(PLURAL, it);
+        }
+    }
 }
 
 /// The status that the controller would report of what exists now.

@@ -23,6 +23,64 @@ pub fn fill_all(objects: &mut [Value], node_order: &[Text], now: Timestamp) {
     for object in objects.iter_mut() {
         workload(object, &count);
     }
+    let pods: Vec<Value> = objects.iter().filter(|it| it["kind"] == "Pod").cloned().collect();
+    for object in objects.iter_mut() {
+        if object["kind"] == "PodDisruptionBudget" && object["status"].is_null() {
+            object["status"] = budget(object, pods.iter());
+        }
+    }
+}
+
+/// What the disruption controller counts of the pods that a PodDisruptionBudget selects.
+pub fn budget<'a>(budget: &Value, pods: impl Iterator<Item = &'a Value>) -> Value {
+    let selected = |pod: &&Value| {
+        pod["metadata"]["namespace"] == budget["metadata"]["namespace"]
+            && !is_finished(pod)
+            && is_selected(&budget["spec"]["selector"], &pod["metadata"]["labels"])
+    };
+    let (mut expected, mut healthy) = (0_i64, 0_i64);
+    for pod in pods.filter(selected) {
+        expected += 1;
+        healthy += i64::from(is_ready(pod));
+    }
+    // Shares are rounded up, as intstr.GetScaledValueFromIntOrPercent is asked to.
+    let scaled = |it: &Value| match it
+        .as_str()
+        .and_then(|it| it.trim_end_matches('%').parse::<i64>().ok())
+    {
+        Some(percent) => Some((expected * percent + 99) / 100),
+        None => it.as_i64(),
+    };
+    let spec = &budget["spec"];
+    let desired = match (scaled(&spec["minAvailable"]), scaled(&spec["maxUnavailable"])) {
+        (Some(it), _) => it,
+        (None, Some(it)) => (expected - it).max(0),
+        (None, None) => 1,
+    };
+    json!({"currentHealthy": healthy, "desiredHealthy": desired, "expectedPods": expected,
+        "disruptionsAllowed": (healthy - desired).max(0).min(if expected == 0 { 0 } else { i64::MAX }),
+        "observedGeneration": budget["metadata"]["generation"].as_i64().unwrap_or(1)})
+}
+
+/// Whether a label selector, as it is written, selects an object with these labels. None selects nothing.
+fn is_selected(selector: &Value, labels: &Value) -> bool {
+    if selector.is_null() {
+        return false;
+    }
+    let equal = selector["matchLabels"].as_object().into_iter().flatten();
+    let terms = selector["matchExpressions"].as_array().into_iter().flatten();
+    equal.into_iter().all(|(key, wanted)| labels[key] == *wanted)
+        && terms.into_iter().all(|it| {
+            let value = &labels[it["key"].as_str().unwrap_or_default()];
+            let listed = || it["values"].as_array().is_some_and(|all| all.contains(value));
+            match it["operator"].as_str() {
+                Some("In") => listed(),
+                Some("NotIn") => value.is_null() || !listed(),
+                Some("Exists") => !value.is_null(),
+                Some("DoesNotExist") => value.is_null(),
+                Some(_) | None => false,
+            }
+        })
 }
 
 /// `stringData` is for writing only: it is served as `data`.
@@ -52,7 +110,12 @@ pub fn pod(pod: &mut Value, node: Option<&str>) {
 
 fn running(pod: &Value) -> Value {
     let at = pod["metadata"]["creationTimestamp"].clone();
-    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": at});
+    // A pod with a readiness gate is Ready only once somebody says so of it.
+    let waits = pod["spec"]["readinessGates"].as_array().is_some_and(|it| !it.is_empty());
+    let condition = |kind: &str| {
+        let status = if waits && kind == "Ready" { "False" } else { "True" };
+        json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": at})
+    };
     let kinds =
         ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();

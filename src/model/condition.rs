@@ -222,6 +222,10 @@ impl Model {
         }
         let mut denied: Vec<&Denied> = Vec::new();
         for (scope, state) in self.graph.sources() {
+            // No verdict needs them; a plan that restarts something says that they are not known.
+            if let Scope::Budgets { .. } = scope {
+                continue;
+            }
             let label = label(scope).0;
             match state {
                 SourceState::Denied { denied: it, .. } => denied.push(it),
@@ -303,6 +307,7 @@ const LABELS: &[&str] = &[
     "nodes",
     "namespaces",
     "webhook",
+    "budgets",
     "add-ons",
     "clusters",
     "user logins",
@@ -318,6 +323,7 @@ fn label(scope: &Scope) -> (&'static str, bool) {
         Scope::Workloads { .. } => ("workloads", true),
         Scope::Nodes => ("nodes", true),
         Scope::Webhooks => ("webhook", true),
+        Scope::Budgets { .. } => ("budgets", true),
         Scope::Caller => ("caller", false),
         Scope::Cluster => ("cluster", false),
         Scope::OtherClusters | Scope::OtherAssociations => ("clusters", false),
@@ -332,7 +338,14 @@ fn label(scope: &Scope) -> (&'static str, bool) {
 fn label_is_kube(name: &str) -> bool {
     matches!(
         name,
-        "api server" | "namespaces" | "accounts" | "pods" | "workloads" | "nodes" | "webhook"
+        "api server"
+            | "namespaces"
+            | "accounts"
+            | "pods"
+            | "workloads"
+            | "nodes"
+            | "webhook"
+            | "budgets"
     )
 }
 

@@ -89,6 +89,7 @@ impl Model {
             Ref::Cluster
             | Ref::Namespace(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Addon(_)
@@ -215,6 +216,7 @@ impl Model {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Role(_)
@@ -246,6 +248,7 @@ impl Model {
             Ref::Node(_) => (ViewKind::Pods, Within::Of(at.clone())),
             Ref::Cluster
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Addon(_)

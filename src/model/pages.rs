@@ -83,6 +83,7 @@ impl Model {
                     | Ref::Workload { .. }
                     | Ref::Node(_)
                     | Ref::Webhook(_)
+                    | Ref::Budget { .. }
                     | Ref::ConfigMap { .. }
                     | Ref::Secret { .. }
                     | Ref::Addon(_)
@@ -177,6 +178,7 @@ impl Model {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Provider(_)
@@ -227,6 +229,7 @@ impl Model {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Association(_)
@@ -259,6 +262,7 @@ impl Model {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Association(_)

@@ -178,6 +178,7 @@ fn name_of(id: &RowId) -> Option<String> {
             | Ref::Nodegroup(it) => it.to_string(),
             Ref::Pod { name, .. }
             | Ref::Workload { name, .. }
+            | Ref::Budget { name, .. }
             | Ref::ConfigMap { name, .. }
             | Ref::Secret { name, .. } => name.to_string(),
             Ref::Role(it) | Ref::Provider(it) => it.to_string(),

@@ -49,7 +49,8 @@ fn is_of_cluster(of: &Ref) -> bool {
         | Ref::Pod { .. }
         | Ref::Workload { .. }
         | Ref::Node(_)
-        | Ref::Webhook(_) => true,
+        | Ref::Webhook(_)
+        | Ref::Budget { .. } => true,
         Ref::Cluster
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
@@ -161,6 +162,7 @@ impl Model {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. } => None,
         }

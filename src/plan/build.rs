@@ -5,8 +5,8 @@ use crate::{
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, WorkloadKind},
     plan::{
-        Confirm, Edit, EnvEntry, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
-        WorkloadKey, digest, guard, owner, show, shown,
+        Confirm, Edit, EnvEntry, Expect, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
+        WorkloadKey, digest, guard, needs, owner, show, shown, turnover,
     },
 };
 use std::collections::BTreeSet;
@@ -41,6 +41,9 @@ pub enum Refusal {
     Missing(String),
     #[error("{what} belongs to {owner}: {place}")]
     Owned { what: String, owner: String, place: String },
+    /// A restart that would make no pod anew.
+    #[error("{0}")]
+    NoEffect(String),
     #[error("{0}")]
     Other(String),
 }
@@ -72,19 +75,38 @@ pub fn build(
             });
         }
     }
+    let edits: Vec<&Edit> = steps.iter().map(|it| &it.edit).collect();
+    let turnovers = turnover::turnovers(graph, &edits);
+    let needs = needs::needs(graph, &edits);
+    for it in &turnovers {
+        let mut of_it = edits.iter().filter(|edit| edit.rolls_out() == Some(&it.workload));
+        warnings.extend(it.warnings(of_it.all(|edit| matches!(edit, Edit::Restart { .. }))));
+    }
+    for (step, needs) in steps.iter_mut().zip(needs) {
+        step.needs = needs;
+    }
     warnings.sort_by_key(|it| !it.grave);
     warnings.dedup();
-    let restarts = steps.iter().filter(|it| it.edit.rolls_out().is_some()).count();
     let restart_needed = steps.iter().any(|it| it.edit.needs_restart());
-    let confirm = confirm(graph, &steps, restarts);
+    let confirm = confirm(graph, &steps, turnovers.len());
     let digest = digest::of(&steps);
-    Ok(Plan { id: id.into(), title, because, steps, warnings, restart_needed, confirm, digest })
+    Ok(Plan {
+        id: id.into(),
+        title,
+        because,
+        steps,
+        turnovers,
+        warnings,
+        restart_needed,
+        confirm,
+        digest,
+    })
 }
 
 fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, Refusal> {
     let cluster = Names::of(graph).account;
     let account = edit.account(cluster.as_ref());
-    let expects = show::expects(&edit);
+    let mut expects = show::expects(&edit);
     let diff = show::diff(&edit);
     // Somebody was faster, or it is the rest of a plan that was cut off: nothing will be written then.
     let is_made = shown(graph, &edit) == Shown::After;
@@ -151,7 +173,7 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
         }
         Edit::Restart { workload } => {
             let (uid, _) = workload_of(graph, workload)?;
-            restart_warnings(graph, workload, warnings);
+            expects = restartable(graph, workload)?;
             (workload.reference(), uid, None, Err("a restart is not taken back".into()))
         }
         Edit::CreateProvider { partition, account, issuer, client_ids, .. } => {
@@ -282,7 +304,8 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             (Ref::Addon(name.clone()), None, None, Ok(undo))
         }
     };
-    Ok(Step { edit, target, uid, account, expects, diff, managed_by, undo })
+    let needs = Vec::new();
+    Ok(Step { edit, target, uid, account, expects, diff, managed_by, undo, needs })
 }
 
 fn sa_ref(key: &SaKey) -> Ref {
@@ -352,13 +375,14 @@ fn undo_env(
     }
 }
 
-fn restart_warnings(graph: &Graph, key: &WorkloadKey, warnings: &mut Vec<Warning>) {
-    let Some(it) = graph.workload(key.kind, &key.namespace, &key.name) else { return };
-    if it.replicas == Some(1) {
-        warnings.push(Warning {
-            grave: false,
-            text: format!("{key} has a single replica: a restart may interrupt it"),
-        });
+/// What a restart must find; refused where it would make no pod anew.
+fn restartable(graph: &Graph, key: &WorkloadKey) -> Result<Vec<Expect>, Refusal> {
+    let Some(it) = graph.workload(key.kind, &key.namespace, &key.name) else {
+        return Ok(Vec::new());
+    };
+    match turnover::hinders_restart(it) {
+        Some(why) => Err(Refusal::NoEffect(turnover::not_restarted(graph, it, &why))),
+        None => Ok(turnover::restart_expects(it)),
     }
 }
 

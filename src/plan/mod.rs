@@ -11,6 +11,7 @@ mod diff;
 mod digest;
 mod edit;
 mod guard;
+mod needs;
 mod order;
 mod owner;
 mod preflight;
@@ -23,6 +24,7 @@ mod shown;
 mod simulate;
 mod terraform;
 mod threeway;
+mod turnover;
 mod undo;
 
 pub use build::{Because, Refusal, build};
@@ -31,6 +33,7 @@ pub use call::{Call, RESTARTED_AT};
 pub use command::{Names, commands};
 pub use edit::{AssociationFields, Edit, EnvChange, EnvEntry, Place, TrustChange, WorkloadKey};
 pub use guard::can_be_saved;
+pub use needs::left_alone;
 pub use order::{Order, Purpose, Writes, callers};
 pub use owner::Manager;
 pub use preflight::preflight;
@@ -42,6 +45,7 @@ pub use shown::{Shown, shown};
 pub use simulate::{pretend, simulate};
 pub use terraform::terraform;
 pub use threeway::{Side, ThreeWay, laid_out, states, three_way};
+pub use turnover::{Turnover, hinders_restart, not_restarted, restart_reads};
 pub use undo::{Left, Undo, undo};
 
 use crate::ident::{AccountId, Ref, Text};
@@ -55,6 +59,8 @@ pub struct Plan {
     pub title: String,
     pub because: Because,
     pub steps: Vec<Step>,
+    /// Workloads whose pods it makes anew, in the order of the steps. The first goes alone.
+    pub turnovers: Vec<Turnover>,
     /// Sentences, the gravest first.
     pub warnings: Vec<Warning>,
     /// Whether running pods keep what they have until they are made again.
@@ -83,6 +89,8 @@ pub struct Step {
     pub managed_by: Option<Manager>,
     /// How it is put back; `Err` says why it cannot be.
     pub undo: Result<Edit, String>,
+    /// Steps before it without which it is not carried out, as indices; what they need in turn is not among them.
+    pub needs: Vec<usize>,
 }
 
 /// One field with the value that it must have.

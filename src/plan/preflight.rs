@@ -2,7 +2,10 @@
 
 use crate::{
     ident::{AccountId, Text},
-    plan::{Edit, Names, Plan, Step, digest_of, quote},
+    plan::{
+        Edit, Names, Plan, Step, WorkloadKey, digest_of, quote,
+        turnover::{DEFAULT, fields},
+    },
 };
 use serde_json::{Value, json};
 
@@ -65,6 +68,7 @@ fn of_step(step: &Step, names: &Names) -> Option<String> {
             quote("{.spec.template.spec.serviceAccountName}"),
             quote(was.as_deref().unwrap_or_default())
         )),
+        Edit::Restart { workload } => of_restart(workload, step, &kubectl),
         Edit::SetTrust { role, was, .. } => {
             // The CLI lays the document out anew, an entry a line; white space within a value may be all that is wrong.
             let laid_out = match serde_json::from_str::<Value>(was) {
@@ -92,7 +96,6 @@ fn of_step(step: &Step, names: &Names) -> Option<String> {
         | Edit::SetEnv { .. }
         | Edit::RestoreEnv { .. }
         | Edit::SetMetadata { .. }
-        | Edit::Restart { .. }
         | Edit::CreateProvider { .. }
         | Edit::DeleteProvider { .. }
         | Edit::AddClientId { .. }
@@ -102,6 +105,31 @@ fn of_step(step: &Step, names: &Names) -> Option<String> {
         | Edit::CreateAddon { .. }
         | Edit::DeleteAddon { .. } => None,
     }
+}
+
+/// How the workload makes its pods anew must be what the plan says. What a manifest leaves out may not be written.
+fn of_restart(workload: &WorkloadKey, step: &Step, kubectl: &str) -> Option<String> {
+    let strategy = step.expects.first()?.value.as_deref()?;
+    let (field, can_pause) = fields(workload.kind);
+    let path = format!("{{.spec.{field}.type}}");
+    let paused = if can_pause { "{.spec.paused}" } else { "" };
+    let mut wanted = vec![strategy];
+    if strategy == DEFAULT {
+        wanted.push("");
+    }
+    // `paused` is left out where it is false.
+    let wanted: Vec<String> = wanted
+        .into_iter()
+        .flat_map(|it| [quote(&format!("{it} ")), quote(&format!("{it} false"))])
+        .collect();
+    Some(format!(
+        "case \"$({kubectl} get -n {} {}/{} -o jsonpath={})\" in {}) ;; *) stop \"the workload is restarted in another way now, or paused\";; esac",
+        quote(&workload.namespace),
+        workload.kind.short(),
+        quote(&workload.name),
+        quote(&format!("{path} {paused}")),
+        wanted.join("|"),
+    ))
 }
 
 /// What the CLI prints of a document, without indentation and line ends.

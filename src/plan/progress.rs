@@ -1,6 +1,9 @@
 //! How the carrying out of a plan goes, told step by step. What happens at the edge is said here as data.
 
-use crate::{ident::Text, plan::May};
+use crate::{
+    ident::{Text, Timestamp},
+    plan::May,
+};
 use serde::{Deserialize, Serialize};
 
 /// What is told while a plan runs; the last one is `Ended`.
@@ -20,6 +23,8 @@ pub enum Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepState {
+    /// It is not begun before the pods of another workload are Ready: what is missing, and until when that is waited for.
+    Waiting { what: Text, until: Timestamp },
     /// Whose credentials, what is there now.
     Checking,
     /// The API server was asked whether it would take it.
@@ -54,6 +59,8 @@ pub enum Outcome {
     Nothing { why: Text },
     /// Some steps were written, in order; the next one was not.
     Partly { done: usize, why: Text },
+    /// So many steps are as wanted; the others are not, each with the reason. What stood beside them went on.
+    Except { done: usize, left: Vec<Text> },
     /// Whether this step was written is not known; those before it were.
     NotKnown { done: usize, why: Text },
     /// A person stopped it; this many steps were written.
@@ -68,7 +75,10 @@ impl Outcome {
             Outcome::Nothing { .. } => 4,
             // 128 + SIGINT, as of anything that is interrupted before it did something.
             Outcome::Stopped { done: 0 } => 130,
-            Outcome::Partly { .. } | Outcome::NotKnown { .. } | Outcome::Stopped { .. } => 5,
+            Outcome::Partly { .. }
+            | Outcome::Except { .. }
+            | Outcome::NotKnown { .. }
+            | Outcome::Stopped { .. } => 5,
         }
     }
 }

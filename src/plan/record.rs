@@ -119,7 +119,8 @@ impl RecordedStep {
         match &self.state {
             Some(StepState::Done | StepState::Already | StepState::Reading) => true,
             Some(
-                StepState::Checking
+                StepState::Waiting { .. }
+                | StepState::Checking
                 | StepState::DryRun
                 | StepState::Writing
                 | StepState::Refused(_)
@@ -139,6 +140,7 @@ impl RecordedStep {
             None => self.before.is_some(),
             Some(
                 StepState::Already
+                | StepState::Waiting { .. }
                 | StepState::Checking
                 | StepState::DryRun
                 | StepState::Writing

@@ -126,7 +126,7 @@ pub(crate) fn diff(edit: &Edit) -> Vec<Line> {
             res
         }
         Edit::Restart { workload } => {
-            vec![Line::New(format!("{workload}: all pods are made again, one after another"))]
+            vec![Line::New(format!("{workload}: its pods are made again"))]
         }
         Edit::CreateProvider { issuer, client_ids, account, .. } => vec![
             Line::New(format!("OIDC provider https://{issuer} in account {account}")),

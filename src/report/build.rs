@@ -167,6 +167,7 @@ pub fn count(graph: &Graph, scope: &Scope) -> usize {
         Scope::Caller => usize::from(graph.caller().is_known()),
         Scope::Cluster => usize::from(graph.cluster().is_known()),
         Scope::Webhooks => usize::from(graph.webhook().is_known()),
+        Scope::Budgets { namespace } => graph.budgets(namespace.as_deref()).count(),
         Scope::OtherClusters => graph.other_clusters().known().map_or(0, |it| it.clusters.len()),
         Scope::OtherAssociations => graph.other_associations().count(),
         Scope::IdentityProviders => {

@@ -98,6 +98,7 @@ pub fn explain<'a>(
             | Ref::ServiceAccount(_)
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Association(_)

@@ -22,6 +22,7 @@ pub fn facts(graph: &Graph, ledger: &Ledger, target: &Ref) -> Facts {
         | Ref::Pod { .. }
         | Ref::Workload { .. }
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Association(_)

@@ -1,7 +1,9 @@
 //! A plan as people and machines read it: text, JSON, a shell script, Terraform, markdown.
 
+mod restart;
+
 use crate::{
-    check::{Blast, Deputy, Fix, Moved, When},
+    check::{Blast, Deputy, Fix, Moved, Restarts, When},
     ident::{Text, visible},
     plan::{self, Call, Line, May, Names, Plan, Step, Whereabouts},
     report::deputy,
@@ -20,11 +22,13 @@ pub struct Page<'a> {
     pub may: &'a [May],
     /// What a person has to do beside it.
     pub left: &'a [(&'static str, Fix)],
+    /// What brings it to pods that run, beside the plan.
+    pub restarts: &'a Restarts,
 }
 
 /// `idscope/plan/v1`.
 pub fn data(page: &Page<'_>) -> Value {
-    let Page { plan, blast, deputies, names, may, left } = page;
+    let Page { plan, blast, deputies, names, may, left, restarts } = page;
     let cluster = names.cluster.as_deref().unwrap_or_default();
     let steps: Vec<Value> = plan
         .steps
@@ -67,6 +71,8 @@ pub fn data(page: &Page<'_>) -> Value {
         "deputies": deputy::data(deputies),
         "warnings": plan.warnings.iter().map(|it| &it.text).collect::<Vec<_>>(),
         "restartNeeded": plan.restart_needed,
+        "restarts": restart::data(plan, restarts),
+        "notRestarted": restarts.refused,
         "confirm": plan.confirm.words(),
         "refused": null,
         "byHand": by_hand(left, names),
@@ -86,6 +92,8 @@ pub fn no_plan(left: &[(&'static str, Fix)], names: &Names, refused: Option<&str
         "deputies": [],
         "warnings": [],
         "restartNeeded": false,
+        "restarts": [],
+        "notRestarted": [],
         "confirm": null,
         "refused": refused,
         "byHand": by_hand(left, names),
@@ -148,7 +156,7 @@ pub fn diff(step: &Step) -> String {
 
 /// For a person; markdown fences what others wrote, or takes its meaning from it.
 pub fn text(page: &Page<'_>, markdown: bool) -> String {
-    let Page { plan, blast, deputies, names, may, left } = page;
+    let Page { plan, blast, deputies, names, may, left, .. } = page;
     let mut res = String::new();
     let head = if markdown { "## " } else { "" };
     let visible = |it: &str| inline(it, markdown);
@@ -203,11 +211,9 @@ pub fn text(page: &Page<'_>, markdown: bool) -> String {
     for (label, said) in deputy::lines(deputies) {
         put(&mut res, format_args!("{label:<17}{}", visible(&said)));
     }
-    let restart = match plan.restart_needed {
-        true => "needed: what runs keeps what it has until it is made again",
-        false => "not needed",
-    };
-    put(&mut res, format_args!("{:<17}{restart}", "restart"));
+    for it in restart::lines(page) {
+        put(&mut res, format_args!("{:<17}{}", "restart", visible(&it)));
+    }
     for it in &plan.warnings {
         put(&mut res, format_args!("{:<17}{}", "warning", visible(&it.text)));
     }
@@ -254,7 +260,11 @@ pub fn script(page: &Page<'_>, place: &Whereabouts) -> String {
     for it in plan::preflight(plan, names, place.issuer.as_ref()) {
         put(&mut res, format_args!("{it}"));
     }
+    let mut held = restart::Held::of(plan);
     for step in &plan.steps {
+        if let Some(it) = held.before(&step.edit, names) {
+            put(&mut res, format_args!("{it}"));
+        }
         for it in plan::commands(&step.edit, names) {
             // The second of two ways is a comment: one of them is enough.
             let it = match it.starts_with("eksctl ") {

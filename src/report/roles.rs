@@ -214,6 +214,7 @@ fn tells_of_users(scope: &Scope) -> bool {
         | Scope::Namespaces
         | Scope::Nodes
         | Scope::Webhooks
+        | Scope::Budgets { .. }
         | Scope::Caller
         | Scope::OtherClusters
         | Scope::OtherAssociations

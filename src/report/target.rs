@@ -329,6 +329,7 @@ fn bare(graph: &Graph, name: &str, namespaces: &[Text]) -> Vec<Ref> {
             | Ref::Pod { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Association(_)

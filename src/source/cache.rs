@@ -226,6 +226,7 @@ impl File {
                 | Scope::Workloads { .. }
                 | Scope::Nodes
                 | Scope::Webhooks
+                | Scope::Budgets { .. }
                 | Scope::Caller
                 | Scope::OtherClusters
                 | Scope::OtherAssociations

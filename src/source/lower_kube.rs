@@ -4,8 +4,10 @@
 //! where they are shown.
 
 mod pod;
+mod rollout;
 
 pub(crate) use pod::pod;
+pub(crate) use rollout::budget;
 
 use crate::{
     fact::{
@@ -77,6 +79,7 @@ pub(crate) fn workload(
     let template = spec.and_then(|it| it.template.as_ref());
     // The API server writes 1 where a manifest says nothing.
     res.replicas = counted.then(|| spec.and_then(|it| it.replicas).unwrap_or(1));
+    res.rollout = rollout::rollout(kind, spec, pool);
     res.create_errors = create_errors;
     res.template_labels = pod::template_labels(template, pool);
     res.template = pod::template(template, pool);
@@ -109,6 +112,7 @@ fn bare_workload(kind: WorkloadKind, meta: &Meta<'_>, pool: &mut Pool) -> Worklo
         created: meta.created(),
         owner: owner(meta, pool),
         replicas: None,
+        rollout: None,
         create_errors: Vec::new(),
         annotations: keep_pairs(meta.annotations.as_ref(), tells, pool),
         labels: keep_pairs(meta.labels.as_ref(), tells, pool),

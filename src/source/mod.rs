@@ -127,6 +127,7 @@ impl Session {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::Association(_)
             | Ref::Role(_)
             | Ref::Provider(_)

@@ -28,16 +28,19 @@ pub enum Kind {
     Node,
     /// MutatingWebhookConfiguration.
     Webhook,
+    /// PodDisruptionBudget.
+    Budget,
     Workload(WorkloadKind),
 }
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Pod,
         Kind::ServiceAccount,
         Kind::Namespace,
         Kind::Node,
         Kind::Webhook,
+        Kind::Budget,
         Kind::Workload(WorkloadKind::Deployment),
         Kind::Workload(WorkloadKind::StatefulSet),
         Kind::Workload(WorkloadKind::DaemonSet),
@@ -54,6 +57,7 @@ impl Kind {
             Kind::Namespace => "Namespace",
             Kind::Node => "Node",
             Kind::Webhook => "MutatingWebhookConfiguration",
+            Kind::Budget => "PodDisruptionBudget",
             Kind::Workload(it) => it.as_str(),
         }
     }
@@ -150,6 +154,11 @@ where
             let resource_version = slim.metadata.resource_version().to_owned();
             return Ok(Object { key, resource_version, fact });
         }
+        Kind::Budget => {
+            let slim = objects::Budget::deserialize(json).map_err(wrong)?;
+            let fact = lower_kube::budget(&slim, pool);
+            (slim.metadata.resource_version().to_owned(), Fact::Budget(fact))
+        }
         Kind::Workload(WorkloadKind::CronJob) => {
             let slim = objects::CronJob::deserialize(json).map_err(wrong)?;
             let fact = lower_kube::cron_job(&slim, pool);
@@ -213,6 +222,15 @@ mod tests {
             "creationTimestamp",
             "deletionTimestamp",
             "replicas",
+            "strategy",
+            "updateStrategy",
+            "rollingUpdate",
+            "maxUnavailable",
+            "partition",
+            "paused",
+            "selector",
+            "matchLabels",
+            "disruptionsAllowed",
             "affinity",
             "nodeAffinity",
             "data",

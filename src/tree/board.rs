@@ -76,6 +76,7 @@ impl Cause {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Association(_)
@@ -147,6 +148,8 @@ impl Board {
                 Ref::Cluster | Ref::Provider(_) | Ref::Webhook(_) => {
                     keys.extend(self.identities.keys().cloned());
                 }
+                // Nobody is judged by it.
+                Ref::Budget { .. } => {}
                 Ref::Namespace(_)
                 | Ref::ServiceAccount(_)
                 | Ref::Pod { .. }

@@ -126,6 +126,7 @@ pub fn users_of(graph: &Graph, of: &Ref) -> Vec<SaKey> {
         }
         Ref::Cluster
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Addon(_)

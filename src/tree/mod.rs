@@ -96,6 +96,7 @@ fn namespace_of(at: &Ref) -> Option<Text> {
         Ref::Cluster
         | Ref::Node(_)
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::Association(_)
         | Ref::Role(_)
         | Ref::Provider(_)

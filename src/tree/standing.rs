@@ -198,6 +198,7 @@ pub fn of_ref(graph: &Graph, ledger: &Ledger, at: &Ref) -> Standing {
         | Ref::Workload { .. }
         | Ref::Node(_)
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Provider(_)

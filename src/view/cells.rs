@@ -202,6 +202,7 @@ impl<'a> Cells<'a> {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Addon(_)

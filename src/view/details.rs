@@ -184,6 +184,7 @@ impl Out<'_> {
             Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Addon(_)

@@ -46,8 +46,10 @@ pub fn exported(model: &Model) -> Vec<Saved> {
         Asked::Not | Asked::Asking => &[],
     };
     let left = &it.offer.left;
+    let restarts = &it.restarts;
+    let deputies = &it.deputies;
     let page =
-        report::Page { plan, blast: &it.blast, deputies: &it.deputies, names: &names, may, left };
+        report::Page { plan, blast: &it.blast, deputies, names: &names, may, left, restarts };
     let name = file_name(&fix::title(it));
     let saved = |ending, text| Saved { name: name.clone(), ending, text };
     vec![

@@ -40,6 +40,7 @@ pub fn label(at: &Ref) -> String {
         Ref::Cluster
         | Ref::Workload { .. }
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Association(_)

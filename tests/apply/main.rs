@@ -11,4 +11,5 @@ mod permissions;
 mod probe;
 mod readonly;
 mod undo;
+mod waves;
 mod world;

@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 pub const AGENT: &str = "eks-pod-identity-agent";
 const OTHER_ID: &str = "5D3C1B9A7F5E3D1C0B2A4968E7C6D5B4";
-const STANDARD: [Scope; 13] = [
+const STANDARD: [Scope; 14] = [
     Scope::ApiServer,
     Scope::Caller,
     Scope::Cluster,
@@ -28,6 +28,7 @@ const STANDARD: [Scope; 13] = [
     Scope::Namespaces,
     Scope::Nodes,
     Scope::Webhooks,
+    Scope::Budgets { namespace: None },
     Scope::ServiceAccounts { namespace: None },
 ];
 
@@ -240,6 +241,7 @@ pub fn belongs(fact: &Fact, scope: &Scope) -> bool {
         | (Fact::Namespace(_), Scope::Namespaces)
         | (Fact::Node(_), Scope::Nodes)
         | (Fact::Webhook(_), Scope::Webhooks)
+        | (Fact::Budget(_), Scope::Budgets { namespace: None })
         | (Fact::ServiceAccount(_), Scope::ServiceAccounts { namespace: None })
         | (Fact::Pod(_), Scope::Pods { namespace: None }) => true,
         (Fact::Workload(it), Scope::Workloads { kind, namespace: None }) => it.kind == *kind,
@@ -589,6 +591,7 @@ fn workloads(place: &Place, draft: &Draft) -> Vec<Workload> {
         created: Some(place.ago(24 * 40)),
         owner,
         replicas: (kind == WorkloadKind::Deployment).then_some(draft.pods.len().max(1) as i32),
+        rollout: None,
         create_errors: Vec::new(),
         annotations: Vec::new(),
         labels: draft.labels.clone(),
@@ -815,6 +818,7 @@ fn daemon_set(place: &Place, name: &str, hosts: &[&Text]) -> Vec<Fact> {
         created: Some(place.ago(24 * 200)),
         owner: None,
         replicas: None,
+        rollout: None,
         create_errors: Vec::new(),
         annotations: Vec::new(),
         labels: Vec::new(),

@@ -246,8 +246,8 @@ fn add(world: &mut World, resource: &str) {
             remove(world, resource);
             vec![standard_webhook()]
         }
-        // Which nodes there are only says where pods run.
-        "nodes" => Vec::new(),
+        // Which nodes there are only says where pods run; of budgets nothing is judged.
+        "nodes" | "poddisruptionbudgets" => Vec::new(),
         workloads => all_workloads(workloads, &all),
     };
     world.objects.extend(more);

@@ -2,11 +2,12 @@
 //! are, one word, one string, one line.
 
 use idscope::{
-    check::Blast,
+    check::{Blast, Restarts},
+    fact::{Denied, Knowledge, Rollout, UpdateStrategy},
     ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey, Text, WorkloadKind},
     plan::{
         self, AssociationFields, Because, Confirm, Edit, EnvChange, EnvEntry, Line, Names, Place,
-        Plan, Step, TrustChange, Warning, WorkloadKey,
+        Plan, Step, TrustChange, Turnover, Warning, WorkloadKey,
     },
     report::plan as page,
 };
@@ -139,6 +140,7 @@ fn plan(text: &str) -> Plan {
         ],
         managed_by: None,
         undo: Err(text.to_owned()),
+        needs: Vec::new(),
         edit,
     });
     Plan {
@@ -146,10 +148,25 @@ fn plan(text: &str) -> Plan {
         title: text.to_owned(),
         because: Because { code: None, subject: text.into() },
         steps: steps.collect(),
+        turnovers: vec![
+            turnover(WorkloadKind::Deployment, text),
+            turnover(WorkloadKind::StatefulSet, text),
+        ],
         warnings: vec![Warning { grave: true, text: text.to_owned() }],
         restart_needed: true,
         confirm: Confirm::IamRole(text.into()),
         digest: "0".repeat(64).into(),
+    }
+}
+
+fn turnover(kind: WorkloadKind, text: &str) -> Turnover {
+    let denied = Denied { permission: text.into(), detail: text.into() };
+    Turnover {
+        workload: WorkloadKey::new(kind, text, text),
+        pods: 2,
+        replicas: Some(2),
+        rollout: Some(Rollout { strategy: UpdateStrategy::Other(text.into()), paused: true }),
+        spent: Knowledge::Denied(denied),
     }
 }
 
@@ -167,14 +184,17 @@ fn names(text: &str) -> Names {
 
 fn shown<T>(text: &str, look: impl FnOnce(&page::Page<'_>) -> T) -> T {
     let (plan, blast, names) = (plan(text), Blast::default(), names(text));
-    look(&page::Page {
+    let restarts = Restarts::default();
+    let page = page::Page {
         plan: &plan,
         blast: &blast,
         deputies: &[],
         names: &names,
         may: &[],
         left: &[],
-    })
+        restarts: &restarts,
+    };
+    look(&page)
 }
 
 /// Programs that only say what they were called with, each word ended by a NUL; and what they read.

@@ -230,6 +230,7 @@ fn kube_scopes() -> Vec<Scope> {
         Scope::Webhooks,
         ALL_PODS,
         Scope::ServiceAccounts { namespace: None },
+        Scope::Budgets { namespace: None },
     ];
     res.extend(WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: None }));
     res

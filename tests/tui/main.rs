@@ -4,5 +4,6 @@ mod conventions;
 mod demo;
 mod fix;
 mod hand;
+mod restart;
 mod screens;
 mod story;

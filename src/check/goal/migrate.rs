@@ -4,7 +4,7 @@
 use crate::{
     check::{
         Context, Health, Ledger, Severity,
-        fix::rolled_out,
+        fix::{not_restarted, quietest_first, restarted},
         goal::{Goal, NoWay, Way, eligibility, meant_role, reach},
         judge, statement,
     },
@@ -125,16 +125,23 @@ pub fn migrate(
         let mut owners: Vec<WorkloadKey> = Vec::new();
         let mut bare = Vec::new();
         for pod in &left {
-            match rolled_out(graph.root_owner(pod)) {
-                Some(it) => {
+            let owner = graph.root_owner(pod);
+            match restarted(owner) {
+                Ok(it) => {
                     let it = WorkloadKey::from(it);
                     if !owners.contains(&it) {
                         owners.push(it);
                     }
                 }
-                None => bare.push(format!("{}/{}", pod.namespace, pod.name)),
+                Err(why) => {
+                    let note = not_restarted(graph, pod, owner, &why);
+                    if !bare.contains(&note) {
+                        bare.push(note);
+                    }
+                }
             }
         }
+        quietest_first(graph, &mut owners);
         let first = left.len() == pods.len();
         let stage = if first { Stage::Canary } else { Stage::Restart };
         if first {
@@ -145,7 +152,7 @@ pub fn migrate(
             _ => format!("{} pods still carry the annotated role", left.len()),
         };
         if !bare.is_empty() {
-            because.push_str(&format!("; made again by hand: {}", bare.join(", ")));
+            because.push_str(&format!("; {}", bare.join("; ")));
         }
         let edits = owners.into_iter().map(|workload| Edit::Restart { workload }).collect();
         return Ok(at(stage, edits, because));

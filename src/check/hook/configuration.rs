@@ -88,6 +88,7 @@ fn leaving_out(cx: &Context<'_>, shown: &Shown) -> Option<(String, Vec<Evidence>
         | Ref::ServiceAccount(_)
         | Ref::Node(_)
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }
         | Ref::Association(_)

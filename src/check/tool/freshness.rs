@@ -34,6 +34,11 @@ pub(super) fn lag(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     say(cx, acc, message.into(), evidence, Vec::new());
 }
 
+/// The sources that some verdict rests on.
+fn judged_by<'a>(cx: &Context<'a>) -> impl Iterator<Item = (&'a Scope, &'a SourceState)> {
+    cx.graph.sources().filter(|(it, _)| !matches!(it, Scope::Budgets { .. }))
+}
+
 /// Lists that were complete once and cannot be renewed.
 fn old(cx: &Context<'_>) -> Vec<Evidence> {
     let stale = |(scope, state): (&Scope, &SourceState)| match state {
@@ -51,7 +56,7 @@ fn old(cx: &Context<'_>) -> Vec<Evidence> {
         | SourceState::Expired { .. }
         | SourceState::Off { .. } => None,
     };
-    cx.graph.sources().filter_map(stale).collect()
+    judged_by(cx).filter_map(stale).collect()
 }
 
 /// What verdicts here rest on and was made or changed within the last minute, by AWS's own clock.
@@ -88,9 +93,7 @@ pub(super) fn truncated(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     if *unit != Ref::Cluster {
         return;
     }
-    let evidence = cx
-        .graph
-        .sources()
+    let evidence = judged_by(cx)
         .filter_map(|(scope, state)| match state {
             SourceState::Truncated { detail, .. } => Some(Evidence {
                 place: scope.name(),

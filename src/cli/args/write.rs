@@ -33,6 +33,9 @@ pub struct Fix {
     /// Go on with a fix that was cut off, by its ID in the journal; what is so already is not written again
     #[arg(long, value_name = "ID", conflicts_with_all = ["targets", "code", "all", "plan"])]
     pub finish: Option<String>,
+    /// How long the pods of the first workload may take to be Ready, where several are restarted
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub ready_within: std::time::Duration,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
     pub output: FixOutput,
@@ -69,6 +72,9 @@ pub enum FixOutput {
 pub struct Undo {
     /// The journal's entry; without it they are listed
     pub id: Option<String>,
+    /// How long the pods of the first workload may take to be Ready, where several are restarted
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub ready_within: std::time::Duration,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = FixOutput::Text)]
     pub output: FixOutput,

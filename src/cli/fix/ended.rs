@@ -28,9 +28,10 @@ impl Ended {
     pub(super) fn data(&self) -> Value {
         let (word, done, why) = match &self.outcome {
             Outcome::Applied => ("applied", None, None),
-            Outcome::Nothing { why } => ("nothing", Some(0), Some(why)),
-            Outcome::Partly { done, why } => ("partly", Some(*done), Some(why)),
-            Outcome::NotKnown { done, why } => ("not-known", Some(*done), Some(why)),
+            Outcome::Nothing { why } => ("nothing", Some(0), Some(why.to_string())),
+            Outcome::Partly { done, why } => ("partly", Some(*done), Some(why.to_string())),
+            Outcome::Except { done, left } => ("partly", Some(*done), Some(left.join("; "))),
+            Outcome::NotKnown { done, why } => ("not-known", Some(*done), Some(why.to_string())),
             Outcome::Stopped { done } => ("stopped", Some(*done), None),
         };
         json!({

@@ -68,6 +68,9 @@ fn state(journal: &Journal, it: &Entry) -> String {
         (Some(Outcome::Applied), None, _) => "applied".to_owned(),
         (Some(Outcome::Nothing { why }), None, _) => format!("nothing written: {why}"),
         (Some(Outcome::Partly { done, why }), None, _) => format!("{done} of {n}: {why}"),
+        (Some(Outcome::Except { done, left }), None, _) => {
+            format!("{done} of {n} done, {} left: {}", left.len(), left.join("; "))
+        }
         (Some(Outcome::NotKnown { done, why }), None, _) => {
             format!("step {} not known: {why}", done + 1)
         }

@@ -16,6 +16,9 @@ pub(crate) fn say_progress(plan: &Plan, progress: &Progress) {
     let Progress::Step { index, state } = progress else { return };
     let Some(step) = plan.steps.get(*index) else { return };
     let words = match state {
+        StepState::Waiting { what, until } => {
+            format!("waiting until {}: {what}", until.strftime("%H:%M:%SZ"))
+        }
         StepState::Checking => "reading".to_owned(),
         StepState::DryRun => "dry run".to_owned(),
         StepState::Writing => "writing".to_owned(),
@@ -33,7 +36,8 @@ pub(crate) fn say_progress(plan: &Plan, progress: &Progress) {
         StepState::Moved { found, .. } | StepState::Overwritten { found } => {
             say_three_ways(&step.edit, found);
         }
-        StepState::Checking
+        StepState::Waiting { .. }
+        | StepState::Checking
         | StepState::DryRun
         | StepState::Writing
         | StepState::Reading

@@ -90,6 +90,12 @@ fn columns(kind: &str) -> Vec<Column> {
             }),
             AGE,
         ],
+        "PodDisruptionBudget" => &[
+            ("Min Available", "string", false, |it| or_na(&it["spec"]["minAvailable"])),
+            ("Max Unavailable", "string", false, |it| or_na(&it["spec"]["maxUnavailable"])),
+            ("Allowed Disruptions", "integer", false, |it| count(it, "disruptionsAllowed").into()),
+            AGE,
+        ],
         "ConfigMap" => &[("Data", "integer", false, |it| n(&it["data"]).into()), AGE],
         "Secret" => &[
             ("Type", "string", false, |it| it["type"].clone()),
@@ -152,6 +158,14 @@ fn count(it: &Value, key: &str) -> i64 {
 
 fn of_wanted(it: &Value, key: &str) -> String {
     format!("{}/{}", count(it, key), it["spec"]["replicas"].as_i64().unwrap_or(1))
+}
+
+fn or_na(it: &Value) -> Value {
+    match it {
+        Value::Null => "N/A".into(),
+        Value::String(it) => it.as_str().into(),
+        it => it.to_string().into(),
+    }
 }
 
 fn or_none(it: &Value) -> Value {

@@ -6,9 +6,9 @@ use crate::{
     ident::{Ref, SaKey, Timestamp},
     model::{
         Model, Request,
-        propose::{Proposed, Stage},
+        propose::{Proposed, Run, Stage},
     },
-    plan::{Edit, Outcome, Purpose, WorkloadKey},
+    plan::{Edit, Outcome, Purpose, StepState, WorkloadKey},
 };
 
 /// What came of a plan, and what shortens the wait.
@@ -21,9 +21,14 @@ pub struct Healing {
 
 impl Proposed {
     /// What is to be looked after; `None` where not everything was written, or where a fault was put back.
-    pub(in crate::model) fn cure(&self, outcome: &Outcome, at: Timestamp) -> Option<Cure> {
+    pub(in crate::model) fn cure(
+        &self,
+        run: &Run,
+        outcome: &Outcome,
+        at: Timestamp,
+    ) -> Option<Cure> {
         let is_whole = match outcome {
-            Outcome::Applied => true,
+            Outcome::Applied | Outcome::Except { .. } => true,
             Outcome::Nothing { .. }
             | Outcome::Partly { .. }
             | Outcome::NotKnown { .. }
@@ -33,7 +38,21 @@ impl Proposed {
             Purpose::Fix | Purpose::Finish { .. } => self.offer.heals.clone(),
             Purpose::Undo(_) => Vec::new(),
         };
-        let edits = self.as_plan()?.edits().cloned().collect();
+        let is_done = |it: &Option<StepState>| {
+            matches!(it, Some(StepState::Done | StepState::Already | StepState::Reading))
+        };
+        // Where some steps were left, only the others can be seen.
+        let states = self.as_plan()?.edits().zip(&run.steps);
+        let edits = match outcome {
+            Outcome::Except { .. } => {
+                states.filter(|(_, it)| is_done(it)).map(|(edit, _)| edit.clone()).collect()
+            }
+            Outcome::Applied
+            | Outcome::Nothing { .. }
+            | Outcome::Partly { .. }
+            | Outcome::NotKnown { .. }
+            | Outcome::Stopped { .. } => states.map(|(edit, _)| edit.clone()).collect(),
+        };
         is_whole.then(|| Cure { heals, keys: self.concerned(), edits, at })
     }
 
@@ -135,7 +154,10 @@ impl Model {
     pub(in crate::model) fn can_undo(&self) -> bool {
         let written = |it: &Proposed| match &it.stage {
             Stage::Ended { outcome, .. } => match outcome {
-                Outcome::Applied | Outcome::Partly { .. } | Outcome::NotKnown { .. } => true,
+                Outcome::Applied
+                | Outcome::Partly { .. }
+                | Outcome::Except { .. }
+                | Outcome::NotKnown { .. } => true,
                 Outcome::Stopped { done } => 0 < *done,
                 Outcome::Nothing { .. } => false,
             },

@@ -189,7 +189,7 @@ impl Model {
             }
             Progress::Ended(outcome) => {
                 let run = std::mem::take(run);
-                let cure = it.cure(&outcome, now);
+                let cure = it.cure(&run, &outcome, now);
                 it.stage = Stage::Ended { run, outcome, cure };
                 // The world says what came of it, not we.
                 vec![Request::Refresh]

@@ -115,6 +115,7 @@ impl Model {
             | Ref::Workload { .. }
             | Ref::Node(_)
             | Ref::Webhook(_)
+            | Ref::Budget { .. }
             | Ref::ConfigMap { .. }
             | Ref::Secret { .. }
             | Ref::Role(_)

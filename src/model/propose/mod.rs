@@ -31,7 +31,7 @@ pub struct Proposed {
     pub blast: Blast,
     pub deputies: Vec<Deputy>,
     pub restarts: Restarts,
-    /// The first of the restarts that are offered is part of the plan.
+    /// The restarts that are offered are part of the plan.
     pub with_restart: bool,
     pub may: Asked,
     pub stage: Stage,

@@ -48,8 +48,9 @@ impl Model {
         let blast = check::blast(graph, &offer.edits, self.now);
         let restarts = check::restarts(graph, &offer.edits, &blast);
         let mut edits = offer.edits.clone();
-        if with_restart && let Some(first) = restarts.offered.first() {
-            edits.push(Edit::Restart { workload: first.workload.clone() });
+        if with_restart {
+            let restart = |it: &check::Offered| Edit::Restart { workload: it.workload.clone() };
+            edits.extend(restarts.offered.iter().map(restart));
         }
         let plan = if edits.is_empty() {
             Planned::ByHand

@@ -166,6 +166,7 @@ impl State {
                 | Ref::Workload { .. }
                 | Ref::Node(_)
                 | Ref::Webhook(_)
+                | Ref::Budget { .. }
                 | Ref::ConfigMap { .. }
                 | Ref::Secret { .. }
                 | Ref::Addon(_)

@@ -92,6 +92,7 @@ impl State {
                 | Scope::Workloads { .. }
                 | Scope::Nodes
                 | Scope::Webhooks
+                | Scope::Budgets { .. }
                 | Scope::Caller
                 | Scope::Cluster
                 | Scope::OtherClusters

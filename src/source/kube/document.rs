@@ -60,6 +60,7 @@ fn path(of: &Ref) -> Option<String> {
         Ref::ServiceAccount(key) => (Kind::ServiceAccount, Some(&key.namespace), &key.name),
         Ref::Pod { namespace, name } => (Kind::Pod, Some(namespace), name),
         Ref::Workload { kind, namespace, name } => (Kind::Workload(*kind), Some(namespace), name),
+        Ref::Budget { namespace, name } => (Kind::Budget, Some(namespace), name),
         Ref::Cluster
         | Ref::ConfigMap { .. }
         | Ref::Secret { .. }

@@ -228,6 +228,11 @@ async fn cover(
         return match keeper.run().await {
             Stop::Closed => Err(Closed),
             Stop::Done => Ok(()),
+            Stop::Forbidden(denied) if kind == Kind::Budget && lists_pods(&shared).await => {
+                // It is this kind that is not granted, and nothing is judged by it: namespaces are not tried one by one.
+                let state = SourceState::Denied { at: now(), denied };
+                shared.out.state(&Scope::Budgets { namespace: None }, state).await
+            }
             Stop::Forbidden(denied) => narrow(shared, kind, denied, readable).await,
         };
     }
@@ -241,6 +246,12 @@ async fn cover(
         }
     }
     Ok(())
+}
+
+/// Whether pods may be listed in all namespaces at once.
+async fn lists_pods(shared: &Shared) -> bool {
+    let asked = shared.link.get_bytes("/api/v1/pods?limit=1").await;
+    !matches!(asked, Err(CallError::Forbidden { .. }))
 }
 
 /// Which namespaces to try where cluster-wide lists are forbidden.

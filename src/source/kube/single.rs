@@ -85,6 +85,7 @@ async fn one(mut shared: Shared, of: Ref, read_secrets: bool) -> Result<Option<R
         | Ref::Workload { .. }
         | Ref::Node(_)
         | Ref::Webhook(_)
+        | Ref::Budget { .. }
         | Ref::Association(_)
         | Ref::Role(_)
         | Ref::Provider(_)

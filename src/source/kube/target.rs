@@ -27,6 +27,7 @@ impl Listed {
             Kind::Namespace => Scope::Namespaces,
             Kind::Node => Scope::Nodes,
             Kind::Webhook => Scope::Webhooks,
+            Kind::Budget => Scope::Budgets { namespace },
             Kind::Workload(kind) => Scope::Workloads { kind, namespace },
         }
     }
@@ -52,7 +53,7 @@ impl Listed {
 
 pub(crate) fn is_namespaced(kind: Kind) -> bool {
     match kind {
-        Kind::Pod | Kind::ServiceAccount | Kind::Workload(_) => true,
+        Kind::Pod | Kind::ServiceAccount | Kind::Budget | Kind::Workload(_) => true,
         Kind::Namespace | Kind::Node | Kind::Webhook => false,
     }
 }
@@ -61,6 +62,7 @@ fn group(kind: Kind) -> &'static str {
     match kind {
         Kind::Pod | Kind::ServiceAccount | Kind::Namespace | Kind::Node => "/api/v1",
         Kind::Webhook => "/apis/admissionregistration.k8s.io/v1",
+        Kind::Budget => "/apis/policy/v1",
         Kind::Workload(WorkloadKind::Job | WorkloadKind::CronJob) => "/apis/batch/v1",
         Kind::Workload(
             WorkloadKind::Deployment
@@ -78,6 +80,7 @@ fn plural(kind: Kind) -> &'static str {
         Kind::Namespace => "namespaces",
         Kind::Node => "nodes",
         Kind::Webhook => "mutatingwebhookconfigurations",
+        Kind::Budget => "poddisruptionbudgets",
         Kind::Workload(WorkloadKind::Deployment) => "deployments",
         Kind::Workload(WorkloadKind::StatefulSet) => "statefulsets",
         Kind::Workload(WorkloadKind::DaemonSet) => "daemonsets",

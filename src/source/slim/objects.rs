@@ -113,10 +113,66 @@ pub(crate) struct Workload<'a> {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct WorkloadSpec<'a> {
     pub(crate) replicas: Option<i32>,
+    pub(crate) paused: Option<bool>,
+    /// A Deployment's.
+    #[serde(borrow)]
+    pub(crate) strategy: Option<Strategy<'a>>,
+    /// A StatefulSet's or a DaemonSet's.
+    #[serde(borrow)]
+    pub(crate) update_strategy: Option<Strategy<'a>>,
     #[serde(borrow)]
     pub(crate) template: Option<Template<'a>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Strategy<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(crate) kind: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(crate) rolling_update: Option<RollingUpdate<'a>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RollingUpdate<'a> {
+    #[serde(borrow)]
+    pub(crate) max_unavailable: Option<IntOrText<'a>>,
+    #[serde(borrow)]
+    pub(crate) max_surge: Option<IntOrText<'a>>,
+    pub(crate) partition: Option<i32>,
+}
+
+/// A number of pods, or a share of them as `25%`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum IntOrText<'a> {
+    Int(i32),
+    Text(#[serde(borrow)] Str<'a>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Budget<'a> {
+    #[serde(borrow, default)]
+    pub(crate) metadata: Meta<'a>,
+    #[serde(borrow)]
+    pub(crate) spec: Option<BudgetSpec<'a>>,
+    pub(crate) status: Option<BudgetStatus>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct BudgetSpec<'a> {
+    #[serde(borrow)]
+    pub(crate) selector: Option<Selector<'a>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BudgetStatus {
+    pub(crate) disruptions_allowed: Option<i32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -24,6 +24,14 @@ impl Out<'_> {
                 self.text(2, Tone::Plain, why);
                 return;
             }
+            Outcome::Except { done, left } => {
+                let text = format!("{done} of {all} steps are done, {} left", left.len());
+                self.marked(0, ("▲", Tone::Warning), Tone::Warning, &text);
+                for it in left {
+                    self.text(2, Tone::Plain, it);
+                }
+                self.blank();
+            }
             Outcome::NotKnown { done, why } => {
                 let text = format!("whether step {} was written is not known", done + 1);
                 self.marked(0, ("?", Tone::Unknown), Tone::Unknown, &text);

@@ -69,6 +69,9 @@ fn state(it: &Noted) -> (&'static str, Tone, String) {
         (Some(Outcome::Nothing { why }), _) => {
             ("·", Tone::Muted, format!("nothing was written: {why}"))
         }
+        (Some(Outcome::Except { done, left }), _) => {
+            ("▲", Tone::Warning, format!("{done} done, {} left", left.len()))
+        }
         (Some(Outcome::Partly { done, why }), _) => {
             ("✖", Tone::Error, format!("{done} of {n} steps, then: {why}"))
         }

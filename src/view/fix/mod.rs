@@ -8,6 +8,7 @@ mod list;
 mod plan;
 mod probe;
 mod progress;
+mod restart;
 mod sections;
 
 pub use journal::journal;

@@ -52,18 +52,33 @@ impl Out<'_> {
         if !is_open {
             self.deputies(it);
         }
+        // What is about to be interrupted is read before the long lists.
+        let restarts = !plan.turnovers.is_empty();
+        if restarts {
+            self.blank();
+            self.restart(it);
+            self.warnings(plan);
+        }
         self.blast(&it.blast);
         self.blank();
-        self.restart(it);
+        if !restarts {
+            self.restart(it);
+        }
         self.rights(it, plan);
         self.managers(plan);
         self.undoing(it, plan);
+        if !restarts {
+            self.warnings(plan);
+        }
+        self.left(it);
+        self.labelled("plan", Tone::Muted, &plan.digest[..plan.digest.len().min(12)]);
+    }
+
+    fn warnings(&mut self, plan: &Plan) {
         for warning in &plan.warnings {
             let tone = if warning.grave { Tone::Error } else { Tone::Warning };
             self.marked(0, ("▲", tone), tone, &shorten(&warning.text));
         }
-        self.left(it);
-        self.labelled("plan", Tone::Muted, &plan.digest[..plan.digest.len().min(12)]);
     }
 
     /// `1  iam:UpdateAssumeRolePolicy  role/payments-api`, what it expects, and what it makes different.

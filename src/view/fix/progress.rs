@@ -34,6 +34,7 @@ impl Out<'_> {
     fn state(&mut self, at: usize, step: &Step, state: Option<&StepState>) {
         let (glyph, tone, words) = match state {
             None => ("·", Tone::Muted, ""),
+            Some(StepState::Waiting { .. }) => ("◐", Tone::Info, ""),
             Some(StepState::Checking) => ("◐", Tone::Info, "reading what is there"),
             Some(StepState::DryRun) => ("◐", Tone::Info, "asking whether it would be taken"),
             Some(StepState::Writing) => ("◐", Tone::Info, "writing"),
@@ -58,6 +59,10 @@ impl Out<'_> {
             self.text(5, tone, words);
         }
         match state {
+            Some(StepState::Waiting { what, until }) => {
+                let text = format!("waits until {}: {what}", until.strftime("%H:%M:%S"));
+                self.text(5, Tone::Info, &text);
+            }
             Some(StepState::Refused(why) | StepState::NotKnown(why)) => {
                 self.text(5, Tone::Plain, why);
             }

@@ -1,0 +1,248 @@
+//! Several workloads restarted by one plan: the first goes alone, the others once its pods are Ready. Until then nothing
+//! is written, whatever becomes of the wait; and a step that fails takes only those with it that need it.
+
+use crate::{
+    command::{idscope, output, said, text},
+    world::{Home, rows},
+};
+use idscope::{
+    apply::{self, Job},
+    ident::WorkloadKind,
+    lab::scenario::{Answer, Fault, When},
+    plan::{Edit, Outcome, Progress, StepState, WorkloadKey},
+};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+
+/// A Deployment whose new pods are Ready only once somebody says so of them.
+const SLOW: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a-slow, namespace: shop}\nspec: {replicas: 2, \
+    template: {metadata: {labels: {app: a-slow}}, spec: {serviceAccountName: web, readinessGates: [{conditionType: shop/warm}], \
+    containers: [{name: app, image: a}]}}}\n";
+
+fn restart(kind: WorkloadKind, name: &str) -> Edit {
+    Edit::Restart { workload: WorkloadKey::new(kind, "shop", name) }
+}
+
+/// The slow one first, then two others.
+fn edits() -> Vec<Edit> {
+    vec![
+        restart(WorkloadKind::Deployment, "a-slow"),
+        restart(WorkloadKind::StatefulSet, "db"),
+        restart(WorkloadKind::Deployment, "web"),
+    ]
+}
+
+/// Says of the slow one's pods that they are Ready.
+async fn warm_up(home: &Home) {
+    let (_, list) = home.kube("GET", PODS, &Value::Null).await;
+    let is_slow = |it: &&Value| it["metadata"]["labels"]["app"] == "a-slow";
+    let pods: Vec<Value> =
+        list["items"].as_array().unwrap().iter().filter(is_slow).cloned().collect();
+    assert_eq!(pods.len(), 2, "{list}");
+    for it in pods {
+        let mut conditions = it["status"]["conditions"].clone();
+        for it in conditions.as_array_mut().unwrap().iter_mut().filter(|it| it["type"] == "Ready") {
+            it["status"] = json!("True");
+        }
+        let path = format!("{PODS}/{}/status", it["metadata"]["name"].as_str().unwrap());
+        let (status, told) =
+            home.kube("PATCH", &path, &json!({"status": {"conditions": conditions}})).await;
+        assert_eq!(status, 200, "{told}");
+    }
+}
+
+/// What was restarted, in order.
+fn restarted(home: &Home) -> Vec<String> {
+    let of_owners = |it: &str| it.contains("deployments") || it.contains("statefulsets");
+    let all = home.lab.mutations().into_iter().filter(|it| of_owners(&it.api));
+    all.map(|it| it.resource).collect()
+}
+
+/// What a plan that waits is met with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Ready,
+    Stopped,
+    /// Nobody does anything.
+    Nothing,
+    Gone,
+}
+
+/// Runs it until it waits, does that, and gives how it ended and what was said of the wait.
+async fn waits(home: &Home, then: Then) -> (Outcome, Vec<(usize, String)>) {
+    let within = match then {
+        Then::Nothing => Duration::from_millis(400),
+        Then::Ready | Then::Stopped | Then::Gone => Duration::from_secs(20),
+    };
+    let job = Job { ready_within: within, ..home.job(edits()) };
+    let (settings, journal) = (home.settings(), home.journal());
+    let (progress, mut told) = mpsc::channel(64);
+    let (stop, stopped) = watch::channel(false);
+    let listening = async {
+        let mut waited = Vec::new();
+        while let Some(it) = told.recv().await {
+            let Progress::Step { index, state: StepState::Waiting { what, .. } } = it else {
+                continue;
+            };
+            if waited.is_empty() {
+                assert_eq!(restarted(home), ["shop/a-slow"], "nothing else before it is Ready");
+                match then {
+                    Then::Ready => warm_up(home).await,
+                    Then::Stopped => drop(stop.send_replace(true)),
+                    Then::Nothing => {}
+                    Then::Gone => {
+                        let path = "/apis/apps/v1/namespaces/shop/deployments/a-slow";
+                        assert_eq!(home.kube("DELETE", path, &Value::Null).await.0, 200);
+                    }
+                }
+            }
+            waited.push((index, what.to_string()));
+        }
+        waited
+    };
+    let running = async {
+        let outcome = apply::run(&settings, &journal, job, &progress, &stopped).await;
+        drop(progress);
+        outcome
+    };
+    tokio::join!(running, listening)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_workload_goes_alone_until_its_pods_are_ready() {
+    let check = async |then: Then, wanted: Outcome, done: &[&str]| {
+        let home = Home::with(SLOW).await;
+        let (outcome, waited) = waits(&home, then).await;
+        let named = |it: &Outcome| match it {
+            Outcome::Partly { done, why } => (*done, why.to_string()),
+            _ => (0, String::new()),
+        };
+        let ((n, why), (n_wanted, wanted_why)) = (named(&outcome), named(&wanted));
+        assert_eq!(
+            std::mem::discriminant(&outcome),
+            std::mem::discriminant(&wanted),
+            "{outcome:?}"
+        );
+        assert!(n == n_wanted && why.contains(&wanted_why), "{then:?}: {outcome:?}");
+        let (index, what) = waited.first().unwrap();
+        assert_eq!((*index, &**what), (1, "deploy/shop/a-slow goes first: 0 of 2 pods are Ready"));
+        let mut seen = restarted(&home);
+        seen.retain(|_| then != Then::Gone);
+        assert_eq!(seen, done, "{then:?}");
+        let entry = home.journal().entries().unwrap().0.pop().unwrap();
+        assert_eq!(entry.outcome, Some(outcome));
+        assert_eq!(entry.n_done(), done.len().max(1));
+    };
+    check(Then::Ready, Outcome::Applied, &["shop/a-slow", "shop/db", "shop/web"]).await;
+    check(Then::Stopped, Outcome::Stopped { done: 1 }, &["shop/a-slow"]).await;
+    let why = "deploy/shop/a-slow did not become Ready within 0 s: 0 of 2 pods are Ready; 2 workloads were left alone";
+    check(Then::Nothing, Outcome::Partly { done: 1, why: why.into() }, &["shop/a-slow"]).await;
+    let why = "did not become Ready: it is gone; 2 workloads were left alone";
+    check(Then::Gone, Outcome::Partly { done: 1, why: why.into() }, &[]).await;
+}
+
+/// A plan that was killed while it waited: the next one waits for the same workload, and restarts none twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_was_killed_while_it_waited_is_finished() {
+    let home = Home::with(SLOW).await;
+    let (file, digest) = home.plan_file(edits());
+    let mut child =
+        idscope(&home, &["fix", "--plan", &file, "--apply", "--yes", &digest]).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let waits = tokio::task::spawn_blocking(move || {
+        lines.map_while(Result::ok).find(|it| it.contains("waiting until"))
+    });
+    let line = waits.await.unwrap().expect("it waits");
+    assert!(line.contains("deploy/shop/a-slow goes first: 0 of 2 pods are Ready"), "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(restarted(&home), ["shop/a-slow"]);
+    let out = output(&home, &["undo", "-o", "json"]).await;
+    let all: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let id = all[0]["id"].as_str().unwrap();
+    // Still not Ready: it waits again, as long as it is told to, and the others are left alone.
+    let plan = |more: &[&str]| {
+        let all: Vec<&str> = ["fix", "--finish", id].iter().chain(more).copied().collect();
+        all.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let shown = plan(&["-o", "json"]);
+    let shown: Vec<&str> = shown.iter().map(|it| &**it).collect();
+    let out = output(&home, &shown).await;
+    let digest: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let digest = digest["digest"].as_str().unwrap().to_owned();
+    let apply = plan(&["--apply", "--yes", &digest, "--ready-within", "1s"]);
+    let apply: Vec<&str> = apply.iter().map(|it| &**it).collect();
+    let out = output(&home, &apply).await;
+    assert_eq!(out.status.code(), Some(5), "{}", said(&out));
+    let told = text(&out.stderr);
+    assert!(told.contains("did not become Ready within 1 s"), "{told}");
+    assert_eq!(restarted(&home), ["shop/a-slow"]);
+    warm_up(&home).await;
+    // What ended is put back or planned anew; the first workload has what it should.
+    let (file, digest) = home.plan_file(edits()[1..].to_vec());
+    let out = output(&home, &["fix", "--plan", &file, "--apply", "--yes", &digest]).await;
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    assert_eq!(restarted(&home), ["shop/a-slow", "shop/db", "shop/web"]);
+}
+
+/// The strategy is looked at again right before the write.
+#[tokio::test]
+async fn a_workload_that_was_paused_since_is_not_restarted() {
+    let home = Home::new().await;
+    let job = home.job(vec![restart(WorkloadKind::Deployment, "web")]);
+    let path = "/apis/apps/v1/namespaces/shop/deployments/web";
+    assert_eq!(home.kube("PATCH", path, &json!({"spec": {"paused": true}})).await.0, 200);
+    let before = restarted(&home).len();
+    let ran = home.run(job).await;
+    let Outcome::Nothing { why } = &ran.outcome else { panic!("{ran:?}") };
+    assert!(why.contains("makes its pods anew in another way now"), "{why}");
+    let Some(StepState::Moved { found, .. }) = &ran.last else { panic!("{ran:?}") };
+    assert!(found.contains("spec.paused = true"), "{found}");
+    assert_eq!(restarted(&home).len(), before);
+}
+
+/// Roles stand beside each other; what is about one of them goes with it.
+#[tokio::test]
+async fn a_step_that_fails_takes_only_those_with_it_that_need_it() {
+    let home = Home::new().await;
+    let all = rows(&home.world);
+    let of = |name: &str| all.iter().find(|it| it.name == name).unwrap().edit.clone();
+    // `web` has role `app`, whose trust policy is the one that fails.
+    let edits = vec![of("set trust"), of("restart"), of("add client id"), of("update association")];
+    let fault = Fault {
+        api: "iam:UpdateAssumeRolePolicy".into(),
+        answer: Answer::Deny,
+        resource: None,
+        after_events: None,
+        times: Some(1),
+        when: When::Before,
+    };
+    home.lab.break_with(fault);
+    let ran = home.run(home.job(edits)).await;
+    let Outcome::Except { done: 2, left } = &ran.outcome else { panic!("{ran:?}") };
+    assert_eq!(ran.outcome.exit_status(), 5);
+    assert!(
+        left[0].contains("role/app: ") && left[0].contains("UpdateAssumeRolePolicy"),
+        "{left:?}"
+    );
+    assert_eq!(&*left[1], "deploy/shop/web: it needs a step that was not done");
+    assert_eq!(left.len(), 2);
+    let seen: Vec<_> = ran.seen.iter().map(|it| &*it.api).collect();
+    assert_eq!(
+        seen,
+        [
+            // Denied, once.
+            "iam:UpdateAssumeRolePolicy",
+            "iam:AddClientIDToOpenIDConnectProvider",
+            "eks:UpdatePodIdentityAssociation"
+        ]
+    );
+    let entry = ran.entry.unwrap();
+    assert_eq!((entry.n_done(), entry.is_finished()), (2, true));
+}
