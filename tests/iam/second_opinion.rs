@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// How many policies are compared unless `IDSCOPE_POLICIES` says so.
-const N_CLOSED: u64 = 6000;
+const N_CLOSED: u64 = 20_000;
 const N_OPEN: u64 = 1500;
 const MAX_WORLDS: usize = 40;
 

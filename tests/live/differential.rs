@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, io::Write, process::Command, sync::Arc};
 
 /// How many policies are compared in bulk unless `IDSCOPE_DIFFERENTIAL` says so, and how many over HTTP.
-const IN_BULK: usize = 2_000;
+const IN_BULK: usize = 20_000;
 const OVER_HTTP: usize = 300;
 
 /// Where MiniStack answers otherwise than we do.
