@@ -34,6 +34,7 @@ fn pod(namespace: &Text, at: usize, spec: &Arc<PodSpec>) -> Pod {
         ready: true,
         deleting: false,
         waiting: None,
+        ready_since: None,
         printed: None,
         mirror: false,
         labels: Arc::from([]),

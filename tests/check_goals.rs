@@ -354,7 +354,7 @@ fn stages() {
     assert!(said.contains("EKS Auth has not answered"), "{said}");
     let said = stage_of(&moved, 120, true).unwrap();
     assert_eq!(said.stage, Stage::Prove);
-    assert!(said.because.contains("has not been there for 120 minutes"), "{}", said.because);
+    assert!(said.because.contains("has not been Ready for 120 minutes"), "{}", said.because);
     check(&moved, true, Stage::Unannotate, &["unannotate"], &undo);
     let plain = Site { annotated: false, ..moved.clone() };
     check(&plain, true, Stage::DropTrust, &["trust web"], &undo);
@@ -370,7 +370,33 @@ fn stages() {
          {{containers: [{{name: app, image: a, env: [{{name: AWS_ROLE_ARN, value: \"{}\"}}]}}]}}}}}}}}}}\n",
         role("web")
     );
-    stays(cron, "cronjob/shop/nightly");
+    stays(cron.clone(), "cronjob/shop/nightly");
+    let elsewhere = cron.replace(
+        &format!("value: \"{}\"", role("web")),
+        "valueFrom: {configMapKeyRef: {name: aws, key: role}}",
+    );
+    assert!(elsewhere != cron);
+    stays(elsewhere, "cronjob/shop/nightly");
+    // Who may need it and cannot be seen counts too.
+    for (list, scope) in
+        [("cronjobs", "kube/cronjobs"), ("serviceaccounts", "kube/serviceaccounts")]
+    {
+        let more = format!(
+            "---\napiVersion: lab.idscope.dev/v1\nkind: Caller\ndenyKube: [\"list:{list}\"]\n"
+        );
+        let it = stage_of(&Site { more, ..plain.clone() }, 10, true);
+        let said = it.map(|it| it.because).unwrap_err();
+        assert!(said.contains(scope) || list == "serviceaccounts", "{said}");
+    }
+    // A pod that became Ready anew a moment ago has not been Ready for long, however old it is.
+    let flaps = "status: {phase: Running, conditions: [{type: Ready, status: \"True\", lastTransitionTime: \"2025-12-31T23:58:00Z\"}]}\nspec: {nodeName: node-1";
+    let text = moved.text().replacen("spec: {nodeName: node-1", flaps, 1);
+    let graph = graph_of(&text);
+    let proof = Proof { ready_for: Duration::from_secs(600), answered: true };
+    let ledger = judge::judge(&graph, now());
+    let it = check::migrate(&graph, &ledger, &key(), proof, now()).unwrap();
+    assert_eq!(it.stage, Stage::Prove);
+    assert!(it.because.contains("has not been Ready for 10 minutes"), "{}", it.because);
     let bare = Site { annotated: false, associated: false, ..site() };
     let it = stage_of(&bare, 10, true).unwrap_err();
     assert!(it.contains("nothing to migrate"), "{it}");

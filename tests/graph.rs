@@ -99,6 +99,7 @@ fn pod(name: &str, owner: Option<Owner>) -> Fact {
         ready: true,
         deleting: false,
         waiting: None,
+        ready_since: None,
         printed: None,
         mirror: false,
         labels: Arc::from([]),

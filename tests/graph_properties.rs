@@ -156,6 +156,7 @@ fn fact(seed: u64) -> Fact {
             ready: dice.roll(2) == 1,
             deleting: dice.roll(2) == 1,
             waiting: None,
+            ready_since: None,
             printed: None,
             mirror: false,
             labels: labels(dice),

@@ -82,6 +82,7 @@ impl Fleet {
             ready: true,
             deleting: false,
             waiting: None,
+            ready_since: None,
             printed: None,
             mirror: false,
             labels: labels(owner),

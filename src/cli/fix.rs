@@ -33,6 +33,8 @@ pub use probe::probe;
 
 /// Nothing was written: refused, moved, another digest.
 const NOTHING_WRITTEN: u8 = 4;
+/// The plan of all roles of a cluster that was made again.
+pub(crate) const RE_HOME: &str = "re-home";
 /// Applied, and the finding is still there.
 const NOT_HEALED: u8 = 1;
 

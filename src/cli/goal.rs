@@ -2,7 +2,7 @@
 
 use crate::{
     check::{self, Course, Proof, Proposal, Stage, Whole},
-    cli::{args::Reach, collect::Collected, error::UsageError},
+    cli::{args::Reach, collect::Collected, error::UsageError, fix::RE_HOME},
     ident::{Arn, Ref, SaKey, visible},
     plan::{self, Because, Edit},
 };
@@ -102,6 +102,6 @@ fn re_homed(targets: &[Ref], read: &Collected) -> Result<Proposal, UsageError> {
     let title = format!("let {n_roles} roles trust this cluster instead of the one before");
     let because = Because { code: None, subject: "cluster".into() };
     let plan =
-        (!way.edits.is_empty()).then(|| plan::build(graph, "re-home", title, because, way.edits));
+        (!way.edits.is_empty()).then(|| plan::build(graph, RE_HOME, title, because, way.edits));
     Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
 }

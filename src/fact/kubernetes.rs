@@ -67,6 +67,8 @@ pub struct Pod {
     pub phase: Phase,
     /// Condition `Ready` is True.
     pub ready: bool,
+    /// When that condition last changed.
+    pub ready_since: Option<Timestamp>,
     pub deleting: bool,
     /// The reason of the container that waits, e.g. `CrashLoopBackOff`; the first one found.
     pub waiting: Option<Text>,

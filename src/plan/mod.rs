@@ -33,7 +33,7 @@ pub use call::{Call, RESTARTED_AT};
 pub use command::{Names, commands};
 pub use edit::{AssociationFields, Edit, EnvChange, EnvEntry, Place, TrustChange, WorkloadKey};
 pub use guard::can_be_saved;
-pub use needs::left_alone;
+pub use needs::{blocked, left_alone};
 pub use order::{Order, Purpose, Writes, callers};
 pub use owner::Manager;
 pub use preflight::preflight;

@@ -7,7 +7,7 @@ use crate::{
     fact::ServiceAccount,
     graph::Graph,
     ident::{AccountId, Arn, SaKey, Text},
-    plan::{Edit, Step, TrustChange, WorkloadKey},
+    plan::{Edit, May, Step, TrustChange, WorkloadKey},
 };
 
 /// What is given and needed.
@@ -46,6 +46,16 @@ pub fn left_alone(steps: &[Step], not_done: &[usize]) -> Vec<usize> {
         }
     }
     res
+}
+
+/// The permission without which nothing of the plan can be carried out; `None` where something stands beside what is not
+/// allowed. `may` is one a step.
+pub fn blocked<'a>(steps: &[Step], may: &'a [May]) -> Option<&'a Text> {
+    let denied: Vec<usize> =
+        (0..steps.len().min(may.len())).filter(|it| matches!(may[*it], May::No(_))).collect();
+    let May::No(missing) = may.get(*denied.first()?)? else { return None };
+    let n_lost = left_alone(steps, &denied).len();
+    (denied.len() + n_lost == steps.len()).then_some(missing)
 }
 
 /// `None`: whoever comes later may need it, whatever it is.

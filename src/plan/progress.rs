@@ -49,6 +49,23 @@ pub enum StepState {
     NotKnown(Text),
 }
 
+impl StepState {
+    /// As the plan wants it, as far as the service's word goes.
+    pub fn is_done(&self) -> bool {
+        match self {
+            StepState::Done | StepState::Already | StepState::Reading => true,
+            StepState::Waiting { .. }
+            | StepState::Checking
+            | StepState::DryRun
+            | StepState::Writing
+            | StepState::Refused(_)
+            | StepState::Moved { .. }
+            | StepState::Overwritten { .. }
+            | StepState::NotKnown(_) => false,
+        }
+    }
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]

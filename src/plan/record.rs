@@ -116,20 +116,7 @@ pub struct RecordedStep {
 
 impl RecordedStep {
     pub fn is_done(&self) -> bool {
-        match &self.state {
-            Some(StepState::Done | StepState::Already | StepState::Reading) => true,
-            Some(
-                StepState::Waiting { .. }
-                | StepState::Checking
-                | StepState::DryRun
-                | StepState::Writing
-                | StepState::Refused(_)
-                | StepState::Moved { .. }
-                | StepState::Overwritten { .. }
-                | StepState::NotKnown(_),
-            )
-            | None => false,
-        }
+        self.state.as_ref().is_some_and(StepState::is_done)
     }
 
     /// Whether it was written, or may have been.

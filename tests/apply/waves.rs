@@ -2,7 +2,7 @@
 //! is written, whatever becomes of the wait; and a step that fails takes only those with it that need it.
 
 use crate::{
-    command::{idscope, output, said, text},
+    command::{Scenario, idscope, output, said, text},
     world::{Home, rows},
 };
 use idscope::{
@@ -245,4 +245,56 @@ async fn a_step_that_fails_takes_only_those_with_it_that_need_it() {
     );
     let entry = ran.entry.unwrap();
     assert_eq!((entry.n_done(), entry.is_finished()), (2, true));
+}
+
+/// Of several roles one may not be changed: it is left, the others are done, and the end says so. Where nothing else is
+/// left to do, nothing is written at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_allowed_stops_only_itself() {
+    let check = async |names: &[&str], status: i32, said_so: &[&str]| {
+        let scenario = Scenario::new(&made_again(names));
+        let of = |args: &[&str]| {
+            let mut command =
+                scenario.idscope(&[&["fix", "cluster", "--goal", "re-home"], args].concat());
+            command.env("HOME", scenario.path.parent().unwrap());
+            tokio::task::spawn_blocking(move || command.output().unwrap())
+        };
+        let shown = of(&["-o", "json"]).await.unwrap();
+        let plan: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        let digest = plan["digest"].as_str().unwrap();
+        let out = of(&["--apply", "--yes", digest]).await.unwrap();
+        assert_eq!(out.status.code(), Some(status), "{}", said(&out));
+        for it in said_so {
+            assert!(text(&out.stderr).contains(it), "{it}: {}", said(&out));
+        }
+    };
+    let some = [
+        "role/a: iam:UpdateAssumeRolePolicy is not allowed, so it will be left",
+        "3 of 4 steps are done, 1 left:",
+        "what was done is verified",
+    ];
+    check(&["a", "b", "c"], 5, &some).await;
+    // The provider alone can be made, and is of use to nobody yet.
+    check(&["a"], 5, &["1 of 2 steps written, then: "]).await;
+}
+
+/// A cluster that was made again, and roles that trust the one before; role `a` may not be changed.
+fn made_again(names: &[&str]) -> String {
+    let head = "apiVersion: lab.idscope.dev/v1\nkind:";
+    let old = "oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+    let mut res = format!(
+        "{head} EksCluster\nname: prod\naccount: \"111122223333\"\nregion: eu-west-1\nissuer: https://oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E\nage: 1d\n\
+         ---\n{head} EksDefaults\n---\n{head} Caller\ndeny: [\"iam:UpdateAssumeRolePolicy arn:aws:iam::111122223333:role/a\"]\n"
+    );
+    for it in names {
+        let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/{old}")},
+            "Condition": {"StringEquals": {format!("{old}:sub"): format!("system:serviceaccount:shop:{it}")}}}]});
+        res.push_str(&format!(
+            "---\n{head} IamRole\narn: arn:aws:iam::111122223333:role/{it}\nage: 300d\ntrustPolicy: {trust}\n\
+             ---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {it}, namespace: shop, annotations: {{eks.amazonaws.com/role-arn: \"arn:aws:iam::111122223333:role/{it}\"}}}}\n"
+        ));
+    }
+    res
 }

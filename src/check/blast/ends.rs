@@ -53,6 +53,7 @@ fn new_pod(graph: &Graph, owner: &Workload, key: &SaKey) -> Result<Pod, Text> {
         ready: false,
         deleting: false,
         waiting: None,
+        ready_since: None,
         printed: None,
         mirror: false,
         labels: owner.template_labels.clone(),

@@ -8,10 +8,10 @@ use crate::{
         goal::{Goal, NoWay, Way, eligibility, meant_role, reach},
         judge, statement,
     },
-    fact::{Knowledge, Pod, ServiceAccount},
+    fact::{Knowledge, Pod, Scope, ServiceAccount},
     graph::Graph,
     iam,
-    ident::{Arn, SaKey, Timestamp},
+    ident::{Arn, SaKey, Timestamp, WorkloadKind},
     identity::{Carried, Verdict},
     plan::{Edit, TrustChange, WorkloadKey},
 };
@@ -149,7 +149,14 @@ pub fn migrate(
         }
         let mut because = match stage {
             Stage::Canary => "one workload first; look at it, then go on".to_owned(),
-            _ => format!("{} pods still carry the annotated role", left.len()),
+            _ => {
+                let n_bad = pods.iter().filter(|it| moved(it) && !it.ready).count();
+                let look = match n_bad {
+                    0 => String::new(),
+                    n => format!("; look first: {n} of those that moved are not Ready"),
+                };
+                format!("{} pods still carry the annotated role{look}", left.len())
+            }
         };
         if !bare.is_empty() {
             because.push_str(&format!("; {}", bare.join("; ")));
@@ -205,11 +212,12 @@ fn unproven(
     }
     let minutes = proof.ready_for.as_secs() / 60;
     let young = pods.iter().find(|it| {
-        it.created.is_none_or(|born| now.duration_since(born).unsigned_abs() < proof.ready_for)
+        let since = it.ready_since.max(it.created);
+        since.is_none_or(|since| now.duration_since(since).unsigned_abs() < proof.ready_for)
     });
     if let Some(it) = young {
         return Some(format!(
-            "pod {}/{} has not been there for {minutes} minutes",
+            "pod {}/{} has not been Ready for {minutes} minutes",
             it.namespace, it.name
         ));
     }
@@ -231,6 +239,11 @@ fn drop_trust(graph: &Graph, key: &SaKey, role: &Arn) -> Result<Option<Edit>, No
     if !policy.statements.iter().any(is_ours) {
         return Ok(None);
     }
+    if let Some(scope) = unlisted(graph) {
+        return Err(format!(
+            "the statement for the OIDC provider stays: whether anybody still needs it is not known, since {scope} is not read everywhere"
+        ));
+    }
     if let Some(who) = needs_web_identity(graph, key, role) {
         return Err(format!("the statement for the OIDC provider stays: {who} still needs it"));
     }
@@ -247,6 +260,14 @@ fn drop_trust(graph: &Graph, key: &SaKey, role: &Arn) -> Result<Option<Edit>, No
     }))
 }
 
+/// A list that would tell of somebody who needs the role, and that is not complete for the whole cluster.
+fn unlisted(graph: &Graph) -> Option<String> {
+    let workloads = WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: None });
+    let first = [Scope::ServiceAccounts { namespace: None }, Scope::Pods { namespace: None }];
+    let mut all = first.into_iter().chain(workloads);
+    all.find(|it| !graph.listed(it).is_known()).map(|it| it.name())
+}
+
 /// Whoever still reaches the role by web identity in this cluster: another annotated ServiceAccount, a pod that was
 /// injected before, a template that names the role by hand.
 fn needs_web_identity(graph: &Graph, key: &SaKey, role: &Arn) -> Option<String> {
@@ -254,8 +275,10 @@ fn needs_web_identity(graph: &Graph, key: &SaKey, role: &Arn) -> Option<String> 
     if let Some(it) = others {
         return Some(format!("ServiceAccount `{it}`"));
     }
+    // Of a value that comes from elsewhere nobody can say that it is another role's.
     let names_role = |env: &crate::fact::Container| {
-        env.env("AWS_ROLE_ARN").and_then(|it| it.literal()).is_some_and(|it| **it == *role.as_str())
+        let named = env.env("AWS_ROLE_ARN").filter(|it| it.is_set());
+        named.is_some_and(|it| it.literal().is_none_or(|it| **it == *role.as_str()))
     };
     let pod = graph
         .pods()

@@ -2,12 +2,12 @@
 
 use crate::{
     apply::{self, Job, Purpose},
-    check::{self, Aftermath, Blast, Cure, Proposal},
+    check::{self, Aftermath, Blast, Cure, Proposal, Whole},
     cli::{
         INTERRUPTED,
         error::UsageError,
         fix::{
-            NOT_HEALED,
+            NOT_HEALED, RE_HOME,
             ended::{Ended, sentence},
             record::journal,
             session::Session,
@@ -16,7 +16,7 @@ use crate::{
         read_with,
     },
     ident::{Ref, SaKey, Timestamp, visible},
-    plan::{self, Edit, Outcome, Plan, Shown},
+    plan::{self, Edit, Outcome, Plan, Progress, Shown, StepState},
 };
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -39,9 +39,16 @@ impl Session<'_> {
         let (progress, mut told) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let listening = async {
+            let mut states: Vec<Option<StepState>> = vec![None; job.plan.steps.len()];
             while let Some(it) = told.recv().await {
                 say_progress(&job.plan, &it);
+                if let Progress::Step { index, state } = it
+                    && let Some(step) = states.get_mut(index)
+                {
+                    *step = Some(state);
+                }
             }
+            states
         };
         let interrupted = async {
             // The step in flight is finished, then it stops.
@@ -57,13 +64,16 @@ impl Session<'_> {
             drop(progress);
             outcome
         };
-        let outcome = tokio::select! {
-            (outcome, ()) = async { tokio::join!(running, listening) } => outcome,
+        let (outcome, states) = tokio::select! {
+            both = async { tokio::join!(running, listening) } => both,
             () = interrupted => unreachable!("it waits for ever"),
         };
         let all = job.plan.steps.len();
         match &outcome {
-            Outcome::Applied => return self.verified(&job, proposal, blast, begun).await,
+            Outcome::Applied => {
+                let edits = job.plan.edits().cloned().collect();
+                return self.verified(&job, edits, proposal, blast, begun).await;
+            }
             Outcome::Nothing { why } => return Ok(Ended::nothing(why)),
             Outcome::Partly { done, why } => {
                 eprintln!("idscope: {done} of {all} steps written, then: {}", visible(why));
@@ -73,7 +83,11 @@ impl Session<'_> {
                 for it in left {
                     eprintln!("  {}", visible(it));
                 }
-                let verified = self.verified(&job, proposal, blast, begun).await?;
+                // Only what was done can be seen.
+                let states = job.plan.edits().zip(&states);
+                let done = states.filter(|(_, it)| it.as_ref().is_some_and(StepState::is_done));
+                let done = done.map(|(edit, _)| edit.clone()).collect();
+                let verified = self.verified(&job, done, proposal, blast, begun).await?;
                 let status = outcome.exit_status();
                 return Ok(Ended { outcome, status, ..verified });
             }
@@ -94,10 +108,12 @@ impl Session<'_> {
     async fn verified(
         &self,
         job: &Job,
+        edits: Vec<Edit>,
         proposal: &Proposal,
         blast: &Blast,
         begun: Timestamp,
     ) -> Result<Ended, UsageError> {
+        let is_whole = edits.len() == job.plan.steps.len();
         let since = Instant::now();
         let ended =
             |left: Option<Vec<&'static str>>, after: Vec<(SaKey, Aftermath)>, status: u8| Ended {
@@ -106,7 +122,6 @@ impl Session<'_> {
                 after,
                 status,
             };
-        let edits: Vec<Edit> = job.plan.edits().cloned().collect();
         let concerned = match job.purpose {
             // To put something back repairs nothing.
             Purpose::Undo(_) => Vec::new(),
@@ -126,28 +141,40 @@ impl Session<'_> {
                 .filter(|it| proposal.left.iter().all(|(code, _)| *code != it.code))
                 .map(|it| it.code)
                 .collect();
-            let after = || -> Vec<(SaKey, Aftermath)> {
-                let of = |key: &SaKey| {
-                    let (keys, edits) = (vec![key.clone()], edits.clone());
-                    let cure = Cure { heals: Vec::new(), keys, edits, at: begun };
-                    check::aftermath(&read.graph, &read.ledger, &cure, read.now)
-                };
-                concerned.iter().map(|key| (key.clone(), of(key))).collect()
+            let of = |key: &SaKey| {
+                let (keys, edits) = (vec![key.clone()], edits.clone());
+                let cure = Cure { heals: Vec::new(), keys, edits, at: begun };
+                check::aftermath(&read.graph, &read.ledger, &cure, read.now)
             };
-            if left.is_empty() {
-                eprintln!("idscope: applied and verified");
-                let after = after();
+            let after: Vec<(SaKey, Aftermath)> =
+                concerned.iter().map(|key| (key.clone(), of(key))).collect();
+            let is_pending = after.iter().any(|(_, it)| matches!(it, Aftermath::Pending { .. }))
+                || edits
+                    .iter()
+                    .any(|it| !it.is_kubernetes() && plan::shown(&read.graph, it) == Shown::Before);
+            let is_waiting = is_pending && since.elapsed() < job.propagation;
+            // Of a goal no finding tells; AWS's word does.
+            let id = &*job.plan.id;
+            let is_goal = id == RE_HOME || Whole::parse(id).is_some();
+            let is_refused =
+                is_goal && after.iter().any(|(_, it)| matches!(it, Aftermath::Refused { .. }));
+            if !is_waiting {
+                let is_healed = left.is_empty() && !is_refused;
+                match (is_healed, is_whole, left.is_empty()) {
+                    (true, true, _) => eprintln!("idscope: applied and verified"),
+                    (true, false, _) => eprintln!("idscope: what was done is verified"),
+                    (false, _, true) => {
+                        eprintln!("idscope: applied, and AWS would refuse it all the same")
+                    }
+                    (false, _, false) => {
+                        eprintln!("idscope: applied, still there: {}", left.join(", "));
+                    }
+                }
                 for (key, it) in &after {
                     eprintln!("idscope: sa/{key}: {}", visible(&sentence(it)));
                 }
-                return Ok(ended(Some(left), after, 0));
-            }
-            let lags =
-                |it: &Edit| !it.is_kubernetes() && plan::shown(&read.graph, it) == Shown::Before;
-            let is_pending = job.plan.edits().any(lags) && since.elapsed() < job.propagation;
-            if !is_pending {
-                eprintln!("idscope: applied, still there: {}", left.join(", "));
-                return Ok(ended(Some(left), after(), NOT_HEALED));
+                let status = if is_healed { 0 } else { NOT_HEALED };
+                return Ok(ended(Some(left), after, status));
             }
             eprintln!("idscope: applied; AWS does not show it everywhere yet, reading again");
             tokio::select! {

@@ -155,14 +155,15 @@ impl<'a> Session<'a> {
         if !how.apply {
             return Ok(0);
         }
-        let ended = match self.refusal(&plan, &may, &place).or_else(|| unconfirmed(&plan, how)) {
-            Some(why) => Ended::nothing(&why),
-            None => {
-                let ready_within = how.ready_within;
-                let job = Job { purpose, ready_within, ..Job::new(plan, place, callers) };
-                self.carry_out(job, &proposal, &blast).await?
-            }
-        };
+        let ended =
+            match self.refusal(&plan, &may, &place, &purpose).or_else(|| unconfirmed(&plan, how)) {
+                Some(why) => Ended::nothing(&why),
+                None => {
+                    let ready_within = how.ready_within;
+                    let job = Job { purpose, ready_within, ..Job::new(plan, place, callers) };
+                    self.carry_out(job, &proposal, &blast).await?
+                }
+            };
         if let Some(mut it) = document {
             it["result"] = ended.data();
             self.print(&output::json(&it));
@@ -171,18 +172,35 @@ impl<'a> Session<'a> {
     }
 
     /// Why the plan is not even offered for confirmation.
-    fn refusal(&self, plan: &Plan, may: &[May], place: &Whereabouts) -> Option<String> {
+    fn refusal(
+        &self,
+        plan: &Plan,
+        may: &[May],
+        place: &Whereabouts,
+        purpose: &Purpose,
+    ) -> Option<String> {
         let context = place.context.as_deref().unwrap_or_default();
         if let Some(why) = self.settings.writes.refusal(context) {
             return Some(why);
         }
-        may.iter().zip(&plan.steps).find_map(|(may, step)| match may {
-            May::No(it) => Some(format!(
-                "{}: {it} is not allowed; hand the commands to somebody who may",
-                step.target
-            )),
+        // What stands beside a step that is not allowed can be done all the same; of an undo nothing is left out.
+        let denied = may.iter().zip(&plan.steps).find_map(|(may, step)| match may {
+            May::No(it) => Some((it, step)),
             May::Yes | May::NotKnown(_) => None,
-        })
+        });
+        let (missing, step) = denied?;
+        let is_whole = *purpose != Purpose::Fix || plan::blocked(&plan.steps, may).is_some();
+        if !is_whole {
+            eprintln!(
+                "idscope: warning: {}: {missing} is not allowed, so it will be left",
+                visible(&step.target.to_string())
+            );
+            return None;
+        }
+        Some(format!(
+            "{}: {missing} is not allowed; hand the commands to somebody who may",
+            step.target
+        ))
     }
 
     fn refused(&self, why: &Refusal, proposal: &Proposal, names: &Names, how: &How) -> u8 {

@@ -38,9 +38,7 @@ impl Proposed {
             Purpose::Fix | Purpose::Finish { .. } => self.offer.heals.clone(),
             Purpose::Undo(_) => Vec::new(),
         };
-        let is_done = |it: &Option<StepState>| {
-            matches!(it, Some(StepState::Done | StepState::Already | StepState::Reading))
-        };
+        let is_done = |it: &Option<StepState>| it.as_ref().is_some_and(StepState::is_done);
         // Where some steps were left, only the others can be seen.
         let states = self.as_plan()?.edits().zip(&run.steps);
         let edits = match outcome {

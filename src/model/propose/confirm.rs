@@ -58,7 +58,7 @@ impl Model {
             && self.proposal().is_some_and(|it| {
                 it.as_plan().is_some()
                     && it.outdated.is_none()
-                    && it.missing().is_none()
+                    && it.blocked().is_none()
                     && it.stage == Stage::Shown
             })
     }

@@ -19,7 +19,7 @@ use crate::{
     check::{Blast, Cure, Deputy, Offer, Restarts},
     ident::{AccountId, Text, Timestamp},
     model::Page,
-    plan::{Left, May, Outcome, Plan, Purpose, Refusal, StepState},
+    plan::{Left, May, Outcome, Plan, Purpose, Refusal, StepState, blocked},
 };
 
 /// A plan and everything that stands on its page.
@@ -113,6 +113,17 @@ impl Proposed {
                 May::Yes | May::NotKnown(_) => None,
             }),
             Asked::Not | Asked::Asking => None,
+        }
+    }
+
+    /// The permission without which nothing of it can be done: what stands beside a step that is not allowed goes on, but
+    /// not of an undo.
+    pub fn blocked(&self) -> Option<&Text> {
+        match (&self.may, self.as_plan()) {
+            (Asked::Told(may), Some(plan)) if self.purpose == Purpose::Fix => {
+                blocked(&plan.steps, may)
+            }
+            (Asked::Told(_) | Asked::Asking | Asked::Not, _) => self.missing(),
         }
     }
 

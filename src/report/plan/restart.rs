@@ -66,7 +66,7 @@ pub(super) fn lines(page: &Page<'_>) -> Vec<String> {
             res.extend(many.iter().map(told));
         }
     }
-    if plan.restart_needed || !offered.is_empty() {
+    if plan.restart_needed && plan.turnovers.is_empty() || !offered.is_empty() {
         res.push("needed: what runs keeps what it has until it is made again".to_owned());
     }
     for it in offered {

@@ -6,13 +6,14 @@ use crate::{
         PodSpec, TokenSource, Volume, VolumeSource,
         redact::{is_credential, without_userinfo},
     },
-    ident::Text,
+    ident::{Text, Timestamp},
     identity::signature::recognise,
     source::{
         lower_kube::{is_true, keep_pairs, labels, owner},
         slim::{
             Pool,
-            meta::{Meta, Telling, marks_manager, names_identity},
+            meta::{Meta, Telling, marks_manager, names_identity, timestamp},
+            objects::Condition,
             pod as slim,
             value::{items, non_empty, text},
         },
@@ -33,6 +34,7 @@ pub(crate) fn pod(pod: &slim::Pod<'_>, pool: &mut Pool) -> Pod {
         node: spec.and_then(|it| non_empty(&it.node_name)).map(|it| pool.text(it)),
         phase: phase(status.map_or("", |it| text(&it.phase))),
         ready: status.is_some_and(|it| is_true(&it.conditions, "Ready")),
+        ready_since: status.and_then(|it| changed(&it.conditions, "Ready")),
         deleting: meta.deleting(),
         waiting: status.and_then(waiting).map(|it| pool.text(it)),
         printed: status.and_then(printed),
@@ -40,6 +42,11 @@ pub(crate) fn pod(pod: &slim::Pod<'_>, pool: &mut Pool) -> Pod {
         labels: labels(meta.labels.as_ref(), pool),
         spec: pod_spec(Some(meta), spec, pool),
     }
+}
+
+fn changed(conditions: &Option<Vec<Condition<'_>>>, kind: &str) -> Option<Timestamp> {
+    let it = items(conditions).iter().find(|it| text(&it.kind) == kind)?;
+    timestamp(&it.last_transition_time)
 }
 
 /// The template of a workload; an absent one is that of a pod without containers.

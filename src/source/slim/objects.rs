@@ -99,6 +99,8 @@ pub(crate) struct Condition<'a> {
     pub(crate) reason: Option<Str<'a>>,
     #[serde(borrow)]
     pub(crate) message: Option<Str<'a>>,
+    #[serde(borrow, rename = "lastTransitionTime")]
+    pub(crate) last_transition_time: Option<Str<'a>>,
 }
 
 /// Deployment, StatefulSet, DaemonSet, ReplicaSet, Job.
