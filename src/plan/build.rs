@@ -5,7 +5,7 @@ use crate::{
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, WorkloadKind},
     plan::{
-        Confirm, Edit, EnvEntry, Expect, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
+        Confirm, Edit, EnvEntry, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
         WorkloadKey, digest, guard, needs, owner, show, shown, turnover,
     },
 };
@@ -173,7 +173,7 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
         }
         Edit::Restart { workload } => {
             let (uid, _) = workload_of(graph, workload)?;
-            expects = restartable(graph, workload)?;
+            expects = turnover::restartable(graph, workload)?;
             (workload.reference(), uid, None, Err("a restart is not taken back".into()))
         }
         Edit::CreateProvider { partition, account, issuer, client_ids, .. } => {
@@ -372,17 +372,6 @@ fn undo_env(
             "cannot be undone: a {} keeps no older revision, and the value was never read",
             workload.kind.as_str()
         )),
-    }
-}
-
-/// What a restart must find; refused where it would make no pod anew.
-fn restartable(graph: &Graph, key: &WorkloadKey) -> Result<Vec<Expect>, Refusal> {
-    let Some(it) = graph.workload(key.kind, &key.namespace, &key.name) else {
-        return Ok(Vec::new());
-    };
-    match turnover::hinders_restart(it) {
-        Some(why) => Err(Refusal::NoEffect(turnover::not_restarted(graph, it, &why))),
-        None => Ok(turnover::restart_expects(it)),
     }
 }
 

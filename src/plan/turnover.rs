@@ -4,7 +4,7 @@ use crate::{
     fact::{Knowledge, Pod, Rollout, UpdateStrategy, Workload},
     graph::Graph,
     ident::{Text, WorkloadKind},
-    plan::{Edit, Expect, Names, Warning, WorkloadKey, quote},
+    plan::{Edit, Expect, Names, Refusal, Warning, WorkloadKey, quote},
 };
 use serde_json::Value;
 
@@ -267,8 +267,19 @@ pub(crate) fn turnovers(graph: &Graph, edits: &[&Edit]) -> Vec<Turnover> {
     res
 }
 
+/// What a restart must find; refused where it would make no pod anew.
+pub(crate) fn restartable(graph: &Graph, key: &WorkloadKey) -> Result<Vec<Expect>, Refusal> {
+    let Some(it) = graph.workload(key.kind, &key.namespace, &key.name) else {
+        return Ok(Vec::new());
+    };
+    match hinders_restart(it) {
+        Some(why) => Err(Refusal::NoEffect(not_restarted(graph, it, &why))),
+        None => Ok(restart_expects(it)),
+    }
+}
+
 /// What a restart reads of the workload beside its template: it is another one if these have changed.
-pub(crate) fn restart_expects(workload: &Workload) -> Vec<Expect> {
+fn restart_expects(workload: &Workload) -> Vec<Expect> {
     match &workload.rollout {
         Some(it) => expects(workload.kind, it.strategy.as_str(), it.paused),
         None => Vec::new(),
