@@ -3,6 +3,7 @@
 //! Only what crosses families is here; what can be told apart inside a family is told apart by its rules.
 
 use crate::check::Finding;
+use std::collections::BTreeSet;
 
 /// On one unit: where the left code is reported, the right ones are not. A family stands for its codes.
 const GIVE_WAY: &[(&str, &[&str])] = &[
@@ -104,13 +105,17 @@ pub(crate) fn explains_nothing_injected(found: &[Finding]) -> bool {
 }
 
 fn give_way(found: &mut Vec<Finding>) {
-    let codes: Vec<&str> = found.iter().map(|it| it.code).collect();
-    let lost = |code: &str| {
+    // A large policy may have thousands of the same code.
+    let codes: BTreeSet<&str> = found.iter().map(|it| it.code).collect();
+    let is_lost = |code: &&str| {
         GIVE_WAY
             .iter()
-            .any(|(winner, losers)| *winner != code && codes.contains(winner) && fits(code, losers))
+            .any(|(winner, losers)| winner != code && codes.contains(winner) && fits(code, losers))
     };
-    found.retain(|it| !lost(it.code));
+    let lost: Vec<&str> = codes.iter().copied().filter(is_lost).collect();
+    if !lost.is_empty() {
+        found.retain(|it| !lost.contains(&it.code));
+    }
 }
 
 /// Whether a code is among codes and families.

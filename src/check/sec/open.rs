@@ -4,9 +4,9 @@ use crate::{
     check::{Acc, Context, Evidence, Fix, Subject, judge, statement::is_web_identity_of, trust},
     fact::{IamRole, Knowledge, PodSpec, Scope, ServiceAccount},
     iam,
-    ident::{Arn, Issuer, Ref, SaKey, Text, WorkloadKind},
+    ident::{AccountId, Arn, Issuer, Ref, SaKey, Text, WorkloadKind},
     identity::{
-        near_miss::{self, Openness, Target},
+        near_miss::{self, Open, Openness, Target},
         sts,
     },
     plan::TrustChange,
@@ -18,6 +18,45 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let (Some(account), Some(issuer)) = (arn.account(), cx.graph.issuer().known()) else { return };
     let Some(role) = judge::settled_role(cx.graph, arn).known() else { return };
     let Ok(policy) = &role.trust.parsed else { return };
+    if acc.openness.get().is_none() {
+        let found = whom(cx, arn, role, policy, &account, &issuer);
+        acc.openness.get_or_init(|| found);
+    }
+    let code_of = |it: &Open| code(&it.openness).map(|(code, whom)| (code, whom, it.clone()));
+    let open = acc.openness.get().into_iter().flatten().filter_map(code_of);
+    let open: Vec<_> = open.filter(|(code, _, _)| *code == acc.code()).collect();
+    if open.is_empty() {
+        return;
+    }
+    // What no IAM stores is not written anew once for each of its statements.
+    let users = users(cx, arn).filter(|it| !it.is_empty() && role.trust.raw.len() <= MOST_BYTES);
+    for (_, whom, open) in open {
+        let finding = acc.push(
+            Subject::role(arn),
+            format!("`{arn}` lets in {whom}"),
+            vec![Evidence {
+                place: format!("role {arn} {}", open.path),
+                found: open.found.to_string(),
+                needed: "system:serviceaccount:NAMESPACE:NAME of those that are meant".into(),
+            }],
+        );
+        let users = users.as_ref();
+        finding.fixes.push(narrow(cx, role, policy, open.statement, &issuer, users));
+    }
+}
+
+/// Several times what IAM lets a trust policy have.
+const MOST_BYTES: usize = 64 << 10;
+
+/// Who gets in by each statement of the role's trust policy.
+fn whom(
+    cx: &Context<'_>,
+    arn: &Arn,
+    role: &IamRole,
+    policy: &iam::Policy,
+    account: &AccountId,
+    issuer: &Issuer,
+) -> Vec<Open> {
     // Whom the question is asked for does not matter to who else gets in.
     let asker = cx.graph.annotated_with(arn).next().cloned();
     let asker = asker.unwrap_or_else(|| SaKey::new("default", "default"));
@@ -34,25 +73,9 @@ pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         world: sts::World::Open,
         now: Some(cx.now),
     };
-    let request = sts::request(&ask, &account, &issuer);
-    let target =
-        Target { service_account: &asker, issuer: &issuer, audience: &audience, request: &request };
-    for open in near_miss::openness(policy, &target) {
-        let Some((code, whom)) = code(&open.openness) else { continue };
-        if code != acc.code() {
-            continue;
-        }
-        let finding = acc.push(
-            Subject::role(arn),
-            format!("`{arn}` lets in {whom}"),
-            vec![Evidence {
-                place: format!("role {arn} {}", open.path),
-                found: open.found.to_string(),
-                needed: "system:serviceaccount:NAMESPACE:NAME of those that are meant".into(),
-            }],
-        );
-        finding.fixes.push(narrow(cx, role, policy, open.statement, &issuer));
-    }
+    let request = sts::request(&ask, account, issuer);
+    let target = Target { service_account: &asker, issuer, audience: &audience, request: &request };
+    near_miss::openness(policy, &target)
 }
 
 /// FX-TRUST-EDIT: those who use the role now, by name, and nobody else.
@@ -62,10 +85,10 @@ fn narrow(
     policy: &iam::Policy,
     index: usize,
     issuer: &Issuer,
+    users: Option<&BTreeSet<SaKey>>,
 ) -> Fix {
     let (id, arn) = ("FX-TRUST-EDIT", &role.arn);
     let statement = &policy.statements[index];
-    let users = users(cx, arn).filter(|it| !it.is_empty());
     let users = users.filter(|_| is_web_identity_of(statement, issuer));
     let Some(users) = users else {
         let what = format!("name the ServiceAccounts that Statement[{index}] is meant for");

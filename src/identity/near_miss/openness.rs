@@ -58,7 +58,8 @@ const FILLING: &str = "idscope-probe-k4x";
 pub fn openness(policy: &Policy, target: &Target<'_>) -> Vec<Open> {
     let statements = policy.statements.iter().enumerate();
     let allows = statements.filter(|(_, it)| it.effect == Effect::Allow);
-    allows.flat_map(|(index, it)| of_statement(policy, index, it, target)).collect()
+    let denies = denies(policy);
+    allows.flat_map(|(index, it)| of_statement(policy, &denies, index, it, target)).collect()
 }
 
 /// The EKS issuers whose providers the policy's Allow statements name as Federated, each once, in document order.
@@ -101,6 +102,7 @@ pub(crate) fn opens(
 
 fn of_statement(
     policy: &Policy,
+    denies: &Policy,
     index: usize,
     statement: &Statement,
     target: &Target<'_>,
@@ -116,7 +118,7 @@ fn of_statement(
         Open { statement: index, openness, path, found }
     };
     let lets_in = |subject: &str| {
-        admits(policy, statement, subject, target) && !refuses(policy, subject, target)
+        admits(policy, statement, subject, target) && !refuses(denies, subject, target)
     };
     let on_subject: Vec<_> = subject_conditions(statement, target).collect();
     let first_on_subject = on_subject.first().map(|it| it.0);
@@ -154,7 +156,7 @@ fn of_statement(
             }
             let tried = if wild { filled(value) } else { value.to_string() };
             alone.conditions[*at].values = vec![value.clone()];
-            if !admits(policy, &alone, &tried, target) || refuses(policy, &tried, target) {
+            if !admits(policy, &alone, &tried, target) || refuses(denies, &tried, target) {
                 continue;
             }
             match wild {
@@ -215,16 +217,21 @@ fn fits_somebody(pattern: &str) -> bool {
 /// More values than a trust policy that IAM takes has room for; the rest are not looked at.
 const MOST: usize = 256;
 
-/// Whether a Deny statement of the policy is sure to keep this subject out.
-fn refuses(policy: &Policy, subject: &str, target: &Target<'_>) -> bool {
+/// The Deny statements alone; none where they are more than anybody looks at.
+fn denies(policy: &Policy) -> Policy {
     let denies = || policy.statements.iter().filter(|it| it.effect == Effect::Deny);
     let n_values: usize = denies().flat_map(|it| &it.conditions).map(|it| it.values.len()).sum();
-    if denies().next().is_none() || MOST < n_values {
+    let statements = if MOST < n_values { Vec::new() } else { denies().cloned().collect() };
+    Policy { version: policy.version, statements }
+}
+
+/// Whether one of these Deny statements is sure to keep this subject out.
+fn refuses(denies: &Policy, subject: &str, target: &Target<'_>) -> bool {
+    if denies.statements.is_empty() {
         return false;
     }
     let request = asked_for(subject, target);
-    let policy = Policy { version: policy.version, statements: denies().cloned().collect() };
-    iam::evaluate(&policy, &request).statements.iter().any(|it| it.matches == Truth::True)
+    iam::evaluate(denies, &request).statements.iter().any(|it| it.matches == Truth::True)
 }
 
 /// The target's request with another subject.
