@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 pub struct Injection {
     /// Pods and workloads that declare an identity and that a selector leaves out.
     left_out: BTreeSet<Ref>,
+    /// How many of them are pods.
+    pods_left_out: u32,
     /// Pods that were injected into since the configuration last changed.
     proofs: u32,
 }
@@ -39,11 +41,9 @@ pub struct Shown {
 
 impl Injection {
     pub(crate) fn shown(&self) -> Shown {
-        let is_pod = |it: &&Ref| matches!(it, Ref::Pod { .. });
-        let pods = self.left_out.iter().filter(is_pod).count() as u32;
         Shown {
-            pods,
-            workloads: self.left_out.len() as u32 - pods,
+            pods: self.pods_left_out,
+            workloads: self.left_out.len() as u32 - self.pods_left_out,
             first: self.left_out.first().cloned(),
             answers: self.answers(),
         }
@@ -54,10 +54,11 @@ impl Injection {
     }
 
     pub(crate) fn put(&mut self, unit: Ref, left_out: bool) {
+        let is_pod = u32::from(matches!(unit, Ref::Pod { .. }));
         if left_out {
-            self.left_out.insert(unit);
+            self.pods_left_out += u32::from(self.left_out.insert(unit)) * is_pod;
         } else {
-            self.left_out.remove(&unit);
+            self.pods_left_out -= u32::from(self.left_out.remove(&unit)) * is_pod;
         }
     }
 

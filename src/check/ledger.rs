@@ -3,6 +3,7 @@
 //! What is true of all pods of a ServiceAccount is counted, so that one changed pod costs the same whether its
 //! ServiceAccount has three pods or a hundred thousand.
 
+mod agenda;
 mod judging;
 mod store;
 mod tally;
@@ -15,10 +16,11 @@ use crate::{
         overview::Overview,
     },
     fact::Knowledge,
-    graph::Graph,
+    graph::{Affected, Graph},
     ident::{Arn, Ref, SaKey, Text, Timestamp},
     identity::{Judged, Mechanism, Verdict},
 };
+use agenda::Agenda;
 use judging::{Entry, PodEntry};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -37,6 +39,7 @@ pub struct Ledger {
     findings: Store,
     overview: Overview,
     injection: Injection,
+    agenda: Agenda,
     /// When what was said of a unit ceases to be true by itself.
     lapses: HashMap<Ref, Timestamp>,
 }
@@ -59,6 +62,15 @@ pub struct Identity {
     pub shadowed: Option<Arc<Judged>>,
 }
 
+/// What a portion of judging came to.
+#[derive(Clone, Debug, Default)]
+pub struct Worked {
+    /// The units that are not of one ServiceAccount alone.
+    pub units: Vec<Ref>,
+    /// ServiceAccounts of which something may be told that was not before.
+    pub concerned: BTreeSet<SaKey>,
+}
+
 /// Pods of one ServiceAccount that have not run to their end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodCounts {
@@ -74,27 +86,52 @@ pub struct PodCounts {
 }
 
 impl Ledger {
-    /// Judges the given units again, and forgets those that are gone. Returns the ServiceAccounts that were judged on
-    /// the way, which may be more than were asked for.
-    pub fn refresh(&mut self, graph: &Graph, units: &[Ref], now: Timestamp) -> BTreeSet<SaKey> {
+    /// Judges the given units again and whatever that leads to, and forgets those that are gone.
+    pub fn refresh(&mut self, graph: &Graph, units: &[Ref], now: Timestamp) {
+        units.iter().for_each(|it| self.agenda.push(it.clone()));
+        while 0 < self.n_waiting() {
+            self.work(graph, usize::MAX, now);
+        }
+    }
+
+    /// Puts what a change concerns on the agenda.
+    pub fn expect(&mut self, graph: &Graph, affected: Affected) {
+        self.agenda.push_all(graph, affected);
+    }
+
+    /// What is on the agenda.
+    pub fn n_waiting(&self) -> usize {
+        self.agenda.len()
+    }
+
+    /// Whether the pods of a ServiceAccount are just being judged.
+    pub fn is_crowded(&self, key: &SaKey) -> bool {
+        self.agenda.has_crowd(key)
+    }
+
+    /// Judges about as many units as `n` of what is on the agenda. What they lead to goes there as well, so that a
+    /// portion takes as long as it is large, whatever it is about.
+    pub fn work(&mut self, graph: &Graph, n: usize, now: Timestamp) -> Worked {
         let cx = Context { graph, now };
         let shown = self.injection.shown();
+        let mut portion = self.agenda.take(graph, n);
         let mut identities = BTreeSet::new();
-        let mut pods = BTreeSet::new();
         let mut others = BTreeSet::new();
-        for unit in units {
+        for unit in portion.units {
             match unit {
                 Ref::ServiceAccount(it) => {
-                    identities.insert(it.clone());
+                    identities.insert(it);
                 }
                 Ref::Pod { namespace, name } => {
-                    pods.insert((namespace.clone(), name.clone()));
+                    portion.weigh.push((namespace.clone(), name.clone()));
+                    portion.judge.push((namespace, name));
                 }
                 Ref::Cluster
                 | Ref::Namespace(_)
                 | Ref::Workload { .. }
                 | Ref::Node(_)
                 | Ref::Webhook(_)
+                | Ref::Budget { .. }
                 | Ref::Budget { .. }
                 | Ref::ConfigMap { .. }
                 | Ref::Secret { .. }
@@ -103,26 +140,23 @@ impl Ledger {
                 | Ref::Provider(_)
                 | Ref::Addon(_)
                 | Ref::Nodegroup(_) => {
-                    others.insert(unit.clone());
+                    others.insert(unit);
                 }
             }
         }
         if others.iter().any(judging::concerns_overview) {
-            self.look_over(cx, &mut identities, &mut pods, &mut others);
+            self.look_over(cx);
         }
-        for (namespace, name) in &pods {
-            if let Some(it) = self.weigh_pod(graph, namespace, name) {
+        let mut concerned = BTreeSet::new();
+        for (namespace, name) in &portion.weigh {
+            if let Some(it) = self.weigh_pod(graph, namespace, name, &mut concerned) {
                 identities.insert(it);
             }
         }
-        let mut waiting: Vec<SaKey> = identities.iter().cloned().collect();
-        while let Some(key) = waiting.pop() {
-            for pod in self.judge_identity(cx, &key) {
-                // What its pods come to depends on what it asks for, and its own rules on what they come to. A second
-                // weighing finds nothing new, so this ends.
-                let changed = self.weigh_pod(graph, &pod.0, &pod.1);
-                waiting.extend(changed.filter(|it| !waiting.contains(it)));
-                pods.insert(pod);
+        for key in &identities {
+            let again = self.judge_identity(cx, key);
+            if let Some(stage) = again.filter(|_| !portion.whole.contains(key)) {
+                self.agenda.push_crowd(graph, key, stage, false);
             }
         }
         for unit in &others {
@@ -131,16 +165,46 @@ impl Ledger {
         if self.injection.shown() != shown {
             others.insert(Ref::Cluster);
             if self.injection.answers() != shown.answers {
-                self.all_pods(&mut pods);
+                self.expect_all_pods(graph);
             }
         }
-        for (namespace, name) in &pods {
-            self.judge_pod(cx, namespace, name);
+        for (namespace, name) in &portion.judge {
+            self.judge_pod(cx, namespace, name, &mut concerned);
         }
-        for unit in others {
+        for unit in &others {
             self.judge_unit(cx, unit);
         }
-        identities
+        concerned.extend(identities);
+        concerned.extend(others.iter().filter_map(|it| graph.account_of(it)));
+        for place in self.findings.take_moved() {
+            self.concern(graph, &place, &mut concerned);
+        }
+        Worked { units: others.into_iter().collect(), concerned }
+    }
+
+    /// The ServiceAccounts that findings at this place are told of.
+    fn concern(&self, graph: &Graph, place: &Ref, concerned: &mut BTreeSet<SaKey>) {
+        match place {
+            Ref::Cluster => concerned.extend(self.identities.keys().cloned()),
+            Ref::Provider(arn) => {
+                let account = arn.account();
+                let roles = account.iter().flat_map(|it| graph.named_roles_in(it));
+                concerned.extend(roles.flat_map(|it| graph.annotated_with(it)).cloned());
+            }
+            Ref::Node(it) => concerned.extend(graph.accounts_on(it)),
+            Ref::Namespace(_)
+            | Ref::ServiceAccount(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Webhook(_)
+            | Ref::Budget { .. }
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Association(_)
+            | Ref::Role(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => concerned.extend(graph.accounts_of(place)),
+        }
     }
 
     /// The units to judge again because time has passed.
@@ -181,9 +245,19 @@ impl Ledger {
     /// and the cluster's.
     pub fn findings_of_identity(&self, graph: &Graph, key: &SaKey) -> Vec<&Finding> {
         let mut res = self.findings_around(graph, key);
-        for pod in graph.pods_of(key) {
-            let at = Ref::Pod { namespace: pod.namespace.clone(), name: pod.name.clone() };
-            res.extend(self.findings.at(&at));
+        let Some(told) = self.findings.pods_in(&key.namespace) else { return res };
+        let at = |name: &Text| Ref::Pod { namespace: key.namespace.clone(), name: name.clone() };
+        // Whichever are fewer: the pods of the ServiceAccount, or those of the namespace that have findings.
+        if told.len() < graph.n_members(key) {
+            let is_its = |name: &&Text| {
+                let pod = graph.pod(&key.namespace, name);
+                pod.is_some_and(|it| it.service_account() == *key)
+            };
+            let its = told.iter().filter(is_its);
+            res.extend(its.flat_map(|it| self.findings.at(&at(it))));
+        } else {
+            let its = graph.pods_of(key).filter(|it| told.contains(&it.name));
+            res.extend(its.flat_map(|it| self.findings.at(&at(&it.name))));
         }
         res
     }

@@ -86,9 +86,10 @@ pub use undoing::{Undoing, finish, undo};
 
 use crate::{
     ident::{Arn, Ref, Text, Timestamp},
-    identity::Signature,
+    identity::{Signature, near_miss::Open},
     plan::Edit,
 };
+use std::cell::OnceCell;
 
 /// Worst first, as `--fail-on` orders them; `Unknown` stands outside the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -334,11 +335,18 @@ pub struct Acc {
     row: &'static Row,
     found: Vec<Finding>,
     lapses: Option<Timestamp>,
+    /// Whom the unit's trust policy lets in, worked out when the first row asks.
+    pub(crate) openness: OnceCell<Vec<Open>>,
 }
 
 impl Acc {
     pub(crate) fn new(row: &'static Row) -> Acc {
-        Acc { row, found: Vec::new(), lapses: None }
+        Acc { row, found: Vec::new(), lapses: None, openness: OnceCell::new() }
+    }
+
+    /// Goes on to another row of the same unit.
+    pub(crate) fn turn_to(&mut self, row: &'static Row) {
+        self.row = row;
     }
 
     /// What was said is not true any longer at `at`, even if nothing changes.

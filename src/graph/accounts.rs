@@ -1,9 +1,11 @@
-//! Which ServiceAccounts a unit is about.
+//! Which ServiceAccounts a unit is about, and what comes with one.
 
 use crate::{
+    fact::Pod,
     graph::Graph,
-    ident::{Ref, SaKey},
+    ident::{Ref, SaKey, Text},
 };
+use std::ops::Bound;
 
 impl Graph {
     /// The ServiceAccount that a unit runs as or belongs to; `None` for what is nobody's alone, and for what is not there.
@@ -38,5 +40,47 @@ impl Graph {
             return self.annotated_with(arn).chain(associated).cloned().collect();
         }
         self.account_of(unit).into_iter().collect()
+    }
+
+    /// The pods of a ServiceAccount that follow the one of this name; all of them for `None`. Sorted.
+    pub fn pods_after<'a>(
+        &'a self,
+        key: &SaKey,
+        name: Option<&Text>,
+    ) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let first = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let seat = self.seats.get(&key.namespace, &key.name);
+        let pods = seat.map(|it| it.pods.range::<Text, _>((first, Bound::Unbounded)));
+        let held = pods.into_iter().flatten().filter_map(|(_, id)| self.pods.get(*id));
+        held.map(|it| &it.fact)
+    }
+
+    /// The workloads and associations of a ServiceAccount, those that another workload made included.
+    pub fn kin_of<'a>(&'a self, key: &SaKey) -> impl Iterator<Item = Ref> + use<'a> {
+        let seat = self.seats.get(&key.namespace, &key.name);
+        let workloads = seat.into_iter().flat_map(|seat| {
+            seat.workloads.iter().map(|(kind, name)| Ref::Workload {
+                kind: *kind,
+                namespace: seat.key.namespace.clone(),
+                name: name.clone(),
+            })
+        });
+        let associations = seat.into_iter().flat_map(|it| &it.associations);
+        workloads.chain(associations.cloned().map(Ref::Association))
+    }
+
+    /// How many pods, workloads and associations a ServiceAccount has.
+    pub fn n_members(&self, key: &SaKey) -> usize {
+        let seat = self.seats.get(&key.namespace, &key.name);
+        seat.map_or(0, |it| it.pods.len() + it.workloads.len() + it.associations.len())
+    }
+
+    /// The ServiceAccounts of the pods on a node, without duplicates.
+    pub fn accounts_on(&self, node: &str) -> Vec<SaKey> {
+        let pods = self.by_node.of(node).filter_map(|it| self.pods.get(*it));
+        let mut res: Vec<SaKey> = pods.map(|it| it.fact.service_account()).collect();
+        res.sort();
+        res.dedup();
+        res
     }
 }

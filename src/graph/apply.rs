@@ -12,6 +12,14 @@ use crate::{
     ident::{Ref, SaKey, Text},
 };
 
+/// What a change concerns. Both sorted and without duplicates; a unit may be told by either.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Affected {
+    /// ServiceAccounts, each with all its pods, workloads and associations. One that is gone is told, to be forgotten.
+    pub whole: Vec<SaKey>,
+    pub units: Vec<Ref>,
+}
+
 /// # Changing
 impl Graph {
     /// Applies one change and returns the units to judge again, sorted, without duplicates.
@@ -35,6 +43,24 @@ impl Graph {
     /// Not tracked: what a rule reads by iterating over everything, and, for a pod, the other pods of its
     /// ServiceAccount and of its owner.
     pub fn apply(&mut self, change: Change) -> Vec<Ref> {
+        let Affected { whole, units: mut res } = self.affect(change);
+        for key in whole {
+            res.extend(
+                self.pods_after(&key, None)
+                    .map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() }),
+            );
+            res.extend(self.kin_of(&key));
+            res.push(Ref::ServiceAccount(key));
+        }
+        // Not the unstable sort: this one makes use of what is in order already, which is most of it when there is much.
+        res.sort();
+        res.dedup();
+        res
+    }
+
+    /// As `apply`, without counting out what a ServiceAccount brings with it, so that even what concerns everybody is
+    /// taken in at once.
+    pub fn affect(&mut self, change: Change) -> Affected {
         let mut acc = Touched::default();
         match change {
             Change::Upsert(fact) => self.put(*fact, Mark::default(), &mut acc),
@@ -215,49 +241,38 @@ impl Graph {
         }
     }
 
-    /// The units in order. Everything that exists, when everything is concerned.
-    fn finish(&mut self, mut acc: Touched) -> Vec<Ref> {
+    /// What was gathered, in order. Everything that exists, when everything is concerned.
+    fn finish(&mut self, mut acc: Touched) -> Affected {
         self.renew_wanted(&acc);
-        let mut res: Vec<Ref> = acc.refs.into_iter().collect();
+        let mut units: Vec<Ref> = acc.refs.into_iter().collect();
+        let mut whole: Vec<SaKey> = acc.whole.into_iter().collect();
         if acc.all {
-            res.extend(self.units());
+            whole.extend(self.identities().cloned());
+            units.extend(self.nobodys());
         } else {
             acc.pods.sort_unstable();
             acc.pods.dedup();
             let held = acc.pods.into_iter().filter_map(|it| self.pods.get(it));
-            res.extend(held.map(|it| Ref::Pod {
+            units.extend(held.map(|it| Ref::Pod {
                 namespace: it.fact.namespace.clone(),
                 name: it.fact.name.clone(),
             }));
         }
-        // Not the unstable sort: this one makes use of what is in order already, which is most of it when there is much.
-        res.sort();
-        res.dedup();
-        res
+        units.sort();
+        units.dedup();
+        whole.sort();
+        whole.dedup();
+        Affected { whole, units }
     }
 
-    /// Every unit there is, nearly sorted, with duplicates.
-    fn units(&self) -> impl Iterator<Item = Ref> {
-        let accounts = self.identities().cloned().map(Ref::ServiceAccount);
-        let pods = self
-            .pods()
-            .map(|it| Ref::Pod { namespace: it.namespace.clone(), name: it.name.clone() });
-        let workloads = self.workloads().map(|it| Ref::Workload {
-            kind: it.kind,
-            namespace: it.namespace.clone(),
-            name: it.name.clone(),
-        });
-        let associations = self.associations.keys().cloned().map(Ref::Association);
+    /// Every unit that comes with no ServiceAccount, with duplicates. All pods, workloads and associations do.
+    fn nobodys(&self) -> impl Iterator<Item = Ref> {
         let known = self.roles().map(|it| Ref::Role(it.arn.clone()));
         let named = self.named_roles().cloned().map(Ref::Role);
         let providers = self.providers.keys().cloned().chain(self.expected_providers());
         let nodes = self.nodes.keys().cloned().map(Ref::Node);
         std::iter::once(Ref::Cluster)
-            .chain(accounts)
-            .chain(pods)
-            .chain(workloads)
             .chain(nodes)
-            .chain(associations)
             .chain(known)
             .chain(named)
             .chain(providers.map(Ref::Provider))

@@ -6,7 +6,7 @@ use crate::{
         OidcProvider, OtherAssociation, OtherClusters, Scope,
     },
     graph::{Graph, scope::Reading, table::Held},
-    ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey},
+    ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey, Timestamp},
 };
 
 /// # The cluster
@@ -170,6 +170,29 @@ impl Graph {
     /// Known roles whose trust policy has an Allow with this OIDC provider among its principals. Sorted by ARN.
     pub fn roles_trusting(&self, provider: &Arn) -> Vec<&IamRole> {
         self.roles.trusting(provider).filter_map(|it| self.judgeable_role(it)).collect()
+    }
+
+    /// OIDC providers that some Allow of a role names, there or not. Sorted.
+    pub fn trusted_providers(&self) -> impl Iterator<Item = &Arn> {
+        self.roles.trusted_providers()
+    }
+
+    /// As `roles_trusting`, by name, and whatever is painted.
+    pub fn names_trusting<'a>(&'a self, provider: &Arn) -> impl Iterator<Item = &'a Arn> + use<'a> {
+        self.roles.trusting(provider)
+    }
+
+    /// Named roles that were made after `time`. Sorted.
+    pub fn roles_made_after(&self, time: Timestamp) -> Vec<&Arn> {
+        let young = self.roles.made_after(time).filter(|it| self.roles.is_named(it));
+        let mut res: Vec<&Arn> = young.collect();
+        res.sort_unstable();
+        res
+    }
+
+    /// Whether an annotation or an association names the role, and in this account.
+    pub fn names_role_in(&self, account: &AccountId, arn: &Arn) -> bool {
+        self.roles.names_in(account, arn)
     }
 
     /// The provider of exactly this issuer in this account.

@@ -69,6 +69,9 @@ impl Graph {
 
     /// The idle associations that this ServiceAccount may have been meant by.
     pub(crate) fn touch_idle(&self, key: &SaKey, acc: &mut Touched) {
+        if self.idle.names.is_empty() {
+            return;
+        }
         for it in self.idle_like(key) {
             if let Some(seat) = self.seats.get(&it.namespace, &it.name) {
                 acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));

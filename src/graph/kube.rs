@@ -110,9 +110,22 @@ impl Graph {
         self.seats.iter().filter_map(|it| it.account.as_ref()).map(|it| &it.fact)
     }
 
+    /// Those that have the annotation for another audience than the usual one. Sorted.
+    pub fn with_own_audience(&self) -> impl Iterator<Item = &SaKey> {
+        self.own_audience.iter()
+    }
+
     /// Every ServiceAccount that exists or that a pod, a template or an association of this cluster names. Sorted.
     pub fn identities(&self) -> impl Iterator<Item = &SaKey> {
         self.seats.iter().map(|it| &it.key)
+    }
+
+    /// As `identities`, those that follow this one; all for `None`.
+    pub fn identities_after<'a>(
+        &'a self,
+        key: Option<&SaKey>,
+    ) -> impl Iterator<Item = &'a SaKey> + use<'a> {
+        self.seats.after(key.map(|it| (&*it.namespace, &*it.name))).map(|it| &it.key)
     }
 
     /// As `identities`, of one namespace.

@@ -32,6 +32,7 @@ mod touch_scope;
 mod trust;
 mod wanted;
 
+pub use apply::Affected;
 pub use wanted::Outstanding;
 
 use crate::{
@@ -66,6 +67,8 @@ pub struct Graph {
     seats: Namespaced<Seat>,
     /// Name -> namespaces with a seat of that name.
     seat_names: Links<Text, Text>,
+    /// ServiceAccounts that ask for another audience than the usual one.
+    own_audience: BTreeSet<SaKey>,
     pods: Pods,
     workloads: [Namespaced<Held<Workload>>; WorkloadKind::ALL.len()],
     /// By what owners are called, whether they are known or not.
@@ -85,6 +88,7 @@ pub struct Graph {
     addons: BTreeMap<Text, Held<Addon>>,
     nodegroups: BTreeMap<Text, Held<Nodegroup>>,
     wanted: BTreeSet<Ref>,
+    n_ever_wanted: u64,
     /// How many `Replace` there were, to tell what the latest one did not bring.
     n_replaced: u32,
 }

@@ -6,9 +6,9 @@ use crate::{
         table::{Held, Links},
         trust::Naming,
     },
-    ident::{AccountId, Arn, SaKey, Text},
+    ident::{AccountId, Arn, SaKey, Text, Timestamp},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
@@ -20,6 +20,8 @@ pub struct Roles {
     trusting: Links<Arn, Arn>,
     annotated: Links<Arn, SaKey>,
     associated: Links<Arn, Text>,
+    /// By when they were made, where that is known.
+    by_birth: BTreeSet<(Timestamp, Arn)>,
     /// Account -> ARNs that an annotation or an association names; counted, since both may name one.
     named_in: BTreeMap<AccountId, BTreeMap<Arn, u32>>,
     /// Last part of the name, lowercase -> ARNs that an annotation or an association names: a role of another path,
@@ -69,6 +71,17 @@ impl Roles {
         self.trusting.iter()
     }
 
+    /// Every OIDC provider that is trusted.
+    pub fn trusted_providers(&self) -> impl Iterator<Item = &Arn> {
+        self.trusting.keys()
+    }
+
+    /// Roles that were made after `time`, painted ones included. The youngest first.
+    pub fn made_after(&self, time: Timestamp) -> impl Iterator<Item = &Arn> {
+        let young = self.by_birth.iter().rev().take_while(move |(it, _)| time < *it);
+        young.map(|(_, it)| it)
+    }
+
     pub fn trusting<'a>(&'a self, provider: &Arn) -> impl Iterator<Item = &'a Arn> + use<'a> {
         self.trusting.of(provider)
     }
@@ -113,6 +126,10 @@ impl Roles {
         self.named_in.get(account).into_iter().flat_map(|it| it.keys())
     }
 
+    pub fn names_in(&self, account: &AccountId, arn: &Arn) -> bool {
+        self.named_in.get(account).is_some_and(|it| it.contains_key(arn))
+    }
+
     /// Named ARNs whose last part equals that of `arn`, letter case aside; itself included where it is named.
     pub fn named_alike(&self, arn: &Arn) -> impl Iterator<Item = &Arn> {
         self.named_alike.get(&last_part(arn)).into_iter().flat_map(|it| it.keys())
@@ -130,11 +147,15 @@ impl Roles {
         if let (Some(account), Some(name)) = (arn.account(), arn.name()) {
             self.by_name.entry(account).or_default().link(name.into(), arn.clone());
         }
+        self.by_birth.extend(held.fact.created.map(|it| (it, arn.clone())));
         self.held.insert(arn, (held, naming));
     }
 
     pub fn remove(&mut self, arn: &Arn) -> Option<Held<IamRole>> {
         let (held, naming) = self.held.remove(arn)?;
+        if let Some(it) = held.fact.created {
+            self.by_birth.remove(&(it, arn.clone()));
+        }
         for key in &naming.subjects {
             self.naming.unlink(key, arn);
         }

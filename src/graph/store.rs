@@ -3,7 +3,7 @@
 //! Does not say what a change concerns; that is `touch`.
 
 use crate::{
-    fact::{Association, Fact, Knowledge, Pod, PodSpec, Workload},
+    fact::{Association, Fact, Knowledge, Pod, PodSpec, ServiceAccount, Workload},
     graph::{
         Graph, Owned, Seat,
         slot::Slot,
@@ -113,6 +113,9 @@ impl Graph {
                     let arn = Arn::new(role.clone());
                     self.roles.annotate(&fact.key, &arn);
                 }
+                if fact.annotation(ServiceAccount::AUDIENCE).is_some() {
+                    self.own_audience.insert(fact.key.clone());
+                }
                 let key = fact.key.clone();
                 self.seat_mut(&key).account = Some(Held { fact, mark });
             }
@@ -190,6 +193,7 @@ impl Graph {
     fn take_account(&mut self, key: &SaKey) {
         let seat = self.seats.get_mut(&key.namespace, &key.name);
         let Some(held) = seat.and_then(|it| it.account.take()) else { return };
+        self.own_audience.remove(key);
         if let Some(role) = held.fact.role_arn().filter(|it| !it.is_empty()) {
             self.roles.unannotate(key, &Arn::new(role.clone()));
         }

@@ -5,6 +5,7 @@
 use crate::ident::Text;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -77,6 +78,21 @@ impl<T> Namespaced<T> {
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.by_namespace.values().flat_map(|it| it.values())
+    }
+
+    /// What follows this namespace and name; everything for `None`.
+    pub fn after<'a>(
+        &'a self,
+        last: Option<(&str, &str)>,
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let open = Bound::Unbounded;
+        let of_namespace = last.and_then(|(namespace, name)| {
+            let names = self.by_namespace.get(namespace)?;
+            Some(names.range::<str, _>((Bound::Excluded(name), open)))
+        });
+        let first = last.map_or(open, |(namespace, _)| Bound::Excluded(namespace));
+        let others = self.by_namespace.range::<str, _>((first, open)).flat_map(|(_, it)| it);
+        of_namespace.into_iter().flatten().chain(others).map(|(_, it)| it)
     }
 
     /// All of one namespace, or everything.
@@ -152,6 +168,10 @@ impl<K: Ord, V: Ord> Links<K, V> {
         K: std::borrow::Borrow<Q>,
     {
         self.0.contains_key(from)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &K> {

@@ -21,6 +21,8 @@ pub struct Touched {
     /// Everything is concerned; the rest names only units that are gone.
     pub all: bool,
     pub refs: HashSet<Ref>,
+    /// ServiceAccounts with their pods, workloads and associations, which are counted out only when somebody asks.
+    pub whole: HashSet<SaKey>,
     /// Pods by id, since they are many; an id whose pod was removed is also in `refs`.
     pub pods: Vec<PodId>,
     /// Objects that may have become wanted or no longer are.
@@ -107,12 +109,8 @@ impl Graph {
     /// A ServiceAccount with everything that is judged by what it declares.
     pub(crate) fn touch_identity(&self, key: &SaKey, acc: &mut Touched) {
         let Some(seat) = self.seats.get(&key.namespace, &key.name) else { return };
-        acc.refs.insert(Ref::ServiceAccount(seat.key.clone()));
-        acc.pods.extend(seat.pods.values());
-        for (kind, name) in &seat.workloads {
-            self.touch_one_workload(*kind, &seat.key.namespace, name, acc);
-        }
-        acc.refs.extend(seat.associations.iter().cloned().map(Ref::Association));
+        // A pod, workload or association that leaves it with this change is touched by itself.
+        acc.whole.insert(seat.key.clone());
         self.touch_idle(key, acc);
     }
 

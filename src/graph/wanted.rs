@@ -32,6 +32,16 @@ impl Graph {
         self.wanted.iter().cloned().collect()
     }
 
+    /// Whether it is among what is wanted.
+    pub fn wants(&self, of: &Ref) -> bool {
+        self.wanted.contains(of)
+    }
+
+    /// Grows whenever something becomes wanted that was not.
+    pub fn n_ever_wanted(&self) -> u64 {
+        self.n_ever_wanted
+    }
+
     /// What has not been answered yet. Secrets are left out, since they are read only on request. Details of listed
     /// rows belong to the list, whose scope is live only when they were read too.
     pub fn outstanding(&self) -> Outstanding {
@@ -57,11 +67,12 @@ impl Graph {
     pub(crate) fn renew_wanted(&mut self, touched: &Touched) {
         if touched.all {
             self.wanted = self.all_wanted().collect();
+            self.n_ever_wanted += 1;
             return;
         }
         for of in &touched.wants {
             if self.is_wanted(of) {
-                self.wanted.insert(of.clone());
+                self.n_ever_wanted += u64::from(self.wanted.insert(of.clone()));
             } else {
                 self.wanted.remove(of);
             }
@@ -125,8 +136,11 @@ impl Graph {
 impl Graph {
     /// ConfigMaps and Secrets that an `envFrom` names and that may not be read. Sorted.
     pub fn refused_env_objects(&self) -> Vec<(Ref, Denied)> {
-        let mut objects: Vec<&Ref> =
-            self.pod_readers.keys().chain(self.workload_readers.keys()).collect();
+        // What was said or read of an object, since those that were not are many.
+        let is_object = |it: &&Ref| matches!(it, Ref::ConfigMap { .. } | Ref::Secret { .. });
+        let said = self.said.keys().filter(is_object);
+        let is_read = |it: &&Ref| self.pod_readers.has(*it) || self.workload_readers.has(*it);
+        let mut objects: Vec<&Ref> = said.chain(self.key_names.keys()).filter(is_read).collect();
         objects.sort();
         objects.dedup();
         objects

@@ -39,7 +39,7 @@ use crate::{
     tree::{Board, World},
 };
 use std::{collections::BTreeSet, time::Duration};
-use world::Queue;
+use world::{Fetched, Queue};
 
 /// How long a message stays.
 const FLASH: Duration = Duration::from_secs(6);
@@ -134,7 +134,7 @@ pub struct Model {
     has_mouse: bool,
     /// The context picker was opened by itself; once is enough.
     picker_offered: bool,
-    fetched: Vec<Ref>,
+    fetched: Fetched,
     /// The journal was asked for what was cut off; once is enough.
     journal_asked: bool,
     /// The digest of the plan that is to be put back as soon as the journal is read.
@@ -173,7 +173,7 @@ impl Model {
             is_wide: false,
             has_mouse: !options.without_mouse,
             picker_offered: false,
-            fetched: Vec::new(),
+            fetched: Fetched::default(),
             journal_asked: false,
             to_undo: None,
             delivered: BTreeSet::new(),
@@ -393,6 +393,6 @@ impl Model {
 
     /// Units that wait to be judged.
     pub fn n_waiting(&self) -> usize {
-        self.queue.len()
+        self.waiting()
     }
 }

@@ -5,72 +5,44 @@ use crate::{
     command::ViewKind,
     event::Generation,
     fact::Change,
-    graph::Graph,
-    ident::{Arn, Ref, SaKey, Text},
+    graph::{Affected, Graph},
+    ident::{Ref, SaKey, Text, Timestamp},
     model::{Link, Mode, Model, Request, Screen},
     tree::Board,
 };
-use std::collections::{HashSet, VecDeque};
+use jiff::SignedDuration;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 /// Above this many rows a list is made anew once a second and on the person's own doing, not on every fact.
 const LARGE: usize = 5_000;
 
-/// Units to judge, accounts to sum up and roles to look through, each once.
+/// What is wanted still after so long is asked for again.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// With so many pods a ServiceAccount is not summed up after every portion of them.
+const CROWD: usize = 256;
+
+/// ServiceAccounts to sum up, each once.
 #[derive(Default)]
 pub struct Queue {
-    /// What rows are made of goes first.
-    first: VecDeque<Ref>,
-    rest: VecDeque<Ref>,
-    units: HashSet<Ref>,
     sums: VecDeque<SaKey>,
     waiting_sums: HashSet<SaKey>,
-    roles: VecDeque<Arn>,
-    waiting_roles: HashSet<Arn>,
+}
+
+/// What no list brings and was asked for.
+#[derive(Default)]
+pub struct Fetched {
+    /// Asked for since `since`, and not there yet.
+    what: BTreeSet<Ref>,
+    since: Option<Timestamp>,
+    n_ever_wanted: u64,
 }
 
 impl Queue {
-    pub fn len(&self) -> usize {
-        self.units.len() + self.sums.len() + self.roles.len()
-    }
-
-    fn push(&mut self, unit: Ref) {
-        if self.units.insert(unit.clone()) {
-            let goes_first = matches!(unit, Ref::ServiceAccount(_) | Ref::Cluster);
-            if goes_first { self.first.push_back(unit) } else { self.rest.push_back(unit) }
-        }
-    }
-
     fn push_sum(&mut self, key: SaKey) {
         if self.waiting_sums.insert(key.clone()) {
             self.sums.push_back(key);
         }
-    }
-
-    fn push_role(&mut self, arn: Arn) {
-        if self.waiting_roles.insert(arn.clone()) {
-            self.roles.push_back(arn);
-        }
-    }
-
-    fn take_roles(&mut self, n: usize) -> Vec<Arn> {
-        let n = n.min(self.roles.len());
-        let res: Vec<_> = self.roles.drain(..n).collect();
-        for it in &res {
-            self.waiting_roles.remove(it);
-        }
-        res
-    }
-
-    fn take_units(&mut self, n: usize) -> Vec<Ref> {
-        let mut res = Vec::with_capacity(n.min(self.units.len()));
-        while res.len() < n {
-            let Some(unit) = self.first.pop_front().or_else(|| self.rest.pop_front()) else {
-                break;
-            };
-            self.units.remove(&unit);
-            res.push(unit);
-        }
-        res
     }
 
     fn take_sums(&mut self, n: usize) -> Vec<SaKey> {
@@ -86,9 +58,8 @@ impl Queue {
 impl Model {
     pub(in crate::model) fn observe(&mut self, changes: Vec<Change>) -> Vec<Request> {
         for change in changes {
-            for unit in self.graph.apply(change) {
-                self.queue.push(unit);
-            }
+            let affected = self.graph.affect(change);
+            self.ledger.expect(&self.graph, affected);
         }
         self.screen_mut().stale = true;
         self.offer_contexts();
@@ -102,45 +73,59 @@ impl Model {
 
     /// What was said for a while only is judged again.
     pub(in crate::model) fn judge_lapsed(&mut self) {
-        for unit in self.ledger.lapsed(self.now) {
-            self.queue.push(unit);
-        }
+        let units = self.ledger.lapsed(self.now);
+        self.ledger.expect(&self.graph, Affected { whole: Vec::new(), units });
+    }
+
+    /// What waits: units to be judged, ServiceAccounts to be summed up, roles to be looked through if anybody sees them.
+    pub(in crate::model) fn waiting(&self) -> usize {
+        let roles = if self.shows_roles() { self.board.n_roles_waiting() } else { 0 };
+        self.ledger.n_waiting() + self.queue.sums.len() + roles
+    }
+
+    /// Whom a role lets in is seen in no other list. A role with a wildcard is asked about everybody.
+    fn shows_roles(&self) -> bool {
+        self.screen().view() == ViewKind::Roles
     }
 
     /// Judges up to `units` of what waits. Sums are cheaper than judgements and make rows appear, so they share.
     pub(in crate::model) fn work(&mut self, units: usize) -> Vec<Request> {
         let sums = self.queue.take_sums(units.div_ceil(2));
         self.board.renew(&self.graph, &self.ledger, sums, self.now);
-        // A role with a wildcard is asked about everybody, which takes as long as many units.
-        if self.queue.units.is_empty() {
-            let roles = self.queue.take_roles(units.div_ceil(8));
-            if !roles.is_empty() {
-                self.board.renew_roles(&self.graph, roles, self.now);
-                self.screen_mut().stale = true;
-            }
-        }
-        let units = self.queue.take_units(units);
-        if !units.is_empty() {
-            for it in self.board.stale_roles(&self.graph, &units) {
-                self.queue.push_role(it);
-            }
-            // The account of a pod that is gone is known only before the ledger forgets the pod.
-            let before = self.board.concerned(&self.graph, &units);
-            let judged = self.ledger.refresh(&self.graph, &units, self.now);
-            for key in before.into_iter().chain(judged) {
-                self.queue.push_sum(key);
+        if 0 < self.ledger.n_waiting() {
+            let worked = self.ledger.work(&self.graph, units, self.now);
+            self.board.expect_roles(&self.graph, &worked.units);
+            for key in worked.concerned {
+                // One with very many pods is summed up when they are all judged.
+                let is_under_way = self.ledger.is_crowded(&key);
+                if !is_under_way || self.graph.n_members(&key) < CROWD {
+                    self.queue.push_sum(key);
+                }
             }
             self.screen_mut().stale = true;
+        } else if self.shows_roles() && 0 < self.board.n_roles_waiting() {
+            self.board.renew_roles(&self.graph, units, self.now);
+            self.screen_mut().stale = true;
         }
-        if 0 < self.queue.len() {
+        if 0 < self.waiting() {
             return Vec::new();
         }
-        let wanted = self.graph.wanted();
-        if wanted.is_empty() || wanted == self.fetched {
+        // What was asked for is on its way, however much else has come meanwhile.
+        let (n_wanted, now) = (self.graph.n_ever_wanted(), self.now);
+        let fetched = &mut self.fetched;
+        let is_late = fetched.since.is_none_or(|it| ASK_AGAIN <= now.duration_since(it));
+        if n_wanted == fetched.n_ever_wanted && !is_late {
             return Vec::new();
         }
-        self.fetched = wanted.clone();
-        vec![Request::Fetch(wanted)]
+        fetched.n_ever_wanted = n_wanted;
+        if is_late {
+            fetched.since = Some(now);
+            fetched.what.clear();
+        }
+        fetched.what.retain(|it| self.graph.wants(it));
+        let wanted = self.graph.wanted().into_iter();
+        let wanted: Vec<Ref> = wanted.filter(|it| fetched.what.insert(it.clone())).collect();
+        if wanted.is_empty() { Vec::new() } else { vec![Request::Fetch(wanted)] }
     }
 
     /// Before a frame, and not after every slice: what nobody sees need not be right.
@@ -192,7 +177,7 @@ impl Model {
         self.ledger = Ledger::default();
         self.board = Board::default();
         self.queue = Queue::default();
-        self.fetched = Vec::new();
+        self.fetched = Fetched::default();
         self.picker_offered = false;
         self.journal_asked = false;
         self.to_undo = None;

@@ -9,7 +9,7 @@ use crate::{
     identity::Mechanism,
     tree::{
         Reach,
-        reach::Reaches,
+        reaches::Reaches,
         standing::{Standing, Tally, rank},
     },
 };
@@ -125,45 +125,23 @@ impl Board {
         self.reaches.get(role)
     }
 
-    /// The roles to look at again because of these units.
-    pub fn stale_roles(&mut self, graph: &Graph, units: &[Ref]) -> Vec<Arn> {
-        self.reaches.stale(graph, units)
+    /// Notes which roles have to be looked at again because of these units.
+    pub fn expect_roles(&mut self, graph: &Graph, units: &[Ref]) {
+        self.reaches.expect(graph, units);
     }
 
-    pub fn renew_roles(&mut self, graph: &Graph, roles: Vec<Arn>, now: Timestamp) {
-        self.reaches.renew(graph, roles, now);
+    pub fn n_roles_waiting(&self) -> usize {
+        self.reaches.n_waiting()
+    }
+
+    /// Looks at roles again, asking up to about `n` questions.
+    pub fn renew_roles(&mut self, graph: &Graph, n: usize, now: Timestamp) {
+        self.reaches.work(graph, n, now);
     }
 
     /// The ServiceAccounts that a cause affects, sorted.
     pub fn affected(&self, cause: &Cause) -> impl Iterator<Item = &SaKey> {
         self.affects.get(cause).into_iter().flat_map(|it| &it.identities)
-    }
-
-    /// The ServiceAccounts that these units concern, without duplicates.
-    pub fn concerned(&self, graph: &Graph, units: &[Ref]) -> BTreeSet<SaKey> {
-        let mut keys = BTreeSet::new();
-        for it in units {
-            match it {
-                // What exists once concerns everybody.
-                Ref::Cluster | Ref::Provider(_) | Ref::Webhook(_) => {
-                    keys.extend(self.identities.keys().cloned());
-                }
-                // Nobody is judged by it.
-                Ref::Budget { .. } => {}
-                Ref::Namespace(_)
-                | Ref::ServiceAccount(_)
-                | Ref::Pod { .. }
-                | Ref::Workload { .. }
-                | Ref::Association(_)
-                | Ref::Role(_)
-                | Ref::Node(_)
-                | Ref::ConfigMap { .. }
-                | Ref::Secret { .. }
-                | Ref::Addon(_)
-                | Ref::Nodegroup(_) => keys.extend(graph.accounts_of(it)),
-            }
-        }
-        keys
     }
 
     /// Sums these up again, and forgets those that nothing names any more.

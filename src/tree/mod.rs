@@ -9,6 +9,7 @@ mod identities;
 mod labels;
 mod lists;
 mod reach;
+mod reaches;
 mod sort;
 mod standing;
 

@@ -1,5 +1,4 @@
-//! Roles reversed: who of this cluster may assume each, against who is set up to. Kept up as roles and accounts change,
-//! since a role with a wildcard has to be asked about everybody.
+//! Roles reversed: who of this cluster may assume each, against who is set up to.
 
 use crate::{
     fact::{Denied, IamRole, Knowledge},
@@ -8,15 +7,7 @@ use crate::{
     identity::{Verdict, who},
     tree::{Standing, World, standing},
 };
-use std::collections::{BTreeSet, HashMap};
-
-#[derive(Default)]
-pub struct Reaches {
-    roles: HashMap<Arn, Reach>,
-    /// Those that everybody who is new has to be asked about.
-    open: BTreeSet<Arn>,
-    issuer: Option<Issuer>,
-}
+use std::collections::BTreeSet;
 
 /// Whom a role's trust policy lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +35,15 @@ impl Reach {
         self.breadth == Breadth::Everyone
     }
 
-    fn of(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
-        let issuer = graph.issuer();
+    /// Before anybody was asked about.
+    pub(in crate::tree) fn of(
+        graph: &Graph,
+        role: &IamRole,
+        issuer: &Knowledge<Issuer>,
+        now: Timestamp,
+    ) -> Reach {
         let wild = who::has_wildcards(role);
-        let (everyone, unknown) = match who::accepts_strangers(graph, role, &issuer, now) {
+        let (everyone, unknown) = match who::accepts_strangers(graph, role, issuer, now) {
             Verdict::Allow => (true, false),
             Verdict::Unknown(_) => (false, true),
             Verdict::Deny(_) | Verdict::None => (false, false),
@@ -58,23 +54,10 @@ impl Reach {
             (_, _, true) => Breadth::Wildcard,
             (_, _, _) => Breadth::Listed,
         };
-        let mut res = Reach { may: BTreeSet::new(), breadth, has_unknown: unknown };
-        match breadth {
-            Breadth::Listed => {
-                for key in who::named(role).filter(|it| exists(graph, it)) {
-                    res.ask(graph, role, key, &issuer, now);
-                }
-            }
-            Breadth::Wildcard | Breadth::Everyone | Breadth::Unknown => {
-                for key in graph.identities() {
-                    res.ask(graph, role, key.clone(), &issuer, now);
-                }
-            }
-        }
-        res
+        Reach { may: BTreeSet::new(), breadth, has_unknown: unknown }
     }
 
-    fn ask(
+    pub(in crate::tree) fn ask(
         &mut self,
         graph: &Graph,
         role: &IamRole,
@@ -89,85 +72,6 @@ impl Reach {
             Verdict::Unknown(_) => self.has_unknown = true,
             Verdict::Deny(_) | Verdict::None => {
                 self.may.remove(&key);
-            }
-        }
-    }
-}
-
-fn exists(graph: &Graph, key: &SaKey) -> bool {
-    graph.service_account(key).is_known() || graph.pods_of(key).next().is_some()
-}
-
-impl Reaches {
-    pub fn get(&self, arn: &Arn) -> Option<&Reach> {
-        self.roles.get(arn)
-    }
-
-    /// Which roles have to be looked at again because of these units.
-    pub fn stale(&mut self, graph: &Graph, units: &[Ref]) -> Vec<Arn> {
-        let issuer = graph.issuer().known();
-        if self.issuer != issuer {
-            self.issuer = issuer;
-            return graph.roles().map(|it| it.arn.clone()).collect();
-        }
-        let of_role = |it: &Ref| match it {
-            Ref::Role(arn) => Some(arn.clone()),
-            Ref::Cluster
-            | Ref::Namespace(_)
-            | Ref::ServiceAccount(_)
-            | Ref::Pod { .. }
-            | Ref::Workload { .. }
-            | Ref::Node(_)
-            | Ref::Webhook(_)
-            | Ref::Budget { .. }
-            | Ref::ConfigMap { .. }
-            | Ref::Secret { .. }
-            | Ref::Association(_)
-            | Ref::Provider(_)
-            | Ref::Addon(_)
-            | Ref::Nodegroup(_) => None,
-        };
-        units.iter().filter_map(of_role).collect()
-    }
-
-    pub fn renew(&mut self, graph: &Graph, arns: Vec<Arn>, now: Timestamp) {
-        for arn in arns {
-            self.open.remove(&arn);
-            match graph.role(&arn) {
-                Knowledge::Known(role) => {
-                    let reach = Reach::of(graph, role, now);
-                    if reach.breadth != Breadth::Listed {
-                        self.open.insert(arn.clone());
-                    }
-                    self.roles.insert(arn, reach);
-                }
-                Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => {
-                    self.roles.remove(&arn);
-                }
-            }
-        }
-    }
-
-    /// A ServiceAccount has appeared: may it?
-    pub fn admit(&mut self, graph: &Graph, key: &SaKey, now: Timestamp) {
-        let issuer = graph.issuer();
-        let naming = graph.roles_naming(key).into_iter().map(|it| it.arn.clone());
-        let arns: BTreeSet<Arn> = naming.chain(self.open.iter().cloned()).collect();
-        for arn in arns {
-            if let (Some(reach), Knowledge::Known(role)) =
-                (self.roles.get_mut(&arn), graph.role(&arn))
-            {
-                reach.ask(graph, role, key.clone(), &issuer, now);
-            }
-        }
-    }
-
-    /// A ServiceAccount is gone.
-    pub fn dismiss(&mut self, graph: &Graph, key: &SaKey) {
-        let naming = graph.roles_naming(key).into_iter().map(|it| it.arn.clone());
-        for arn in naming.chain(self.open.iter().cloned()) {
-            if let Some(it) = self.roles.get_mut(&arn) {
-                it.may.remove(key);
             }
         }
     }

@@ -56,15 +56,20 @@ impl Hand {
 
     pub fn facts_of(&mut self, generation: Generation, changes: Vec<Change>) -> &mut Hand {
         self.send(Event::Facts { generation, changes });
+        self.works();
+        // Once in the beginning: whether something was cut off.
+        self.requests.retain(|it| *it != Request::Journal);
+        self
+    }
+
+    /// Until nothing waits.
+    fn works(&mut self) {
         let mut n_slices = 0;
         while 0 < self.model.n_waiting() {
             self.send(Event::Work { units: 16 });
             n_slices += 1;
             assert!(n_slices < 10_000, "judging comes to no end");
         }
-        // Once in the beginning: whether something was cut off.
-        self.requests.retain(|it| *it != Request::Journal);
-        self
     }
 
     pub fn send(&mut self, event: Event) -> &mut Hand {
@@ -79,6 +84,8 @@ impl Hand {
         for it in names.split_whitespace() {
             let key = parse_key(it).unwrap_or_else(|| panic!("no key {it}"));
             self.send(Event::Key(key));
+            // What another list shows may not have been looked at before.
+            self.works();
         }
         self
     }

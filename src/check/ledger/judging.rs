@@ -7,7 +7,7 @@ use crate::{
         expect::Siblings,
         injection,
         judge::{self, Declaration},
-        ledger::{Identity, is_trouble, tally::Marks},
+        ledger::{Identity, agenda::Stage, is_trouble, tally::Marks},
         overview::Overview,
         pi_assoc, precedence, table,
     },
@@ -40,24 +40,19 @@ pub(crate) struct PodEntry {
 }
 
 impl Ledger {
-    /// Renews the overview, and adds whom its change concerns.
-    pub(crate) fn look_over(
-        &mut self,
-        cx: Context<'_>,
-        identities: &mut BTreeSet<SaKey>,
-        pods: &mut BTreeSet<(Text, Text)>,
-        others: &mut BTreeSet<Ref>,
-    ) {
+    /// Renews the overview, and puts whom its change concerns on the agenda.
+    pub(crate) fn look_over(&mut self, cx: Context<'_>) {
         let now = Overview::of(cx);
         if now == self.overview {
             return;
         }
         let was = std::mem::replace(&mut self.overview, now);
         let orphans = self.overview.orphans.symmetric_difference(&was.orphans);
-        others.extend(orphans.cloned().map(Ref::Provider));
+        let orphans: Vec<Ref> = orphans.cloned().map(Ref::Provider).collect();
+        orphans.into_iter().for_each(|it| self.agenda.push(it));
         let differs = self.overview.not_one_cluster != was.not_one_cluster;
         if differs {
-            self.all_pods(pods);
+            self.expect_all_pods(cx.graph);
         }
         let moved: BTreeSet<_> =
             self.overview.recreated.symmetric_difference(&was.recreated).cloned().collect();
@@ -65,14 +60,15 @@ impl Ledger {
             let role = entry.irsa.as_ref().and(entry.identity.role_arn.as_ref());
             let account = role.and_then(|it| it.account());
             if differs || account.is_some_and(|it| moved.contains(&it)) {
-                identities.insert(key.clone());
+                self.agenda.push(Ref::ServiceAccount(key.clone()));
             }
         }
     }
 
-    pub(crate) fn all_pods(&self, pods: &mut BTreeSet<(Text, Text)>) {
-        let all = self.pods.iter();
-        pods.extend(all.flat_map(|(ns, it)| it.keys().map(|it| (ns.clone(), it.clone()))));
+    pub(crate) fn expect_all_pods(&mut self, graph: &Graph) {
+        for key in graph.identities() {
+            self.agenda.push_crowd(graph, key, Stage::Judge, false);
+        }
     }
 
     /// What a workload's template shows of the webhook; nothing for units of other kinds.
@@ -93,6 +89,7 @@ impl Ledger {
         graph: &Graph,
         namespace: &Text,
         name: &Text,
+        concerned: &mut BTreeSet<SaKey>,
     ) -> Option<SaKey> {
         let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
         let painted = graph.is_cached(&pod_ref(namespace, name));
@@ -109,6 +106,7 @@ impl Ledger {
         self.injection.put(pod_ref(namespace, name), left_out);
         let proof = |it: &Option<PodEntry>| it.as_ref().is_some_and(|it| it.marks.proof);
         self.injection.count_proof(proof(&was), proof(&now));
+        concerned.extend(was.iter().chain(&now).map(|it| it.key.clone()));
         let mut changed = None;
         let known = now.as_ref().is_none_or(|it| self.identities.contains_key(&it.key));
         match (&was, &now) {
@@ -144,14 +142,14 @@ impl Ledger {
         changed
     }
 
-    /// Judges one ServiceAccount. The pods that must be judged again because of it.
-    pub(crate) fn judge_identity(&mut self, cx: Context<'_>, key: &SaKey) -> Vec<(Text, Text)> {
+    /// Judges one ServiceAccount. From which stage on its pods must be judged again because of it.
+    pub(crate) fn judge_identity(&mut self, cx: Context<'_>, key: &SaKey) -> Option<Stage> {
         let unit = Ref::ServiceAccount(key.clone());
         let was = self.identities.remove(key);
         if !exists_or_named(cx.graph, key) {
             self.findings.forget(&unit);
             self.tallies.remove(key);
-            return Vec::new();
+            return None;
         }
         let siblings = self.tallies.get(key).map(|it| it.siblings).unwrap_or_default();
         let context = judge::identity(cx, key, &siblings);
@@ -182,20 +180,33 @@ impl Ledger {
         let explained = is_meant || precedence::explains_nothing_injected(&found);
         let entry = entry(&context, explained);
         self.findings.put(&unit, found);
-        let same = was.is_some_and(|it| {
-            it.declared == entry.declared
-                && it.expected.is_some() == entry.expected.is_some()
-                && it.explained == entry.explained
-        });
+        let again = match &was {
+            // What its pods come to depends on what it asks for.
+            Some(it) if it.declared != entry.declared => Some(Stage::Weigh),
+            Some(it)
+                if it.expected.is_some() != entry.expected.is_some()
+                    || it.explained != entry.explained =>
+            {
+                Some(Stage::Judge)
+            }
+            Some(_) => None,
+            None => Some(Stage::Weigh),
+        };
         self.identities.insert(key.clone(), entry);
-        if same {
-            return Vec::new();
-        }
-        cx.graph.pods_of(key).map(|it| (it.namespace.clone(), it.name.clone())).collect()
+        again
     }
 
-    pub(crate) fn judge_pod(&mut self, cx: Context<'_>, namespace: &Text, name: &Text) {
+    pub(crate) fn judge_pod(
+        &mut self,
+        cx: Context<'_>,
+        namespace: &Text,
+        name: &Text,
+        concerned: &mut BTreeSet<SaKey>,
+    ) {
         let Some(pod_entry) = self.pods.get(namespace).and_then(|it| it.get(name)) else { return };
+        if !concerned.contains(&pod_entry.key) {
+            concerned.insert(pod_entry.key.clone());
+        }
         let Some(pod) = cx.graph.pod(namespace, name) else { return };
         let Some(entry) = self.identities.get(&pod_entry.key) else { return };
         let tally = self.tallies.get(&pod_entry.key);
@@ -254,28 +265,28 @@ impl Ledger {
         marks.troubles = troubles;
     }
 
-    pub(crate) fn judge_unit(&mut self, cx: Context<'_>, unit: Ref) {
+    pub(crate) fn judge_unit(&mut self, cx: Context<'_>, unit: &Ref) {
         // What is only painted from the disk is shown, not judged.
-        if cx.graph.is_cached(&unit) {
-            self.lapses.remove(&unit);
-            self.findings.forget(&unit);
+        if cx.graph.is_cached(unit) {
+            self.lapses.remove(unit);
+            self.findings.forget(unit);
             return;
         }
-        let association = association(cx, &unit);
-        let mut found = Vec::new();
-        let mut lapse = None;
+        let association = association(cx, unit);
+        let mut acc: Option<Acc> = None;
         for row in table() {
-            let mut acc = Acc::new(row);
+            let acc = acc.get_or_insert_with(|| Acc::new(row));
+            acc.turn_to(row);
             match row.rule {
                 Rule::Unit(rule) | Rule::Both { unit: rule, .. } if self.may_speak(row.code) => {
-                    rule(&cx, &unit, &mut acc);
+                    rule(&cx, unit, acc);
                 }
                 Rule::Association(rule) if self.may_speak(row.code) => {
                     let Some(context) = &association else { continue };
-                    rule(context, &mut acc);
+                    rule(context, acc);
                 }
-                Rule::Webhook(rule) if unit == Ref::Cluster && self.may_speak(row.code) => {
-                    rule(&cx, &self.injection.shown(), &mut acc);
+                Rule::Webhook(rule) if *unit == Ref::Cluster && self.may_speak(row.code) => {
+                    rule(&cx, &self.injection.shown(), acc);
                 }
                 Rule::Unit(_)
                 | Rule::Both { .. }
@@ -283,17 +294,17 @@ impl Ledger {
                 | Rule::Webhook(_)
                 | Rule::Identity(_)
                 | Rule::Pod(_)
-                | Rule::Page => continue,
+                | Rule::Page => {}
             }
-            lapse = [lapse, acc.lapse()].into_iter().flatten().min();
-            found.append(&mut acc.into_findings());
         }
+        let lapse = acc.as_ref().and_then(Acc::lapse);
+        let mut found = acc.map(Acc::into_findings).unwrap_or_default();
         precedence::of_unit(&mut found);
         match lapse {
             Some(at) => self.lapses.insert(unit.clone(), at),
-            None => self.lapses.remove(&unit),
+            None => self.lapses.remove(unit),
         };
-        self.findings.put(&unit, found);
+        self.findings.put(unit, found);
     }
 
     /// Across two clusters nothing is said but that they are two, and what one pod says of itself.

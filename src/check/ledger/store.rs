@@ -1,13 +1,21 @@
 //! Findings by the unit that they hang at, and by the unit whose rules made them.
 
-use crate::{check::Finding, ident::Ref};
-use std::collections::HashMap;
+use crate::{
+    check::{Finding, Severity, Subject},
+    ident::{Ref, Text},
+    identity::Signature,
+};
+use std::collections::{BTreeSet, HashMap};
 
 #[derive(Clone, Default)]
 pub(crate) struct Store {
     hung: HashMap<Ref, Hung>,
     /// Where the findings of a unit's rules hang, without duplicates.
     made: HashMap<Ref, Vec<Ref>>,
+    /// Pods that findings hang at, by namespace.
+    pods: HashMap<Text, BTreeSet<Text>>,
+    /// Where something else is told than before, since somebody last asked.
+    moved: BTreeSet<Ref>,
 }
 
 #[derive(Clone, Default)]
@@ -17,35 +25,77 @@ struct Hung {
     by: Vec<Ref>,
 }
 
+/// What roll-ups read of a finding.
+type Told<'a> = (&'static str, Severity, Option<Signature>, &'a Subject);
+
 impl Store {
     /// Replaces all that `unit`'s rules made before.
     pub fn put(&mut self, unit: &Ref, found: Vec<Finding>) {
-        self.forget(unit);
+        let places = self.made.get(unit).map_or(&[][..], |it| it);
+        if places.is_empty() && found.is_empty() {
+            return;
+        }
+        let old: Vec<&Finding> = places.iter().flat_map(|it| self.made_at(it, unit)).collect();
+        let in_order: Vec<&Finding> =
+            places.iter().flat_map(|at| found.iter().filter(|it| it.subject.at == *at)).collect();
+        if old == in_order && old.len() == found.len() {
+            return;
+        }
+        let mut moved: Vec<Ref> = Vec::new();
+        let new: BTreeSet<&Ref> = found.iter().map(|it| &it.subject.at).collect();
+        let all: BTreeSet<&Ref> = places.iter().chain(new).collect();
+        for at in all {
+            let new = found.iter().filter(|it| it.subject.at == *at).map(told);
+            if !self.made_at(at, unit).map(told).eq(new) {
+                moved.push(at.clone());
+            }
+        }
+        self.moved.extend(moved);
+        self.take_down(unit);
         if found.is_empty() {
             return;
         }
-        let places = self.made.entry(unit.clone()).or_default();
+        let mut places: Vec<Ref> = Vec::new();
         for finding in found {
             let at = finding.subject.at.clone();
-            if !places.contains(&at) {
+            if places.last() != Some(&at) && !places.contains(&at) {
                 places.push(at.clone());
+            }
+            if let Ref::Pod { namespace, name } = &at {
+                self.pods.entry(namespace.clone()).or_default().insert(name.clone());
             }
             let hung = self.hung.entry(at).or_default();
             hung.findings.push(finding);
             hung.by.push(unit.clone());
         }
+        self.made.insert(unit.clone(), places);
     }
 
     pub fn forget(&mut self, unit: &Ref) {
+        self.put(unit, Vec::new());
+    }
+
+    fn take_down(&mut self, unit: &Ref) {
         for place in self.made.remove(unit).unwrap_or_default() {
             let Some(hung) = self.hung.get_mut(&place) else { continue };
             let mut keep = hung.by.iter().map(|it| it != unit);
             hung.findings.retain(|_| keep.next().unwrap_or(true));
             hung.by.retain(|it| it != unit);
-            if hung.findings.is_empty() {
-                self.hung.remove(&place);
+            if !hung.findings.is_empty() {
+                continue;
+            }
+            self.hung.remove(&place);
+            if let Ref::Pod { namespace, name } = &place
+                && let Some(names) = self.pods.get_mut(namespace)
+            {
+                names.remove(name);
             }
         }
+    }
+
+    /// The places at which something else is told since this was last asked.
+    pub fn take_moved(&mut self) -> BTreeSet<Ref> {
+        std::mem::take(&mut self.moved)
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Finding> {
@@ -55,4 +105,19 @@ impl Store {
     pub fn at(&self, unit: &Ref) -> &[Finding] {
         self.hung.get(unit).map_or(&[], |it| &it.findings)
     }
+
+    /// The pods of a namespace that findings hang at.
+    pub fn pods_in(&self, namespace: &str) -> Option<&BTreeSet<Text>> {
+        self.pods.get(namespace)
+    }
+
+    fn made_at<'a>(&'a self, place: &Ref, unit: &Ref) -> impl Iterator<Item = &'a Finding> {
+        let hung = self.hung.get(place);
+        let both = hung.into_iter().flat_map(|it| it.findings.iter().zip(&it.by));
+        both.filter(move |(_, by)| *by == unit).map(|(it, _)| it)
+    }
+}
+
+fn told(finding: &Finding) -> Told<'_> {
+    (finding.code, finding.severity, finding.signature, &finding.subject)
 }

@@ -92,8 +92,8 @@ pub(crate) fn no_issuer(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some(cluster) = cx.graph.cluster().known().filter(|_| *unit == Ref::Cluster) else {
         return;
     };
-    let annotated = cx.graph.named_roles().flat_map(|it| cx.graph.annotated_with(it)).count();
-    if cluster.issuer.is_some() || annotated == 0 {
+    let mut annotated = cx.graph.named_roles().flat_map(|it| cx.graph.annotated_with(it));
+    if cluster.issuer.is_some() || annotated.next().is_none() {
         return;
     }
     let mut subject = Subject::cluster(cx.graph);

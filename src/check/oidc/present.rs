@@ -3,13 +3,13 @@
 use crate::{
     check::{
         Acc, Context, Evidence, Fix, PodContext, Severity, Subject, judge,
-        oidc::{Site, recreated, web_identities},
+        oidc::{Site, is_used, recreated, web_identities},
         pod_env,
         trust::{self, allowed},
     },
     fact::{Knowledge, Scope, ServiceAccount},
     iam,
-    ident::{Arn, Issuer, Partition, Ref, SaKey, Text},
+    ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey, Text},
     identity::{chain::Provider, near_miss},
     plan::TrustChange,
 };
@@ -27,7 +27,13 @@ pub(crate) fn client_id(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Some(provider) = site.provider.as_ref().known() else { return };
     let Some(detail) = provider.detail.as_ref().known() else { return };
     let mut refused: BTreeMap<Text, Vec<&SaKey>> = BTreeMap::new();
-    for key in site.roles(cx).flat_map(|it| web_identities(cx, it)) {
+    // With the usual audience on the list only those that ask for another one can be refused, and they are few.
+    let usual = detail.client_ids.iter().any(|it| &**it == AUDIENCE);
+    let own = usual.then(|| cx.graph.with_own_audience()).into_iter().flatten();
+    let own = own.filter(|it| uses_role_of(cx, it, &site.account));
+    let all = (!usual).then(|| site.roles(cx)).into_iter().flatten();
+    let all = all.flat_map(|it| web_identities(cx, it));
+    for key in own.chain(all) {
         let Some(sa) = cx.graph.service_account(key).known() else { continue };
         let audience = sa.annotation(ServiceAccount::AUDIENCE);
         let audience = audience.cloned().unwrap_or_else(|| AUDIENCE.into());
@@ -152,14 +158,26 @@ pub(crate) fn thumbprint(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
 
 /// The OIDC providers of the site's account that Allow statements name, whosever they are.
 fn trusted_providers(policy: &iam::Policy, site: &Site<'_>) -> BTreeSet<Arn> {
-    let own = |it: &Arn| {
-        let parts = it.parts();
-        parts.is_some_and(|it| it.service == "iam" && it.resource.starts_with("oidc-provider/"))
-            && it.account().as_ref() == Some(&site.account)
-            && it.partition() == site.arn.partition()
-    };
     let named = allowed(policy, "Federated").filter(|it| !near_miss::is_placeholder(it));
-    named.map(Arn::from).filter(own).collect()
+    named.map(Arn::from).filter(|it| is_of_account(it, site)).collect()
+}
+
+fn is_of_account(provider: &Arn, site: &Site<'_>) -> bool {
+    let parts = provider.parts();
+    parts.is_some_and(|it| it.service == "iam" && it.resource.starts_with("oidc-provider/"))
+        && provider.account().as_ref() == Some(&site.account)
+        && provider.partition() == site.arn.partition()
+}
+
+/// Whether the ServiceAccount is annotated with a role of the account, and no association stands above that.
+fn uses_role_of(cx: &Context<'_>, key: &SaKey, account: &AccountId) -> bool {
+    let Some(role) = cx.graph.service_account(key).known().and_then(|it| it.role_arn()) else {
+        return false;
+    };
+    let role = Arn::new(role.clone());
+    role.is_iam_role()
+        && role.account().as_ref() == Some(account)
+        && !cx.graph.association_of(key).is_known()
 }
 
 /// What another provider of the same host has, in any account; for EKS issuers of the standard partition the SHA-1 of
@@ -191,16 +209,23 @@ pub(crate) fn dangling(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
         return;
     }
     let mut missing: BTreeMap<Arn, Vec<&Arn>> = BTreeMap::new();
-    for role in site.roles(cx) {
-        let Some(known) = judge::settled_role(cx.graph, role).known() else { continue };
-        let Ok(policy) = &known.trust.parsed else { continue };
-        let trusted = trusted_providers(policy, &site);
-        if !trusted.contains(&site.arn) {
-            continue;
-        }
-        for arn in trusted.into_iter().filter(|it| *it != site.arn) {
-            if cx.graph.provider_at(&arn) == Knowledge::Absent {
-                missing.entry(arn).or_default().push(role);
+    // There are many roles and few providers.
+    let absent = cx.graph.trusted_providers().filter(|it| {
+        **it != site.arn
+            && is_of_account(it, &site)
+            && cx.graph.provider_at(it) == Knowledge::Absent
+    });
+    for arn in absent {
+        for role in cx.graph.names_trusting(arn) {
+            let here = cx.graph.names_role_in(&site.account, role) && role.is_iam_role();
+            if !here || !is_used(cx, role) {
+                continue;
+            }
+            let Some(known) = judge::settled_role(cx.graph, role).known() else { continue };
+            let Ok(policy) = &known.trust.parsed else { continue };
+            let trusted = trusted_providers(policy, &site);
+            if trusted.contains(&site.arn) && trusted.contains(arn) {
+                missing.entry(arn.clone()).or_default().push(role);
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     identity::near_miss,
     plan::TrustChange,
 };
+use std::collections::BTreeSet;
 
 /// What the cluster had before.
 pub(crate) struct Recreated {
@@ -43,8 +44,16 @@ pub(crate) fn recreated(cx: &Context<'_>, account: &AccountId) -> Option<Recreat
         return None;
     }
     let mut res: Option<Recreated> = None;
-    // The cheap questions first: this is asked whenever a role changes, of every role that is named.
-    for arn in graph.named_roles_in(account) {
+    // This is asked whenever a role changes: by the providers that are trusted, which are few, and not by the roles.
+    let dead =
+        |it: &Issuer| near_miss::is_eks(it.as_str()) && is_dead(it, &issuer, cluster, others);
+    let providers = graph.trusted_providers().filter(|it| {
+        let named = it.as_str().split_once(":oidc-provider/");
+        named.is_some_and(|(_, it)| dead(&Issuer::new(it)))
+    });
+    let suspects = providers.flat_map(|it| graph.names_trusting(it));
+    let suspects: BTreeSet<&Arn> = suspects.collect();
+    for arn in suspects.into_iter().filter(|it| graph.names_role_in(account, it)) {
         let Some(role) = graph.role(arn).known() else { continue };
         let Ok(policy) = &role.trust.parsed else { continue };
         // A role as old as the cluster was written for it; only the missing provider says otherwise.
@@ -56,8 +65,7 @@ pub(crate) fn recreated(cx: &Context<'_>, account: &AccountId) -> Option<Recreat
         if issuers.contains(&issuer) {
             continue;
         }
-        let mut dead = issuers.into_iter().filter(|it| is_dead(it, &issuer, cluster, others));
-        let Some(old) = dead.next() else { continue };
+        let Some(old) = issuers.into_iter().find(dead) else { continue };
         if !judge::settled_role(graph, arn).is_known() || !is_used(cx, arn) {
             continue;
         }

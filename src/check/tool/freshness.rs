@@ -63,27 +63,28 @@ fn old(cx: &Context<'_>) -> Vec<Evidence> {
 fn young(cx: &Context<'_>) -> Vec<(String, Timestamp)> {
     let graph = cx.graph;
     let mut res = Vec::new();
-    let mut note = |place: String, at: Option<Timestamp>| {
+    let mut note = |place: &dyn Fn() -> String, at: Option<Timestamp>| {
         let Some(at) = at else { return };
         let age = cx.now.duration_since(at);
         if !age.is_negative() && age < SETTLES {
-            res.push((place, at));
+            res.push((place(), at));
         }
     };
     if judge::is_settled(graph, &Scope::Associations) {
         for it in graph.associations() {
             let Some(detail) = it.detail.as_ref().known() else { continue };
-            note(format!("association {}", it.id), detail.modified.max(detail.created));
+            note(&|| format!("association {}", it.id), detail.modified.max(detail.created));
         }
     }
-    for arn in graph.named_roles() {
+    let since = cx.now.checked_sub(SETTLES).unwrap_or(Timestamp::MIN);
+    for arn in graph.roles_made_after(since) {
         let role = judge::settled_role(graph, arn).known();
-        note(format!("role {arn}"), role.and_then(|it| it.created));
+        note(&|| format!("role {arn}"), role.and_then(|it| it.created));
     }
     for arn in graph.expected_providers() {
         let provider = graph.provider_at(&arn).known();
         let detail = provider.and_then(|it| it.detail.as_ref().known());
-        note(format!("OIDC provider {arn}"), detail.and_then(|it| it.created));
+        note(&|| format!("OIDC provider {arn}"), detail.and_then(|it| it.created));
     }
     res
 }
