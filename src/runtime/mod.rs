@@ -138,7 +138,7 @@ impl Loop {
             if let Go::Leave = self.drain().await {
                 break;
             }
-            if self.pace.is_due() {
+            if self.pace.is_due(self.model.n_waiting()) {
                 self.draw().map_err(RuntimeError::Terminal)?;
             }
             if 0 < self.model.n_waiting() {
@@ -212,7 +212,7 @@ impl Loop {
         if matches!(event, Event::Resize { .. }) {
             self.screen.resized();
         }
-        self.pace.something_happened();
+        self.pace.something_happened(is_urgent(&event));
         for request in self.model.update(event) {
             if let Go::Leave = self.perform(request).await {
                 return Go::Leave;
@@ -350,19 +350,44 @@ impl Loop {
 
     /// Draws if anything is to be seen that was not there before.
     fn draw(&mut self) -> io::Result<()> {
-        self.pace.drew();
         let requests = self.model.update(Event::Frame);
         debug_assert!(requests.is_empty(), "drawing asks for nothing");
         let view = view::build(&self.model);
         // Told even if nothing is new: the model knows no heights but these.
         let requests = self.model.update(Event::Drawn(view.shown));
         debug_assert!(requests.is_empty(), "drawing asks for nothing");
-        if view == self.drawn && !self.screen.is_dirty() {
+        let is_new = view != self.drawn || self.screen.is_dirty();
+        self.pace.drew(is_new);
+        if !is_new {
             return Ok(());
         }
         self.screen.draw(|buffer| ui::draw(&view, &self.theme, buffer), view.cursor)?;
         self.drawn = view;
         Ok(())
+    }
+}
+
+/// Whether a person waits to see what comes of it. What arrives while nothing changes on the screen may come together.
+fn is_urgent(event: &Event) -> bool {
+    match event {
+        Event::Facts { .. } | Event::Work { .. } | Event::Frame | Event::Drawn(_) => false,
+        Event::Notice { .. }
+        | Event::Document { .. }
+        | Event::Key(_)
+        | Event::Paste(_)
+        | Event::Mouse(_)
+        | Event::Resize { .. }
+        | Event::Tick(_)
+        | Event::Contexts { .. }
+        | Event::Profiles { .. }
+        | Event::LoggedIn { .. }
+        | Event::Permitted { .. }
+        | Event::Probed { .. }
+        | Event::Applying { .. }
+        | Event::Journal(_)
+        | Event::Copied(_)
+        | Event::Saved(_)
+        | Event::Terminate => true,
     }
 }
 

@@ -1,22 +1,32 @@
 //! How often a frame is drawn and how much is judged between two: at most thirty a second, and a slice of a few
 //! milliseconds, learnt from how long the last ones took.
+//!
+//! What a person does is drawn at once. What only arrives is drawn the more rarely the longer nothing of it is to be seen.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
 const FRAME: Duration = Duration::from_millis(33);
+/// How long what only arrives is kept back at most, when none of it was to be seen lately.
+const QUIET_FRAME: Duration = Duration::from_millis(500);
 const SLICE: Duration = Duration::from_millis(8);
 
 pub struct Pace {
     /// Something happened since the last frame.
     is_waiting: bool,
-    due: Instant,
+    /// The person did something since the last frame.
+    is_urgent: bool,
+    drawn: Instant,
+    /// From one frame to the next, when nobody asks for it.
+    pause: Duration,
     units: usize,
 }
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace { is_waiting: true, due: Instant::now(), units: 32 }
+        // In the past, so that the first frame is due.
+        let drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
+        Pace { is_waiting: true, is_urgent: true, drawn, pause: FRAME, units: 32 }
     }
 }
 
@@ -31,26 +41,33 @@ impl Stopwatch {
 }
 
 impl Pace {
-    pub fn something_happened(&mut self) {
+    /// `is_urgent`: the person did it.
+    pub fn something_happened(&mut self, is_urgent: bool) {
         self.is_waiting = true;
+        self.is_urgent |= is_urgent;
     }
 
     pub fn is_waiting(&self) -> bool {
         self.is_waiting
     }
 
-    pub fn is_due(&self) -> bool {
-        self.is_waiting && self.due <= Instant::now()
+    /// Whether a frame is to be drawn now. With `n_waiting` units to judge that the next slice finishes, they come first.
+    pub fn is_due(&self, n_waiting: usize) -> bool {
+        let is_nearly_done = 0 < n_waiting && n_waiting <= self.units && !self.is_urgent;
+        self.is_waiting && self.due() <= Instant::now() && !is_nearly_done
     }
 
     /// When the next frame may be drawn.
     pub fn due(&self) -> Instant {
-        self.due
+        self.drawn + if self.is_urgent { FRAME } else { self.pause }
     }
 
-    pub fn drew(&mut self) {
+    /// `is_new`: something was to be seen that was not there before.
+    pub fn drew(&mut self, is_new: bool) {
+        self.pause = next_pause(self.pause, is_new);
         self.is_waiting = false;
-        self.due = Instant::now() + FRAME;
+        self.is_urgent = false;
+        self.drawn = Instant::now();
     }
 
     pub fn stopwatch(&self) -> Stopwatch {
@@ -67,6 +84,10 @@ impl Pace {
     }
 }
 
+fn next_pause(pause: Duration, is_new: bool) -> Duration {
+    if is_new { FRAME } else { (pause * 2).min(QUIET_FRAME) }
+}
+
 fn adapt(units: usize, took: Duration) -> usize {
     if SLICE < took {
         (units / 2).max(1)
@@ -79,18 +100,47 @@ fn adapt(units: usize, took: Duration) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::runtime::pace::adapt;
-    use std::time::Duration;
+    use crate::runtime::pace::{FRAME, Pace, QUIET_FRAME, adapt, next_pause};
 
     #[test]
     fn slices_stay_short() {
         let check = |units: usize, millis: u64, expected: usize| {
-            assert_eq!(adapt(units, Duration::from_millis(millis)), expected);
+            assert_eq!(adapt(units, std::time::Duration::from_millis(millis)), expected);
         };
         check(32, 20, 16);
         check(32, 6, 32);
         check(32, 1, 64);
         check(1, 500, 1);
         check(4_096, 0, 4_096);
+    }
+
+    #[test]
+    fn what_nobody_sees_is_drawn_ever_more_rarely() {
+        let mut pause = FRAME;
+        for _ in 0..10 {
+            pause = next_pause(pause, false);
+        }
+        assert_eq!(pause, QUIET_FRAME);
+        assert_eq!(next_pause(pause, true), FRAME);
+    }
+
+    #[test]
+    fn a_person_does_not_wait() {
+        let mut pace = Pace::default();
+        assert!(pace.is_due(1), "the first frame");
+        (0..10).for_each(|_| pace.drew(false));
+        pace.something_happened(false);
+        let later = pace.due();
+        pace.something_happened(true);
+        assert!(pace.due() < later && pace.due() - pace.drawn == FRAME);
+    }
+
+    #[test]
+    fn what_the_next_slice_finishes_comes_before_the_frame() {
+        let mut pace = Pace::default();
+        pace.drew(true);
+        pace.something_happened(false);
+        pace.drawn -= FRAME;
+        assert!(pace.is_due(0) && !pace.is_due(1) && pace.is_due(pace.units + 1));
     }
 }

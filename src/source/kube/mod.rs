@@ -36,7 +36,7 @@ use crate::{
         slim::Kind,
     },
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::{OnceCell, Semaphore, mpsc, watch},
     task::JoinSet,
@@ -44,6 +44,9 @@ use tokio::{
 
 /// Lists that run at once: every kind, and a few more where namespaces are read one by one.
 const LISTS_AT_ONCE: usize = 16;
+
+/// How long the other lists wait at most for that of the ServiceAccounts, which the first rows are made of.
+const HEAD_START: Duration = Duration::from_millis(150);
 
 /// The ends of the channels that a session holds the other ends of.
 pub(crate) struct Wires {
@@ -91,11 +94,18 @@ async fn run_open(settings: Settings, generation: Generation, wires: Wires) -> R
     };
     let mut tasks: JoinSet<Result<(), Closed>> = JoinSet::new();
     let readable = Arc::new(OnceCell::new());
-    for kind in Kind::ALL {
-        let (shared, readable) = (shared.clone(), readable.clone());
-        tasks.spawn(cover(shared, kind, settings.namespaces.clone(), readable));
-    }
     tasks.spawn(server::describe(shared.clone(), wires.sides, wires.cluster));
+    let (busy, mut first_rows) = mpsc::channel::<()>(1);
+    let start = |kind, busy| {
+        cover(shared.clone(), kind, settings.namespaces.clone(), readable.clone(), busy)
+    };
+    tasks.spawn(start(Kind::ServiceAccount, Some(busy)));
+    // Asking for everything at once keeps the server busy with pods while nothing is on the screen yet. Nothing is ever
+    // sent: the channel ends with the list.
+    let _elapsed = tokio::time::timeout(HEAD_START, first_rows.recv()).await;
+    for kind in Kind::ALL.into_iter().filter(|it| *it != Kind::ServiceAccount) {
+        tasks.spawn(start(kind, None));
+    }
     if settings.follow {
         tasks.spawn(document::answer(shared.clone(), wires.documents));
     }
@@ -214,17 +224,18 @@ fn wanted(kind: Kind, namespaces: &[Text]) -> Vec<Listed> {
     namespaces.into_iter().map(|it| Listed { kind, namespace: Some(it) }).collect()
 }
 
-/// Keeps one kind right wherever it is wanted.
+/// Keeps one kind right wherever it is wanted. `busy` is held until its first lists are read or refused.
 async fn cover(
     shared: Shared,
     kind: Kind,
     namespaces: Vec<Text>,
     readable: Arc<OnceCell<Readable>>,
+    busy: Option<mpsc::Sender<()>>,
 ) -> Result<(), Closed> {
     let may_narrow = namespaces.is_empty() && is_namespaced(kind);
     if may_narrow {
         let listed = Listed::everywhere(kind);
-        let keeper = Keeper::new(shared.clone(), listed, IfForbidden::Narrow, None);
+        let keeper = Keeper::new(shared.clone(), listed, IfForbidden::Narrow, busy);
         return match keeper.run().await {
             Stop::Closed => Err(Closed),
             Stop::Done => Ok(()),
@@ -238,8 +249,10 @@ async fn cover(
     }
     let mut tasks = JoinSet::new();
     for listed in wanted(kind, &namespaces) {
-        tasks.spawn(Keeper::new(shared.clone(), listed, IfForbidden::Insist, None).run());
+        let keeper = Keeper::new(shared.clone(), listed, IfForbidden::Insist, busy.clone());
+        tasks.spawn(keeper.run());
     }
+    drop(busy);
     while let Some(stop) = tasks.join_next().await {
         if matches!(stop, Ok(Stop::Closed)) {
             return Err(Closed);
