@@ -164,6 +164,28 @@ pub(crate) fn got_role(it: iam::Role, read_at: Timestamp) -> IamRole {
     }
 }
 
+/// One of many; without an ARN it is nobody's. How long sessions last is not told here.
+pub(crate) fn detailed_role(it: &iam::RoleDetail, read_at: Timestamp) -> Option<IamRole> {
+    let boundary = it.permissions_boundary.as_ref();
+    let boundary = boundary.and_then(|it| it.permissions_boundary_arn.clone());
+    let last_used = it.role_last_used.as_ref();
+    Some(IamRole {
+        arn: Arn::new(it.arn.clone()?),
+        id: it.role_id.clone().unwrap_or_default().into(),
+        created: it.create_date.and_then(timestamp),
+        trust: Arc::new(document(it.assume_role_policy_document.as_deref(), Kind::Trust)),
+        max_session_seconds: None,
+        permissions_boundary: Knowledge::Known(boundary.map(Arn::new)),
+        tags: Knowledge::Known(tags_of_list(it.tags.clone().unwrap_or_default())),
+        last_used: Knowledge::Known(LastUsed {
+            at: last_used.and_then(|it| it.last_used_date).and_then(timestamp),
+            region: last_used.and_then(|it| it.region.clone()).map(Into::into),
+        }),
+        policies: Knowledge::NotYet,
+        read_at: Some(read_at),
+    })
+}
+
 pub(crate) fn provider_detail(it: get_provider::GetOpenIdConnectProviderOutput) -> ProviderDetail {
     ProviderDetail {
         url: Issuer::new(&it.url.unwrap_or_default()).as_str().into(),

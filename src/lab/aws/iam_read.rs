@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const PAGE: usize = 100;
 
@@ -31,6 +32,7 @@ pub fn answer(state: &State, call: &Call<'_>, operation: &str) -> Result<Option<
             page(call, "Roles", all.into_iter().map(brief).collect())?
         }
         "GetRole" => json!({"Role": full(role()?)}),
+        "GetAccountAuthorizationDetails" => details(world, call, account)?,
         "ListRoleTags" => page(call, "Tags", tags(&role()?.tags))?,
         "ListAttachedRolePolicies" => {
             let attached = role()?.attached.iter();
@@ -162,6 +164,64 @@ pub fn full(role: &Role) -> Value {
     }
     res["RoleLastUsed"] = json!({"LastUsedDate": role.last_used.map(seconds),
         "Region": role.last_used_region.as_deref()});
+    res
+}
+
+/// Roles with their policies and the account's own managed policies, as far as the filter lets them in; users and groups
+/// there are none.
+fn details(world: &World, call: &Call<'_>, account: &AccountId) -> Result<Value, AwsError> {
+    let filter: Vec<&str> = call
+        .query
+        .pairs()
+        .filter(|(key, _)| key.starts_with("Filter.member."))
+        .map(|(_, it)| it)
+        .collect();
+    let wants = |what: &str| filter.is_empty() || filter.contains(&what);
+    let mut roles: Vec<&Role> = world.roles.iter().filter(|it| is_of(&it.arn, account)).collect();
+    roles.retain(|_| wants("Role"));
+    roles.sort_by(|a, b| a.arn.cmp(&b.arn));
+    let attached = world.roles.iter().flat_map(|it| &it.attached);
+    let own = attached.filter(|it| is_of(it, account) && wants("LocalManagedPolicy"));
+    let own: BTreeSet<&Arn> = own.collect();
+    let n_roles = roles.len();
+    let policies = own.into_iter().filter_map(|arn| {
+        let document = world.policy_document(arn.as_str())?;
+        Some(json!({"PolicyName": arn.name(), "Arn": arn.as_str(), "PolicyId": ids::policy_id(arn.as_str()),
+            "Path": "/", "DefaultVersionId": "v1", "PolicyVersionList": [{"VersionId": "v1",
+            "IsDefaultVersion": true, "Document": percent_encode(document)}]}))
+    });
+    let all: Vec<Value> = roles.into_iter().map(detail).chain(policies).collect();
+    let indices = (0..all.len()).map(Value::from).collect();
+    let mut res = page(call, "Items", indices)?;
+    let on_page = res["Items"].take();
+    let indices = on_page.as_array().into_iter().flatten().filter_map(Value::as_u64);
+    let (roles, policies): (Vec<usize>, Vec<usize>) =
+        indices.map(|it| it as usize).partition(|it| *it < n_roles);
+    let pick = |of: Vec<usize>| of.into_iter().map(|it| all[it].clone()).collect::<Vec<_>>();
+    res["UserDetailList"] = json!([]);
+    res["GroupDetailList"] = json!([]);
+    res["RoleDetailList"] = pick(roles).into();
+    res["Policies"] = pick(policies).into();
+    Ok(res)
+}
+
+fn detail(role: &Role) -> Value {
+    let mut res = full(role);
+    let inline = role.inline.iter();
+    res["RolePolicyList"] = inline
+        .map(|(name, it)| json!({"PolicyName": &**name, "PolicyDocument": percent_encode(it)}))
+        .collect::<Vec<_>>()
+        .into();
+    let attached = role.attached.iter();
+    res["AttachedManagedPolicies"] = attached
+        .map(|it| json!({"PolicyName": it.name().unwrap_or_default(), "PolicyArn": it.as_str()}))
+        .collect::<Vec<_>>()
+        .into();
+    res["InstanceProfileList"] = json!([]);
+    // Only ListRoles and GetRole tell these.
+    for it in ["Description", "MaxSessionDuration"] {
+        res[it] = Value::Null;
+    }
     res
 }
 

@@ -87,6 +87,19 @@ impl Book {
         got
     }
 
+    /// A listed role with what many are told at once. `None`: no list has told of it, or it was read since.
+    pub(crate) fn role_detailed(&mut self, mut got: IamRole) -> Option<IamRole> {
+        let known = self.roles.get_mut(&got.arn).filter(|it| it.id == got.id)?;
+        if known.read_at > got.read_at && known.last_used != Knowledge::NotYet {
+            return None;
+        }
+        got.max_session_seconds = known.max_session_seconds;
+        got.policies = known.policies.clone();
+        reuse_document(&mut got, known);
+        *known = got.clone();
+        Some(got)
+    }
+
     /// GetRole was refused for a role that a list brought. `None`: no list did.
     pub(crate) fn role_refused(
         &mut self,

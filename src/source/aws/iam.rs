@@ -221,12 +221,7 @@ async fn attached_policies(
         for arn in
             got.attached_policies.unwrap_or_default().into_iter().filter_map(|it| it.policy_arn)
         {
-            let document = match policy(shared, account, &arn).await {
-                Ok(it) => Knowledge::Known(it),
-                Err(Failure::Denied(it)) => Knowledge::Denied(it),
-                Err(Failure::Absent) => Knowledge::Absent,
-                Err(other) => return Err(other),
-            };
+            let document = policy_document(shared, account, &arn).await?;
             res.push(AttachedPolicy { arn: Arn::new(arn), document });
         }
         let next = got.marker.filter(|_| got.is_truncated);
@@ -234,6 +229,20 @@ async fn attached_policies(
             return Ok(res);
         }
         marker = next;
+    }
+}
+
+/// What can be known of a managed policy: a refusal is an answer too.
+pub(crate) async fn policy_document(
+    shared: &Shared,
+    account: &Account,
+    arn: &str,
+) -> Result<Knowledge<Arc<Document>>, Failure> {
+    match policy(shared, account, arn).await {
+        Ok(it) => Ok(Knowledge::Known(it)),
+        Err(Failure::Denied(it)) => Ok(Knowledge::Denied(it)),
+        Err(Failure::Absent) => Ok(Knowledge::Absent),
+        Err(other) => Err(other),
     }
 }
 

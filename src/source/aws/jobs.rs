@@ -1,139 +1,27 @@
-//! Objects that were asked for by name: de-duplicated, the unknown ones first, each answered once.
+//! Objects that were asked for by name: each answered once.
 
 use crate::source::now;
 use crate::{
     fact::{Change, Denied, Knowledge, Scope},
-    ident::{Arn, Ref, Text, Timestamp},
+    ident::{Arn, Ref, Timestamp},
     source::aws::{
         Command,
         access::{NoAccess, configured},
         account::Account,
+        details,
         error::Failure,
         iam,
+        queue::{Details, Job, Queued},
         shared::{Access, Shared, State},
     },
 };
 use futures::{StreamExt, stream::FuturesUnordered};
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::mpsc;
-
-/// Jobs of one kind on their way at the same time. The limiters pace each kind by itself, so none may keep another out.
-const N_AT_ONCE: usize = 5;
-
-/// With more roles than this to read, the account's list comes first: it brings all trust policies in a few calls.
-const MANY_ROLES: usize = 20;
 
 /// How often a throttled job is tried again, each time after the SDK's own retries. What fails otherwise is not: a poll
 /// will ask again, and a service that does not answer is not to be waited for twice.
 const MAX_ATTEMPTS: u32 = 4;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Job {
-    Role(Arn),
-    Policies(Arn),
-    Provider(Arn),
-}
-
-impl Job {
-    fn arn(&self) -> &Arn {
-        match self {
-            Job::Role(it) | Job::Policies(it) | Job::Provider(it) => it,
-        }
-    }
-
-    fn is_like(&self, other: &Job) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-    }
-
-    fn of(&self) -> Ref {
-        match self {
-            Job::Role(it) | Job::Policies(it) => Ref::Role(it.clone()),
-            Job::Provider(it) => Ref::Provider(it.clone()),
-        }
-    }
-
-    fn permission(&self) -> &'static str {
-        match self {
-            Job::Role(_) => "iam:GetRole",
-            Job::Policies(_) => "iam:ListAttachedRolePolicies",
-            Job::Provider(_) => "iam:GetOpenIDConnectProvider",
-        }
-    }
-
-    fn account(&self) -> Option<&str> {
-        self.arn().parts().map(|it| it.account)
-    }
-}
-
-#[derive(Debug)]
-struct Queued {
-    job: Job,
-    attempts: u32,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    urgent: VecDeque<Queued>,
-    later: VecDeque<Queued>,
-    /// Queued or on their way.
-    pending: HashSet<Job>,
-    running: Vec<Job>,
-    /// Accounts whose roles are being listed for the first time.
-    listing: HashSet<Text>,
-    /// Associations that somebody looks at.
-    visible: HashSet<Text>,
-}
-
-impl Queue {
-    pub(crate) fn list_begins(&mut self, account: &Text) {
-        self.listing.insert(account.clone());
-    }
-
-    pub(crate) fn listed(&mut self, account: &Text) {
-        self.listing.remove(account);
-    }
-
-    pub(crate) fn visible_first(&self, mut ids: Vec<Text>) -> Vec<Text> {
-        ids.sort_by_key(|it| !self.visible.contains(it));
-        ids
-    }
-
-    fn push(&mut self, job: Job, is_urgent: bool) {
-        if self.pending.insert(job.clone()) {
-            let queue = if is_urgent { &mut self.urgent } else { &mut self.later };
-            queue.push_back(Queued { job, attempts: 0 });
-        }
-    }
-
-    fn push_again(&mut self, it: Queued) {
-        self.later.push_back(Queued { attempts: it.attempts + 1, ..it });
-    }
-
-    fn is_full(&self, job: &Job) -> bool {
-        N_AT_ONCE <= self.running.iter().filter(|it| it.is_like(job)).count()
-    }
-
-    fn ended(&mut self, job: &Job) {
-        self.running.retain(|it| it != job);
-    }
-
-    /// Accounts whose list is awaited because many of their roles are wanted.
-    fn held(&self) -> HashSet<Text> {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for it in self.urgent.iter().filter(|it| matches!(it.job, Job::Role(_))) {
-            *counts.entry(it.job.account().unwrap_or_default()).or_default() += 1;
-        }
-        let is_held = |it: &&Text| counts.get(&***it).is_some_and(|n| MANY_ROLES < *n);
-        self.listing.iter().filter(is_held).cloned().collect()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.later.is_empty()
-    }
-}
 
 /// # What is asked
 impl State {
@@ -207,7 +95,11 @@ fn reader(shared: &Shared, state: &State, job: &Job) -> Reader {
         Access::None(why) => return unreadable(shared, why),
         Access::Home(it) => it,
     };
-    let (Some(account), Some(partition)) = (job.account(), job.arn().partition()) else {
+    let partition = match job.arn() {
+        Some(it) => it.partition(),
+        None => Some(home.account.partition.clone()),
+    };
+    let (Some(account), Some(partition)) = (job.account(), partition) else {
         return Reader::Account(Arc::clone(&home.account));
     };
     if partition != home.account.partition {
@@ -241,10 +133,14 @@ fn unreadable(shared: &Shared, why: &NoAccess) -> Reader {
 /// Takes the next job that can be done now.
 fn next(shared: &Shared) -> Option<(Queued, Result<Arc<Account>, NoAccess>)> {
     let mut state = shared.state();
+    state.queue.gather();
     let held = state.queue.held();
     let can = |it: &Queued| {
-        let is_held = matches!(it.job, Job::Role(_))
-            && it.job.account().is_some_and(|account| held.contains(account));
+        let is_held = it.job.account().is_some_and(|account| {
+            matches!(it.job, Job::Role(_)) && held.contains(account)
+                || it.job.is_of_role()
+                    && state.queue.details.get(account) == Some(&Details::OnTheWay)
+        });
         if is_held || state.queue.is_full(&it.job) {
             return None;
         }
@@ -322,6 +218,17 @@ async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAcc
         }
     };
     let got = match job {
+        Job::Details(id) => match details::read(shared, &account).await {
+            Ok(it) => {
+                let mut state = shared.state();
+                state.queue.read_elsewhere(&it.whole);
+                let at = now();
+                it.whole.iter().for_each(|arn| state.book.role_asked(arn, at));
+                state.queue.details.insert(id.clone(), Details::Done);
+                Ok(it.changes)
+            }
+            Err(it) => Err(it),
+        },
         // STS takes nothing else for a role, so nothing of that name can exist.
         Job::Role(arn) if !arn.is_iam_role() => Err(Failure::Absent),
         Job::Role(arn) => iam::role(shared, &account, arn).await,
@@ -354,15 +261,22 @@ fn unanswered(shared: &Shared, job: &Job, knowledge: Knowledge<()>) -> Vec<Chang
         Job::Role(arn) => shared.state().book.role(arn).is_some(),
         Job::Policies(_) => true,
         Job::Provider(_) => false,
+        Job::Details(_) => true,
     };
     let says_nothing = is_known && knowledge != Knowledge::NotYet;
-    if says_nothing { Vec::new() } else { vec![Change::Know { of: job.of(), knowledge }] }
+    let of = job.of().filter(|_| !says_nothing);
+    of.map(|of| Change::Know { of, knowledge }).into_iter().collect()
 }
 
 async fn finish(shared: &Shared, job: &Job, changes: Vec<Change>) {
     {
         let mut state = shared.state();
         state.queue.pending.remove(job);
+        if let Job::Details(account) = job
+            && state.queue.details.get(account) == Some(&Details::OnTheWay)
+        {
+            state.queue.details.insert(account.clone(), Details::Refused);
+        }
         if let Job::Role(arn) = job {
             state.book.role_asked(arn, now());
             // Who asks for a role asks for all of it; the policies come after every role's trust policy.
@@ -372,37 +286,4 @@ async fn finish(shared: &Shared, job: &Job, changes: Vec<Change>) {
         }
     }
     shared.emit(changes).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn role(n: usize) -> Job {
-        Job::Role(Arn::new(format!("arn:aws:iam::111122223333:role/r{n}")))
-    }
-
-    #[test]
-    fn a_job_is_queued_once() {
-        let mut queue = Queue::default();
-        queue.push(role(1), true);
-        queue.push(role(1), true);
-        queue.push(role(1), false);
-        assert_eq!((queue.urgent.len(), queue.later.len()), (1, 0));
-    }
-
-    #[test]
-    fn many_roles_wait_for_the_list() {
-        let mut queue = Queue::default();
-        let account: Text = "111122223333".into();
-        queue.list_begins(&account);
-        for n in 0..MANY_ROLES {
-            queue.push(role(n), true);
-        }
-        assert!(queue.held().is_empty());
-        queue.push(role(MANY_ROLES), true);
-        assert!(queue.held().contains(&account));
-        queue.listed(&account);
-        assert!(queue.held().is_empty());
-    }
 }

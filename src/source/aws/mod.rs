@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod ask;
 mod book;
 mod credentials;
+mod details;
 mod eks;
 mod elsewhere;
 mod env;
@@ -20,6 +21,7 @@ mod limit;
 mod pages;
 mod paint;
 mod poll;
+mod queue;
 mod shared;
 
 use crate::{

@@ -364,6 +364,7 @@ fn again_by_name(shared: &Shared, n: u64, all: bool) {
     let present = now();
     let old = present.checked_sub(DETAIL_AGE).unwrap_or(present);
     let mut state = shared.state();
+    state.queue.details_again(all);
     if all {
         state.book.forget_documents();
         state.fetch_again(present, |_| true);
