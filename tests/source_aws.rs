@@ -321,6 +321,58 @@ async fn many_roles_are_listed_before_they_are_read_one_by_one() {
 }
 
 #[tokio::test]
+async fn many_roles_are_told_in_a_few_calls() {
+    let fake = Fake::start().await;
+    let all: Vec<_> = (0..30).map(|n| (format!("r{n}"), "/", ALLOW)).collect();
+    fake.on("iam:ListRoles", move |_| (200, fake::list_roles(&all, None)));
+    fake.on("iam:GetAccountAuthorizationDetails", |call| {
+        let of = |roles: std::ops::Range<usize>| {
+            let attached = ["111122223333:policy/own", "aws:policy/theirs"];
+            let attached = attached.map(|it| format!("<member><PolicyArn>arn:aws:iam::{it}</PolicyArn></member>"));
+            let policies = format!(
+                "<AttachedManagedPolicies>{}</AttachedManagedPolicies><RolePolicyList><member><PolicyName>in\
+                 </PolicyName><PolicyDocument>{}</PolicyDocument></member></RolePolicyList>",
+                attached.concat(),
+                fake::encoded(ALLOW)
+            );
+            let each = |n| fake::detailed_role(&format!("r{n}"), "/", ALLOW, &policies);
+            roles.map(each).collect::<String>()
+        };
+        let own = format!(
+            "<member><Arn>arn:aws:iam::{ACCOUNT}:policy/own</Arn><PolicyVersionList><member><IsDefaultVersion>true\
+             </IsDefaultVersion><Document>{}</Document></member></PolicyVersionList></member>",
+            fake::encoded(ALLOW)
+        );
+        match call.get("Marker") {
+            "" => (200, fake::details(&of(0..20), "", Some("m1"))),
+            _ => (200, fake::details(&of(20..29), &own, None)),
+        }
+    });
+    fake.on("iam:GetRole", |call| (200, fake::get_role(call.get("RoleName"), "/", ALLOW)));
+    fake.on("iam:GetPolicy", |_| fake::denied_xml("iam:GetPolicy"));
+    let run = Run::start(settings(&fake));
+    run.fetch((0..30).map(|n| Ref::Role(arn(&format!("r{n}"))))).await;
+    let seen = run.finish().await;
+    assert_eq!(fake.calls("iam:GetAccountAuthorizationDetails").len(), 2);
+    let alone: Vec<_> = fake.calls("iam:GetRole");
+    let alone: Vec<_> = alone.iter().map(|it| it.get("RoleName")).collect();
+    assert_eq!(alone, ["r29"], "only what was not told");
+    assert_eq!(fake.calls("iam:GetPolicy").len(), 1, "asked once, refused or not");
+    for n in 0..29 {
+        let role = seen.role(&arn(&format!("r{n}"))).expect("read");
+        assert!(role.last_used.is_known() && role.tags.is_known());
+        let Knowledge::Known(policies) = &role.policies else { panic!("{:?}", role.policies) };
+        assert_eq!(&*policies.inline[0].0, "in");
+        let Knowledge::Known(own) = &policies.attached[0].document else { panic!("{policies:?}") };
+        assert_eq!(&*own.raw, ALLOW);
+        let Knowledge::Denied(theirs) = &policies.attached[1].document else {
+            panic!("{policies:?}")
+        };
+        assert_eq!(&*theirs.permission, "iam:GetPolicy");
+    }
+}
+
+#[tokio::test]
 async fn a_role_that_is_asked_for_comes_with_its_policies() {
     let fake = Fake::start().await;
     fake.on("iam:GetRole", |call| (200, fake::get_role(call.get("RoleName"), "/", ALLOW)));

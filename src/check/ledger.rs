@@ -7,6 +7,7 @@ mod agenda;
 mod judging;
 mod store;
 mod tally;
+mod weighing;
 
 use crate::{
     check::{
@@ -131,7 +132,6 @@ impl Ledger {
                 | Ref::Workload { .. }
                 | Ref::Node(_)
                 | Ref::Webhook(_)
-                | Ref::Budget { .. }
                 | Ref::Budget { .. }
                 | Ref::ConfigMap { .. }
                 | Ref::Secret { .. }

@@ -289,6 +289,23 @@ pub fn get_role(name: &str, path: &str, trust: &str) -> String {
     format!("<GetRoleResponse><GetRoleResult><Role>{role}</Role></GetRoleResult></GetRoleResponse>")
 }
 
+/// A row of `details`, with what it says of policies.
+pub fn detailed_role(name: &str, path: &str, trust: &str, policies: &str) -> String {
+    let more = "<Tags><member><Key>team</Key><Value>web</Value></member></Tags><RoleLastUsed>\
+                <LastUsedDate>2026-01-01T00:00:00Z</LastUsedDate></RoleLastUsed>";
+    format!("<member>{}</member>", role_xml(name, path, trust, &format!("{more}{policies}")))
+}
+
+pub fn details(roles: &str, policies: &str, marker: Option<&str>) -> String {
+    let end = marker.map(|it| format!("<Marker>{it}</Marker>")).unwrap_or_default();
+    format!(
+        "<GetAccountAuthorizationDetailsResponse><GetAccountAuthorizationDetailsResult><RoleDetailList>{roles}\
+         </RoleDetailList><Policies>{policies}</Policies><IsTruncated>{}</IsTruncated>{end}\
+         </GetAccountAuthorizationDetailsResult></GetAccountAuthorizationDetailsResponse>",
+        marker.is_some()
+    )
+}
+
 pub fn list_providers(urls: &[&str]) -> String {
     let members: String = urls
         .iter()

@@ -71,77 +71,6 @@ impl Ledger {
         }
     }
 
-    /// What a workload's template shows of the webhook; nothing for units of other kinds.
-    pub(crate) fn weigh_workload(&mut self, graph: &Graph, unit: &Ref) {
-        let Ref::Workload { kind, namespace, name } = unit else { return };
-        let workload = graph.workload(*kind, namespace, name).filter(|_| !graph.is_cached(unit));
-        // What its owner makes of it is told by its owner.
-        let left_out = workload.is_some_and(|it| {
-            graph.parent(it).is_none() && injection::leaves_out_pods_of(graph, it)
-        });
-        self.injection.put(unit.clone(), left_out);
-    }
-
-    /// Everything of a pod that needs no verdict: lines and counts. The ServiceAccount to judge again because what is
-    /// counted of its pods began or ceased to be.
-    pub(crate) fn weigh_pod(
-        &mut self,
-        graph: &Graph,
-        namespace: &Text,
-        name: &Text,
-        concerned: &mut BTreeSet<SaKey>,
-    ) -> Option<SaKey> {
-        let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
-        let painted = graph.is_cached(&pod_ref(namespace, name));
-        let pod = graph.pod(namespace, name).filter(|it| !it.completed() && !painted);
-        let now = pod.map(|pod| {
-            let key = pod.service_account();
-            let declaration = Declaration::of(graph, &key);
-            let lines = judge::lines(graph, pod, &declaration);
-            let mut marks = Marks::of(graph, pod, &declaration.carried(), &lines);
-            marks.troubles = was.as_ref().map_or(0, |it| it.marks.troubles);
-            PodEntry { key, lines, marks }
-        });
-        let left_out = now.as_ref().is_some_and(|it| it.marks.left_out);
-        self.injection.put(pod_ref(namespace, name), left_out);
-        let proof = |it: &Option<PodEntry>| it.as_ref().is_some_and(|it| it.marks.proof);
-        self.injection.count_proof(proof(&was), proof(&now));
-        concerned.extend(was.iter().chain(&now).map(|it| it.key.clone()));
-        let mut changed = None;
-        let known = now.as_ref().is_none_or(|it| self.identities.contains_key(&it.key));
-        match (&was, &now) {
-            (Some(was), Some(now)) if was.key == now.key => {
-                let tally = self.tallies.entry(now.key.clone()).or_default();
-                let before = tally.shape();
-                tally.count(&was.marks, false);
-                tally.count(&now.marks, true);
-                if before != tally.shape() || !known {
-                    changed = Some(now.key.clone());
-                }
-            }
-            (_, _) => {
-                for (entry, add) in [(&was, false), (&now, true)] {
-                    let Some(entry) = entry else { continue };
-                    let tally = self.tallies.entry(entry.key.clone()).or_default();
-                    let before = tally.shape();
-                    tally.count(&entry.marks, add);
-                    if before != tally.shape() || !known {
-                        changed = Some(entry.key.clone());
-                    }
-                }
-            }
-        }
-        match now {
-            Some(it) => {
-                self.pods.entry(namespace.clone()).or_default().insert(name.clone(), it);
-            }
-            None => {
-                self.findings.forget(&pod_ref(namespace, name));
-            }
-        }
-        changed
-    }
-
     /// Judges one ServiceAccount. From which stage on its pods must be judged again because of it.
     pub(crate) fn judge_identity(&mut self, cx: Context<'_>, key: &SaKey) -> Option<Stage> {
         let unit = Ref::ServiceAccount(key.clone());
@@ -396,7 +325,7 @@ fn is_former(it: &Workload) -> bool {
     it.replicas == Some(0) && it.owner.is_some()
 }
 
-fn pod_ref(namespace: &Text, name: &Text) -> Ref {
+pub(crate) fn pod_ref(namespace: &Text, name: &Text) -> Ref {
     Ref::Pod { namespace: namespace.clone(), name: name.clone() }
 }
 

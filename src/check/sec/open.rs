@@ -11,7 +11,7 @@ use crate::{
     },
     plan::TrustChange,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub(crate) fn report(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     let Ref::Role(arn) = unit else { return };
@@ -140,7 +140,14 @@ fn users(cx: &Context<'_>, role: &Arn) -> Option<BTreeSet<SaKey>> {
             named.is_some_and(|it| **it == *role.as_str())
         })
     };
-    let pods = graph.pods().filter(|it| !it.completed() && names(&it.spec));
+    // Pods of one owner follow each other and share their spec.
+    let mut last: Option<(&Arc<PodSpec>, bool)> = None;
+    let pods = graph.pods().filter(|it| {
+        let known = last.filter(|(spec, _)| Arc::ptr_eq(spec, &it.spec));
+        let is_named = known.map_or_else(|| names(&it.spec), |(_, it)| it);
+        last = Some((&it.spec, is_named));
+        is_named && !it.completed()
+    });
     res.extend(pods.map(|it| it.service_account()));
     let workloads = graph.workloads().filter(|it| !it.completed && names(&it.template));
     res.extend(workloads.map(|it| it.service_account()));

@@ -5,7 +5,7 @@
 use crate::source::now;
 use crate::{
     fact::{AttachedPolicy, Change, Fact, IamRole, Knowledge, Policies},
-    iam::Kind,
+    iam::{Document, Kind},
     ident::{Arn, Timestamp},
     source::{
         aws::{account::Account, error::Failure, iam, shared::Shared},
@@ -28,7 +28,6 @@ pub(crate) struct Detailed {
 pub(crate) async fn read(shared: &Shared, account: &Account) -> Result<Detailed, Failure> {
     let since = now();
     let mut roles: Vec<RoleDetail> = Vec::new();
-    // As they were sent: most are attached to nothing that anybody asks for.
     let mut documents: HashMap<String, String> = HashMap::new();
     let mut marker = None;
     loop {
@@ -71,19 +70,28 @@ pub(crate) async fn read(shared: &Shared, account: &Account) -> Result<Detailed,
         }
         marker = next;
     }
+    let mut documents = Documents { sent: documents, told: HashMap::new() };
     let mut res = Detailed { changes: Vec::new(), whole: Vec::new() };
     for role in roles {
         let Some(known) = known(shared, &role, since) else { continue };
         let arn = known.arn.clone();
         let mut known = Some(known);
         // What could not be read of one role just now is asked for again, alone.
-        if let Ok(policies) = policies(shared, account, role, &documents, since).await {
+        if let Ok(policies) = policies(shared, account, role, &mut documents, since).await {
             known = shared.state().book.policies_got(&arn, Knowledge::Known(policies));
             res.whole.push(arn);
         }
         res.changes.extend(known.map(|it| Change::Upsert(Box::new(Fact::Role(it)))));
     }
     Ok(res)
+}
+
+/// Managed policies by ARN.
+struct Documents {
+    /// As they were sent: most are attached to nothing that anybody asks for.
+    sent: HashMap<String, String>,
+    /// What is known of those that are, refusals included.
+    told: HashMap<String, Knowledge<Arc<Document>>>,
 }
 
 /// `None`: no list has told of the role, or it was read since.
@@ -95,15 +103,14 @@ async fn policies(
     shared: &Shared,
     account: &Account,
     role: RoleDetail,
-    documents: &HashMap<String, String>,
+    documents: &mut Documents,
     since: Timestamp,
 ) -> Result<Policies, Failure> {
     let mut attached = Vec::new();
     let arns = role.attached_managed_policies.unwrap_or_default();
     for arn in arns.into_iter().filter_map(|it| it.policy_arn) {
-        let known = shared.state().book.document(&arn, since);
-        let document = match (known, documents.get(&arn)) {
-            (Some(it), _) => Knowledge::Known(it),
+        let document = match (documents.told.get(&arn), documents.sent.get(&arn)) {
+            (Some(it), _) => it.clone(),
             (None, Some(text)) => {
                 let it = Arc::new(lower_aws::document(Some(text), Kind::Identity));
                 shared.state().book.document_got(&arn, &it, since);
@@ -111,6 +118,7 @@ async fn policies(
             }
             (None, None) => iam::policy_document(shared, account, &arn).await?,
         };
+        documents.told.insert(arn.clone(), document.clone());
         attached.push(AttachedPolicy { arn: Arn::new(arn), document });
     }
     let inline = role.role_policy_list.unwrap_or_default().into_iter().filter_map(|it| {
