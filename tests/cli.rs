@@ -473,6 +473,16 @@ fn a_role_is_evidence_to_keep() {
     let scopes: Vec<&str> =
         role["trusts"].as_array().unwrap().iter().map(|it| it["scope"].as_str().unwrap()).collect();
     assert_eq!(scopes, ["this-cluster", "this-cluster", "other-cluster", "outside"]);
+    let lets: Vec<&str> =
+        role["lets"].as_array().unwrap().iter().map(|it| it["who"].as_str().unwrap()).collect();
+    assert_eq!(
+        lets,
+        [
+            "any ServiceAccount of namespace `shop` (4 exist today)",
+            &format!("ServiceAccount x/y of the cluster with issuer {other}"),
+            "whomever account 444455556666 lets assume it",
+        ]
+    );
     let evidence = &answer["evidence"];
     assert_eq!(evidence["trustPolicy"]["document"], policy);
     let digest: String =
@@ -491,7 +501,7 @@ fn a_role_is_evidence_to_keep() {
     for output in ["text", "markdown"] {
         let out = run(&world, &["explain", "role/shared", "-o", output]);
         for word in
-            [&*digest, &policy, "user/lab", "future/api", "does not exist yet", "444455556666"]
+            [&*digest, &policy, "user/lab", "future/api", "does not exist yet", "(4 exist today)"]
         {
             assert!(text(&out.stdout).contains(word), "{output}: no `{word}` in {}", said(&out));
         }

@@ -215,7 +215,29 @@ fn providers_denied(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     if *unit != Ref::Cluster {
         return;
     }
-    let mut found = denied(cx, &|it| matches!(it, Scope::Providers { .. }));
+    // Where nobody has credentials nothing was refused; that is told of the roles there (TOOL-PERM-04).
+    let readable = cx.graph.caller().known().map(|it| &it.accounts);
+    let is_readable = |account: &Text| readable.is_none_or(|all| all.contains(account));
+    let mut found = denied(cx, &|it| match it {
+        Scope::Providers { account } => is_readable(account),
+        Scope::ApiServer
+        | Scope::Namespaces
+        | Scope::ServiceAccounts { .. }
+        | Scope::Pods { .. }
+        | Scope::Workloads { .. }
+        | Scope::Budgets { .. }
+        | Scope::Nodes
+        | Scope::Webhooks
+        | Scope::Caller
+        | Scope::Cluster
+        | Scope::OtherClusters
+        | Scope::OtherAssociations
+        | Scope::IdentityProviders
+        | Scope::Associations
+        | Scope::Addons
+        | Scope::Nodegroups
+        | Scope::Roles { .. } => false,
+    });
     for it in cx.graph.all_providers() {
         if let Knowledge::Denied(denied) = &it.detail {
             found.entry(denied.permission.clone()).or_insert_with(|| Evidence {

@@ -81,7 +81,8 @@ pub fn explain<'a>(
             res.caveats.push(ORG);
         }
         if let Some(signature) = res.verdict.as_ref().and_then(Verdict::signature) {
-            res.others = triage::causes(graph, ledger, signature, std::slice::from_ref(&key));
+            res.others =
+                triage::causes(graph, ledger, signature, std::slice::from_ref(&key), Some(target));
             res.others.retain(|it| it.state != State::Confirmed);
         }
         found = ledger.findings_of_identity(graph, &key);
@@ -264,6 +265,12 @@ fn role(it: &json::Role) -> String {
     put(&mut res, format_args!("open to         {}", it.open_to));
     put(&mut res, format_args!("may be used by  {}", list(&it.could_be_used_by)));
     put(&mut res, format_args!("configured by   {}", list(&it.used_by)));
+    for of in &it.lets {
+        put(
+            &mut res,
+            format_args!("lets in         Statement[{}]: {}", of.statement, visible(&of.who)),
+        );
+    }
     for trust in &it.trusts {
         let pattern = trust.pattern.as_ref().map(|it| format!(" sub {it}")).unwrap_or_default();
         put(

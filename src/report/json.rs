@@ -105,6 +105,8 @@ pub struct Role {
     pub used_by: Vec<String>,
     pub could_be_used_by: Vec<String>,
     pub open_to: &'static str,
+    /// Whom it lets in beside those, in words.
+    pub lets: Vec<Lets>,
     pub trusts: Vec<Trust>,
     pub complete: bool,
     pub not_read: Vec<String>,
@@ -121,6 +123,17 @@ pub struct Trust {
     pub scope: &'static str,
     pub pattern: Option<String>,
     pub verdict: &'static str,
+}
+
+#[derive(Serialize, Debug, Clone)]
+#[serde(rename_all = "camelCase")]
+pub struct Lets {
+    pub statement: usize,
+    /// As of a trust.
+    pub scope: &'static str,
+    pub who: String,
+    /// How many ServiceAccounts that is today; `null` where they are not this cluster's.
+    pub today: Option<u32>,
 }
 
 #[derive(Serialize, Debug, Clone)]

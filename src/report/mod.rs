@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod json;
+pub mod lets;
 mod deputy;
 pub mod plan;
 pub mod probe;

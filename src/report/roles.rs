@@ -9,6 +9,7 @@ use crate::{
     report::{
         build::{knowledge_word, source_words},
         json,
+        lets::{self, Today, is_usable},
     },
 };
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ pub fn role(graph: &Graph, arn: &Arn, now: Timestamp) -> json::Role {
         used_by: used_by.into_iter().collect(),
         could_be_used_by: reach.as_ref().map(|it| it.subjects.clone()).unwrap_or_default(),
         open_to: reach.as_ref().map_or("unknown", |it| it.open_to),
+        lets: known.map(|it| lets::lets(graph, it, now, Today::Counted)).unwrap_or_default(),
         trusts: known.map(|it| trusts(graph, it)).unwrap_or_default(),
         complete: not_read.is_empty(),
         not_read,
@@ -126,20 +128,6 @@ fn trusts(graph: &Graph, role: &IamRole) -> Vec<json::Trust> {
         }
     }
     res
-}
-
-/// Whether the statement's actions hold one by which a principal of that kind gets in.
-fn is_usable(statement: &iam::Statement, kind: &str) -> bool {
-    let ways: &[&str] = match kind {
-        "Federated" => &["sts:assumerolewithwebidentity", "sts:assumerolewithsaml"],
-        "AWS" | "Service" => &["sts:assumerole"],
-        _ => &["sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml"],
-    };
-    let action = &statement.action;
-    let listed = |way: &&str| {
-        action.patterns.iter().any(|it| iam::glob_matches(&it.to_ascii_lowercase(), way))
-    };
-    ways.iter().any(|it| listed(it) != action.negated)
 }
 
 /// Which subjects the statement asks for: of a token, or of the tags that EKS sets.

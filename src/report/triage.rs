@@ -1,6 +1,7 @@
 //! An error message or a log: which signature it is, which causes fit, and whom.
 
 mod causes;
+mod disproof;
 mod hints;
 mod said;
 
@@ -103,7 +104,7 @@ pub fn triage(graph: &Graph, ledger: &Ledger, said: &Said, target: Option<&Ref>)
     for error in &mut errors {
         error.notes.sort();
         error.notes.dedup();
-        error.causes = causes::of_error(graph, ledger, &error.found, &error.subjects);
+        error.causes = causes::of_error(graph, ledger, &error.found, &error.subjects, target);
     }
     let hints = if errors.is_empty() { said.hints.clone() } else { Vec::new() };
     Answer { target: target.map(|it| explain::target_name(graph, it)), errors, hints }

@@ -7,6 +7,7 @@ mod calls;
 mod elsewise;
 mod matrix;
 mod told;
+mod wire;
 
 use calls::Call;
 use idscope::{ident::Timestamp, lab::World};
@@ -15,7 +16,7 @@ use std::{fs, path::PathBuf};
 use told::Whole;
 
 /// One of so many cells is looked at in an ordinary run; all are with the variable `IDSCOPE_MATRIX`.
-const SHARE: usize = 12;
+const SHARE: usize = 3;
 
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()

@@ -5,7 +5,7 @@ use idscope::{
     check::{Ledger, Severity, SubjectKind, roll_up},
     fact::{Change, Scope},
     graph::Graph,
-    ident::{Ref, SaKey},
+    ident::{Ref, SaKey, Timestamp},
     identity::Verdict,
     lab::{self, Side, World},
 };
@@ -35,7 +35,7 @@ pub struct Whole {
 impl Whole {
     pub fn new(world: World) -> Whole {
         let changes = Side::ALL.map(|it| lab::changes_of(&world, it));
-        let (graph, ledger) = judged(changes.concat());
+        let (graph, ledger) = judged(changes.concat(), now());
         let told = Arc::new(told(&graph, &ledger));
         Whole { world, changes, graph, ledger, told }
     }
@@ -48,7 +48,7 @@ impl Whole {
             Call::Path(_) => &[Side::Eks],
             Call::Aws(_) => &[Side::Eks, Side::Iam],
         };
-        self.same_or(world, sides, from_nothing)
+        self.same_or(world, sides, |it| from_nothing(it, now()))
     }
 
     /// Another world that is told apart by one call: what the call brings is brought to the scenario as it is.
@@ -67,7 +67,7 @@ impl Whole {
                 ledger.refresh(&graph, &units.into_iter().collect::<Vec<_>>(), now());
                 told(&graph, &ledger)
             }
-            None => from_nothing(changes),
+            None => from_nothing(changes, now()),
         })
     }
 
@@ -114,20 +114,20 @@ fn list(change: &Change) -> Option<(bool, &Scope)> {
 }
 
 /// As a run of the program tells it.
-pub fn from_nothing(changes: [Vec<Change>; 3]) -> Told {
-    let (graph, ledger) = judged(changes.concat());
+pub fn from_nothing(changes: [Vec<Change>; 3], now: Timestamp) -> Told {
+    let (graph, ledger) = judged(changes.concat(), now);
     told(&graph, &ledger)
 }
 
-fn judged(changes: Vec<Change>) -> (Graph, Ledger) {
+fn judged(changes: Vec<Change>, now: Timestamp) -> (Graph, Ledger) {
     let mut graph = Graph::default();
     let units: BTreeSet<Ref> = changes.into_iter().flat_map(|it| graph.apply(it)).collect();
     let mut ledger = Ledger::default();
-    ledger.refresh(&graph, &units.into_iter().collect::<Vec<_>>(), now());
+    ledger.refresh(&graph, &units.into_iter().collect::<Vec<_>>(), now);
     (graph, ledger)
 }
 
-fn told(graph: &Graph, ledger: &Ledger) -> Told {
+pub fn told(graph: &Graph, ledger: &Ledger) -> Told {
     let identity = |key: &SaKey| {
         let it = ledger.identity(key)?;
         let because = match &it.verdict {

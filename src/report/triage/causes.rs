@@ -5,9 +5,9 @@ use crate::{
     fact::{IamRole, Knowledge, Scope},
     graph::Graph,
     iam,
-    ident::SaKey,
+    ident::{Ref, SaKey},
     identity::{Hop, Judged, Mechanism, Outcome, Signature, Verdict, signature::Match},
-    report::triage::{Cause, State},
+    report::triage::{Cause, State, disproof::disproof},
 };
 use std::collections::BTreeSet;
 
@@ -37,8 +37,9 @@ pub(crate) fn of_error(
     ledger: &Ledger,
     found: &Match,
     subjects: &[SaKey],
+    target: Option<&Ref>,
 ) -> Vec<Cause> {
-    let mut res = causes(graph, ledger, found.signature, subjects);
+    let mut res = causes(graph, ledger, found.signature, subjects, target);
     let Some((codes, why)) = blamed(found) else { return res };
     for it in &mut res {
         if codes.contains(&it.row.code) {
@@ -84,19 +85,22 @@ fn blamed(found: &Match) -> Option<(&'static [&'static str], String)> {
     Some((codes, format!("IAM names the {policy}")))
 }
 
-/// Every code that can print `signature`, judged for `subjects`. Ranked.
+/// Every code that can print `signature`, judged for `subjects` and for what hangs at `target` itself. Ranked.
 pub fn causes(
     graph: &Graph,
     ledger: &Ledger,
     signature: Signature,
     subjects: &[SaKey],
+    target: Option<&Ref>,
 ) -> Vec<Cause> {
-    let found: Vec<(&SaKey, &Finding)> = subjects
+    let mut found: Vec<(Option<&SaKey>, &Finding)> = subjects
         .iter()
         .flat_map(|key| {
-            ledger.findings_of_identity(graph, key).into_iter().map(move |it| (key, it))
+            ledger.findings_of_identity(graph, key).into_iter().map(move |it| (Some(key), it))
         })
         .collect();
+    let own = target.into_iter().flat_map(|it| ledger.findings_at(it));
+    found.extend(own.map(|it| (None, it)));
     let fits = |row: &Row| {
         let also = ALSO.iter().any(|(it, codes)| *it == signature && codes.contains(&row.code));
         also || row.signatures.contains(&signature)
@@ -110,12 +114,13 @@ pub fn causes(
     let mut res: Vec<Cause> = check::table()
         .filter(|row| fits(row))
         .map(|row| {
-            let mut here: Vec<&(&SaKey, &Finding)> =
+            let mut here: Vec<&(Option<&SaKey>, &Finding)> =
                 found.iter().filter(|(_, it)| it.code == row.code).collect();
             if here.iter().any(|(_, it)| is_cause(it)) {
                 here.retain(|(_, it)| is_cause(it));
             }
-            let whose: BTreeSet<String> = here.iter().map(|(key, _)| key.to_string()).collect();
+            let whose: BTreeSet<String> =
+                here.iter().filter_map(|(key, _)| Some(key.as_ref()?.to_string())).collect();
             let (state, because) = match here.first() {
                 Some((_, it)) if is_cause(it) => (State::Confirmed, it.message.clone()),
                 Some((_, it)) if it.severity == Severity::Unknown => {
@@ -217,7 +222,12 @@ impl Known<'_> {
         if self.subjects.iter().any(|it| unread(&it)) {
             return (State::Possible, format!("not everything could be read: {detect}"));
         }
-        (State::Excluded, format!("read, and not so: {detect}"))
+        let against =
+            |key: &SaKey| disproof(self.graph, self.ledger, key, self.confirmed, row.code);
+        let all: Option<Vec<String>> = self.subjects.iter().map(against).collect();
+        // What is so for all of them is said of the first.
+        let because = all.and_then(|it| it.into_iter().next());
+        (State::Excluded, because.unwrap_or_else(|| format!("read, and not so: {detect}")))
     }
 
     /// Whether somebody who has the code would have been found.

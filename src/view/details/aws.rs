@@ -3,6 +3,7 @@
 use crate::{
     fact::{Denied, Knowledge},
     ident::{Arn, Ref, Timestamp},
+    report::lets::{Today, lets},
     tree::relations,
     view::{
         Line, Tone,
@@ -24,6 +25,14 @@ impl Out<'_> {
         match self.model.world().graph.role(arn) {
             Knowledge::Known(it) => {
                 self.reach(arn);
+                let world = self.model.world();
+                let lets = lets(world.graph, it, world.now, Today::LeftOut);
+                if !lets.is_empty() {
+                    self.heading("Its policy lets in");
+                }
+                for it in lets {
+                    self.indented(1, Tone::Plain, &format!("[{}] {}", it.statement, it.who));
+                }
                 self.heading("Its policy names");
                 for it in policy::trusts(&it.trust) {
                     self.indented(1, Tone::Plain, &it);
