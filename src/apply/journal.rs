@@ -153,6 +153,18 @@ impl Journal {
         self.note(&Note::After { id: id.clone(), at, step, state, made })
     }
 
+    /// Notes that an entry which was cut off is finished: everything in it is as it was wanted. Whoever is at work on it
+    /// notes that itself.
+    pub fn close(&self, id: &Text, at: Timestamp) -> Result<(), JournalError> {
+        let (entries, _) = self.entries()?;
+        match entries.iter().find(|it| it.id == *id) {
+            Some(it) if !it.is_finished() && !self.is_running(it) => {
+                self.end(id, at, Outcome::Applied)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     pub(crate) fn end(
         &self,
         id: &Text,

@@ -89,7 +89,7 @@ pub fn aftermath(graph: &Graph, ledger: &Ledger, cure: &Cure, now: Timestamp) ->
         return Aftermath::Pending { until };
     }
     let mut codes: Vec<&str> = Vec::new();
-    for it in cure.heals.iter().filter(|it| it.is_found(ledger)) {
+    for it in cure.heals.iter().filter(|it| it.is_left(graph, ledger, &cure.edits)) {
         if !codes.contains(&it.code) {
             codes.push(it.code);
         }

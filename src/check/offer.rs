@@ -58,7 +58,7 @@ pub struct Healed {
 }
 
 impl Healed {
-    fn of(it: &Finding) -> Healed {
+    pub fn of(it: &Finding) -> Healed {
         Healed {
             code: it.code,
             at: it.subject.at.clone(),
@@ -71,6 +71,20 @@ impl Healed {
     pub fn is_found(&self, ledger: &Ledger) -> bool {
         let is_it = |it: &Finding| it.code == self.code && it.subject.container == self.container;
         ledger.findings_at(&self.at).iter().any(is_it)
+    }
+
+    /// Whether it is still there once `edits` are made: pods that are made anew have other names.
+    pub fn is_left(&self, graph: &Graph, ledger: &Ledger, edits: &[Edit]) -> bool {
+        let is_of_pod = matches!(self.at, Ref::Pod { .. });
+        let owners = edits.iter().filter_map(Edit::rolls_out).filter(|_| is_of_pod);
+        let mut pods = owners
+            .flat_map(|it| graph.pods_of_workload(it.kind, &it.namespace, &it.name))
+            .filter(|it| !it.completed() && !it.deleting);
+        self.is_found(ledger)
+            || pods.any(|it| {
+                let (namespace, name) = (it.namespace.clone(), it.name.clone());
+                Healed { at: Ref::Pod { namespace, name }, ..self.clone() }.is_found(ledger)
+            })
     }
 }
 

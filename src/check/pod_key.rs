@@ -11,6 +11,7 @@ use crate::{
 
 const CHAIN: &str = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html";
 const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 const FILES: [&str; 4] =
     ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 
@@ -76,8 +77,13 @@ fn keys(pod: &PodContext<'_>, acc: &mut Acc) {
                 needed: "not set".into(),
             }],
         );
-        let written: Vec<&str> =
+        let mut written: Vec<&str> =
             KEYS.into_iter().filter(|name| it.container.env(name).is_some()).collect();
+        // One half of an identity, which the keys have hidden so far, would keep the webhook from adding the other.
+        let halves = IDENTITY.into_iter().filter(|name| pod.is_written(it, name) == Some(true));
+        if let [half] = halves.collect::<Vec<_>>()[..] {
+            written.push(half);
+        }
         finding.fixes.push(
             unset(pod, it, &written)
                 .unwrap_or_else(|| by_hand(pod, "the keys and what brings them")),

@@ -33,6 +33,9 @@ pub struct Proposal {
 
 const RESTART: &str = "FX-RESTART";
 
+/// The cluster was made again.
+const RECREATED: &str = "OIDC-04";
+
 /// More findings than this are not repaired by one plan; nobody could read it.
 const MOST: usize = 200;
 
@@ -57,11 +60,19 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
                 left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it)));
                 continue;
             };
-            let all = fix.edits.iter().chain(restart(&present, fix));
-            let new: Vec<Edit> = all.filter(|it| !edits.contains(it)).cloned().collect();
+            let all: Vec<&Edit> = match finding.code {
+                // The provider and every role: none of them repairs anything alone.
+                RECREATED => present.fixes.iter().flat_map(|it| &it.edits).collect(),
+                _code => fix.edits.iter().chain(restart(&present, fix)).collect(),
+            };
+            let new: Vec<Edit> =
+                all.into_iter().filter(|it| !edits.contains(it)).cloned().collect();
             world.make(&new);
             if !new.is_empty() {
                 titles.push(fix.title.clone());
+                if finding.code == RECREATED {
+                    titles.extend(present.fixes.iter().skip(1).map(|it| it.title.clone()));
+                }
                 id.get_or_insert(fix.id);
                 // What is wrong with a provider may take several: itself, and every role that trusts another one.
                 if let Ref::Provider(_) = finding.subject.at {
@@ -106,12 +117,20 @@ fn asked_for(graph: &Graph, ledger: &Ledger, wanted: &Wanted) -> Vec<Finding> {
         .filter(|it| {
             wanted.targets.is_empty()
                 || wanted.targets.contains(&it.subject.at)
-                || of_keys
-                    .iter()
-                    .any(|other| other.code == it.code && other.subject.at == it.subject.at)
+                || wanted.targets.contains(&Ref::Cluster) && is_of_cluster(&it.subject.at)
+                // Who repairs an identity narrows no role beside it, unless that is asked for.
+                || (wanted.code.is_some() || it.severity <= Severity::Degraded)
+                    && of_keys
+                        .iter()
+                        .any(|other| other.code == it.code && other.subject.at == it.subject.at)
         })
         .cloned()
         .collect()
+}
+
+/// Providers are whole clusters'.
+fn is_of_cluster(at: &Ref) -> bool {
+    matches!(at, Ref::Provider(_))
 }
 
 /// The first repair that we may write. A restart is one only where it is the repair itself: beside another one it brings

@@ -23,7 +23,7 @@ use crate::{
         goal, output,
     },
     ident::{Text, visible},
-    plan::{self, Confirm, Edit, Entry, Outcome, Plan, Whereabouts},
+    plan::{self, Confirm, Edit, Entry, Plan, Whereabouts},
     report::plan as page,
 };
 
@@ -203,7 +203,7 @@ impl Session<'_> {
         if journal.is_running(entry) {
             return Ok(say_nothing("another idscope on this machine is at it"));
         }
-        let closed = journal.end(&entry.id, crate::cli::clock(), Outcome::Applied);
+        let closed = journal.close(&entry.id, crate::cli::clock());
         closed.map_err(|it| UsageError::new(format!("failed to {it}")))?;
         eprintln!("idscope: {} is finished: {why}", entry.id);
         Ok(0)

@@ -85,6 +85,8 @@ pub enum Request {
     StopApply,
     /// Read what was written from here.
     Journal,
+    /// An entry of the journal that was cut off, and in which nothing is left to do, is finished: note that and read again.
+    Close(Text),
     /// Ask AWS itself, once, with a fresh token. A person has confirmed it.
     Probe { ask: Box<Ask>, place: Box<Whereabouts>, generation: Generation },
     /// Start the sources anew, on this context.

@@ -3,10 +3,10 @@
 use crate::{
     fact::Knowledge,
     graph::Graph,
-    ident::{Arn, Ref, SaKey, Text, WorkloadKind},
+    ident::{Arn, Ref, SaKey, Text},
     plan::{
-        Confirm, Edit, EnvEntry, Manager, Names, Plan, Shown, Step, TrustChange, Warning,
-        WorkloadKey, digest, guard, needs, owner, show, shown, turnover,
+        Confirm, Edit, Manager, Names, Plan, Shown, Step, TrustChange, Warning, WorkloadKey, back,
+        digest, guard, needs, owner, show, shown, turnover,
     },
 };
 use std::collections::BTreeSet;
@@ -153,7 +153,7 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
         }
         Edit::SetEnv { workload, container, init, changes, order: _ } => {
             let (uid, by) = workload_of(graph, workload)?;
-            let undo = undo_env(workload, container, *init, changes);
+            let undo = back::env(workload, container, *init, changes);
             (workload.reference(), uid, by, undo)
         }
         Edit::RestoreEnv { workload, .. } => {
@@ -249,20 +249,12 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
         Edit::UpdateAssociation { id, service_account, was, fields } => {
             let it = graph.association(id);
             let it = it.ok_or_else(|| Refusal::Missing(format!("association `{id}`")))?;
-            let undo = match graph.role(&was.role_arn) {
-                Knowledge::Absent => Err(format!(
-                    "role `{}` does not exist, and EKS takes no such role",
-                    was.role_arn
-                )),
-                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
-                    Ok(Edit::UpdateAssociation {
-                        id: id.clone(),
-                        service_account: service_account.clone(),
-                        was: fields.clone(),
-                        fields: was.clone(),
-                    })
-                }
-            };
+            let undo = back::takes_role(graph, was).map(|()| Edit::UpdateAssociation {
+                id: id.clone(),
+                service_account: service_account.clone(),
+                was: fields.clone(),
+                fields: was.clone(),
+            });
             let at = Ref::Association(id.clone());
             (at, Some(id.clone()), owner::of_association(it), undo)
         }
@@ -277,18 +269,10 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
                         .into(),
                 });
             }
-            let undo = match graph.role(&was.role_arn) {
-                Knowledge::Absent => Err(format!(
-                    "role `{}` does not exist, and EKS takes no such role",
-                    was.role_arn
-                )),
-                Knowledge::Known(_) | Knowledge::Denied(_) | Knowledge::NotYet => {
-                    Ok(Edit::CreateAssociation {
-                        service_account: service_account.clone(),
-                        fields: was.clone(),
-                    })
-                }
-            };
+            let undo = back::takes_role(graph, was).map(|()| Edit::CreateAssociation {
+                service_account: service_account.clone(),
+                fields: was.clone(),
+            });
             let at = Ref::Association(id.clone());
             (at, Some(id.clone()), owner::of_association(it), undo)
         }
@@ -323,56 +307,6 @@ fn workload_of(
     let it = graph.workload(key.kind, &key.namespace, &key.name);
     let it = it.ok_or_else(|| Refusal::Missing(key.to_string()))?;
     Ok((Some(it.uid.clone()), owner::of_workload(it)))
-}
-
-/// Entries that were read go back as they were; those that were not come from an older revision of the owner, if it
-/// keeps any.
-fn undo_env(
-    workload: &WorkloadKey,
-    container: &Text,
-    init: bool,
-    changes: &[crate::plan::EnvChange],
-) -> Result<Edit, String> {
-    let is_unread =
-        |it: &crate::plan::EnvChange| matches!(it.was, Some(EnvEntry::Hidden | EnvEntry::From(_)));
-    if !changes.iter().any(is_unread) {
-        let back = |it: &crate::plan::EnvChange| crate::plan::EnvChange {
-            name: it.name.clone(),
-            was: it.entry.clone(),
-            entry: it.was.clone(),
-        };
-        return Ok(Edit::SetEnv {
-            workload: workload.clone(),
-            container: container.clone(),
-            init,
-            changes: changes.iter().map(back).collect(),
-            // Which it was, whoever writes reads.
-            order: Vec::new(),
-        });
-    }
-    if changes.iter().any(|it| it.entry.is_some()) {
-        // One edit cannot do both: the older revision brings back what was hidden, and only that.
-        return Err(
-            "cannot be undone: it takes a value away that was never read, and writes another"
-                .into(),
-        );
-    }
-    match workload.kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-            Ok(Edit::RestoreEnv {
-                workload: workload.clone(),
-                container: container.clone(),
-                init,
-                names: changes.iter().map(|it| it.name.clone()).collect(),
-                // The present one; the journal has its number.
-                revision: 0,
-            })
-        }
-        WorkloadKind::ReplicaSet | WorkloadKind::Job | WorkloadKind::CronJob => Err(format!(
-            "cannot be undone: a {} keeps no older revision, and the value was never read",
-            workload.kind.as_str()
-        )),
-    }
 }
 
 fn confirm(graph: &Graph, steps: &[Step], restarts: usize) -> Confirm {

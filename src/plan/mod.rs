@@ -4,6 +4,7 @@
 //! A plan does not know why it is wanted, whom it serves or who may carry it out; and nothing here writes. `apply`
 //! carries plans out, `check` works out whom they concern.
 
+mod back;
 mod build;
 mod call;
 mod command;
@@ -41,7 +42,7 @@ pub use progress::{Outcome, Progress, StepState};
 pub use record::{Entry, Recorded, RecordedStep, Whereabouts, Who, without_secrets};
 pub use secret::{digest_of, looks_secret};
 pub use shell::{hcl, heredoc, quote};
-pub use shown::{Shown, shown};
+pub use shown::{Shown, shown, shown_step};
 pub use simulate::{pretend, simulate};
 pub use terraform::terraform;
 pub use threeway::{Side, ThreeWay, laid_out, states, three_way};

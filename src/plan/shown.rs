@@ -3,7 +3,7 @@
 use crate::{
     fact::{EnvValue, Knowledge},
     graph::Graph,
-    plan::{AssociationFields, Edit, EnvEntry, Place},
+    plan::{AssociationFields, Edit, EnvEntry, Place, RESTARTED_AT, RecordedStep},
 };
 
 /// What the facts say of an edit.
@@ -160,6 +160,19 @@ pub fn shown(graph: &Graph, edit: &Edit) -> Shown {
         },
         Edit::DeleteAddon { name } => gone(&graph.addon(name), |_| true),
     }
+}
+
+/// As [`shown`], for a step that the journal has: what was announced before it was written tells a restart from others.
+pub fn shown_step(graph: &Graph, edit: &Edit, step: &RecordedStep) -> Shown {
+    let Edit::Restart { workload: key } = edit else { return shown(graph, edit) };
+    let (Some(it), Some(kept)) =
+        (graph.workload(key.kind, &key.namespace, &key.name), step.before.as_ref())
+    else {
+        return Shown::NotKnown;
+    };
+    let Some(announced) = kept["restartedAt"].as_str() else { return Shown::NotKnown };
+    let now = it.template.annotation(RESTARTED_AT).map(|it| &**it);
+    compare(now == kept["value"].as_str(), now == Some(announced))
 }
 
 fn compare(before: bool, after: bool) -> Shown {

@@ -256,6 +256,7 @@ impl Loop {
             Request::Apply(order) => self.orders.apply(self.settings.clone(), *order),
             Request::StopApply => self.orders.stop(),
             Request::Journal => self.orders.journal(),
+            Request::Close(id) => self.orders.close(id),
             Request::Probe { ask, place, generation } => {
                 self.orders.probe(self.settings.clone(), *ask, *place, generation);
             }

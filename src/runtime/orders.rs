@@ -121,6 +121,16 @@ impl Orders {
         });
     }
 
+    /// Notes that an entry which was cut off is finished, and reads the journal again.
+    pub fn close(&self, id: Text) {
+        let (events, dir) = (self.events.clone(), self.dir.clone());
+        tokio::task::spawn_blocking(move || {
+            let Some(dir) = dir else { return };
+            let answer = end(&dir, &id).and_then(|()| read(&dir));
+            let _ = events.blocking_send(Event::Journal(answer));
+        });
+    }
+
     /// Reads what was written from here.
     pub fn journal(&self) {
         let (events, dir) = (self.events.clone(), self.dir.clone());
@@ -132,6 +142,12 @@ impl Orders {
             let _ = events.blocking_send(Event::Journal(answer));
         });
     }
+}
+
+fn end(dir: &std::path::Path, id: &Text) -> Result<(), Text> {
+    let failed = |it: crate::apply::JournalError| Text::from(format!("failed to {it}"));
+    let journal = Journal::open(dir).map_err(failed)?;
+    journal.close(id, crate::source::now()).map_err(failed)
 }
 
 fn read(dir: &std::path::Path) -> Result<Vec<Noted>, Text> {

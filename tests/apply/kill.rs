@@ -141,10 +141,8 @@ fn n_written(step: usize, at: At) -> usize {
 
 /// What the next start says of the step, of the one before it, and of the one after it.
 fn words(step: usize, at: At) -> Vec<String> {
-    let is_restart = STEPS[step] == "restart";
     let said = match at {
         At::Before => "not begun",
-        At::Sent | At::Unanswered if is_restart => "begun; not known whether it was written",
         At::Sent => "begun; reading shows that it is not written",
         At::Unanswered => "begun; reading shows that it is written",
         At::ReadBack => "written",

@@ -10,6 +10,7 @@ mod kill;
 mod permissions;
 mod probe;
 mod readonly;
+mod refused;
 mod undo;
 mod waves;
 mod world;

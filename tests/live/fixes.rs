@@ -1,5 +1,6 @@
 //! Repairs on the real servers: a scenario's fault is planted, `fix --apply` repairs it, `check` finds it gone and
-//! nothing new, STS lets in whom it refused, and `undo` brings back the fault and every document as it was.
+//! nothing new, STS lets in whom it refused, and `undo` brings back the fault and every document as it was. All of it by
+//! somebody who may do exactly what `info --permissions --fixes` asks for, on the API server and in IAM.
 
 use crate::{
     controllers::{self, Controllers},
@@ -34,6 +35,9 @@ const NOTHING_WRITTEN: i32 = 4;
 /// What a repair says once it is applied while the pods that it is about are still to be made anew.
 const NOT_HEALED: i32 = 1;
 
+/// So many of those that STS lets in are asked about with `probe` too.
+const PROBED: usize = 5;
+
 #[derive(Default)]
 struct Tally {
     repaired: BTreeSet<String>,
@@ -47,6 +51,8 @@ struct Tally {
     n_let_in: usize,
     /// Those that STS lets in after, and that it could not be asked about before.
     n_after_only: usize,
+    /// Those of them that `probe` asked about.
+    n_probed: usize,
     /// Those that it refuses again after the undo.
     n_out_again: usize,
     /// What an undo left to a person since something may use it by now.
@@ -63,7 +69,7 @@ pub async fn run(site: &mut Site) {
         }
     }
     let Tally { repaired, for_good, mut wrong, by_hand, refused, .. } = tally;
-    let Tally { n_let_in, n_after_only, n_out_again, n_by_hand, .. } = tally;
+    let Tally { n_let_in, n_after_only, n_probed, n_out_again, n_by_hand, .. } = tally;
     eprintln!(
         "fixes: {} codes repaired with `fix --apply`, found gone, and put back with `undo`, every document as before: {}",
         repaired.len(),
@@ -71,7 +77,7 @@ pub async fn run(site: &mut Site) {
     );
     eprintln!(
         "  STS lets in {n_let_in} ServiceAccounts that it refused and {n_after_only} that had no role to ask for or that only the \
-         provider kept out, and refuses {n_out_again} again after the undo; {n_by_hand} things that may \
+         provider kept out, and refuses {n_out_again} again after the undo; `probe` was answered {n_probed} times; {n_by_hand} things that may \
          be used by now were taken away by the commands that the undo printed"
     );
     eprintln!(
@@ -103,7 +109,7 @@ async fn one(site: &mut Site, code: &str, path: &Path, tally: &mut Tally) {
     };
     match made {
         Ok(()) => {
-            let caller = site.caller(&world, &Rights::all(&world)).await;
+            let caller = site.caller(&world, &Rights::to_fix(&world)).await;
             let mut repair = Repair { site, world: &world, caller, code, tally };
             let res = repair.run(&text).await;
             match (res, NOT_HERE.iter().find(|(it, _)| *it == code)) {
@@ -134,7 +140,7 @@ struct Repair<'a> {
 impl Repair<'_> {
     async fn run(&mut self, text: &str) -> Result<(), String> {
         let before = self.caller.check(&[]);
-        // Whoever may do everything lacks nothing that a scenario takes away.
+        // Whoever may repair lacks nothing that a scenario takes away.
         if let Err(why) = compare(text, &before) {
             let lacks = !self.world.caller.deny.is_empty()
                 || !self.world.caller.deny_kube.is_empty()
@@ -214,10 +220,11 @@ impl Repair<'_> {
                 let said = String::from_utf8_lossy(&out.stderr).into_owned();
                 let n = self.by_hand(&said).await?;
                 is_back |= 0 < n;
-                // Pods that were made anew cannot be had back, and need not be.
+                // Pods that were made anew cannot be had back, and need not be; and what cannot be put back was said before.
                 let steps = plan["steps"].as_array().into_iter().flatten();
-                let mut kinds = steps.map(|it| &it["edit"]["kind"]);
-                if n == 0 && !kinds.all(|it| it == "restart") {
+                let mut noted =
+                    steps.map(|it| it["undoNote"].is_string() || it["edit"]["kind"] == "restart");
+                if n == 0 && !noted.all(|it| it) {
                     return Err(format!("nothing to undo: {said}"));
                 }
             }
@@ -341,11 +348,32 @@ impl Repair<'_> {
                 return Err(format!("STS keeps {} out after: {why}", name(it)));
             }
             match refused.contains(&name(it)) {
-                true => self.tally.n_let_in += 1,
+                true => {
+                    self.tally.n_let_in += 1;
+                    if self.tally.n_probed < PROBED {
+                        self.probe(it)?;
+                    }
+                }
                 false => self.tally.n_after_only += 1,
             }
         }
         Ok(())
+    }
+
+    /// The program's own question to AWS, with a token that it may ask for. It has to be answered; MiniStack denies the
+    /// one-element list that Kubernetes writes as the audience, which STS accepts, so a denial is an answer here.
+    fn probe(&mut self, identity: &Value) -> Result<(), String> {
+        let target = format!("sa/{}", name(identity));
+        let out = self.caller.run(&["probe", &target, "--yes", "--output", "json"]);
+        let said: Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+        self.tally.n_probed += 1;
+        match (out.status.code(), said["answer"]["verdict"].as_str()) {
+            (Some(0), Some("allow")) | (Some(1), Some("deny")) => Ok(()),
+            (other, _) => Err(format!(
+                "probe {target} ended with {other:?}: {said} {}",
+                String::from_utf8_lossy(&out.stderr)
+            )),
+        }
     }
 
     async fn out_again(&mut self, refused: &BTreeSet<String>, again: &Said) -> Result<(), String> {

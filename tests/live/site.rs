@@ -72,17 +72,22 @@ impl Rights {
         }
     }
 
-    /// Everything, in the accounts that the world's caller can read.
-    pub fn all(world: &World) -> Rights {
-        let policy = json!({"Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
-        let accounts = world.caller.accounts.iter();
-        Rights {
-            rules: json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
-                {"nonResourceURLs": ["*"], "verbs": ["*"]}]),
-            namespaces: None,
-            accounts: accounts.map(|it| (it.to_string(), policy.clone())).collect(),
+    /// Exactly what the program asks for to read and to repair, in the accounts that the world's caller can read.
+    pub fn to_fix(world: &World) -> Rights {
+        let text = include_str!("../../assets/permissions/clusterrole-fix.yaml");
+        let role: Value = serde_saphyr::from_str(text).expect("YAML");
+        let text = include_str!("../../assets/permissions/iam-fix.json");
+        let policy: Value = serde_json::from_str(text).expect("JSON");
+        let more = |all: &mut Value, of: &Value| {
+            let all = all.as_array_mut().expect("a list");
+            all.extend(of.as_array().expect("a list").iter().cloned());
+        };
+        let mut res = Rights::minimal(world);
+        more(&mut res.rules, &role["rules"]);
+        for (_, it) in &mut res.accounts {
+            more(&mut it["Statement"], &policy["Statement"]);
         }
+        res
     }
 
     /// As `minimal`, without what the world says that its caller lacks.

@@ -454,6 +454,7 @@ fn writes_something(it: &Request) -> bool {
         | Request::Export
         | Request::StopApply
         | Request::Journal
+        | Request::Close(_)
         | Request::Connect { .. }
         | Request::UseProfile { .. }
         | Request::Mouse(_)

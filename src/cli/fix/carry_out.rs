@@ -2,13 +2,13 @@
 
 use crate::{
     apply::{self, Job, Purpose},
-    check::{self, Aftermath, Blast, Cure, Proposal, Whole},
+    check::{self, Aftermath, Blast, Cure, Healed, Proposal, Whole},
     cli::{
         INTERRUPTED,
         error::UsageError,
         fix::{
             NOT_HEALED, RE_HOME,
-            ended::{Ended, sentence},
+            ended::{Ended, brought, sentence},
             record::journal,
             session::Session,
             tell::say_progress,
@@ -100,7 +100,7 @@ impl Session<'_> {
         }
         eprintln!("idscope: `idscope undo` lists what was written and puts it back");
         let status = outcome.exit_status();
-        Ok(Ended { outcome, left: None, after: Vec::new(), status })
+        Ok(Ended { outcome, left: None, brought: Vec::new(), after: Vec::new(), status })
     }
 
     /// Reads again and says whether the findings are gone, and how far pods have come. What IAM or EKS do not show yet
@@ -119,6 +119,7 @@ impl Session<'_> {
             |left: Option<Vec<&'static str>>, after: Vec<(SaKey, Aftermath)>, status: u8| Ended {
                 outcome: Outcome::Applied,
                 left,
+                brought: Vec::new(),
                 after,
                 status,
             };
@@ -134,10 +135,7 @@ impl Session<'_> {
             let left: Vec<&'static str> = proposal
                 .findings
                 .iter()
-                .filter(|it| {
-                    let mut now = read.ledger.findings_at(&it.subject.at).iter();
-                    now.any(|other| other.code == it.code)
-                })
+                .filter(|it| Healed::of(it).is_left(&read.graph, &read.ledger, &edits))
                 .filter(|it| proposal.left.iter().all(|(code, _)| *code != it.code))
                 .map(|it| it.code)
                 .collect();
@@ -159,10 +157,14 @@ impl Session<'_> {
             let is_refused =
                 is_goal && after.iter().any(|(_, it)| matches!(it, Aftermath::Refused { .. }));
             if !is_waiting {
-                let is_healed = left.is_empty() && !is_refused;
+                let new = brought(&concerned, &self.read, &read);
+                // A plan that is for no finding is to do what it says, no more.
+                let is_worse = !proposal.findings.is_empty() && !new.is_empty();
+                let is_healed = left.is_empty() && !is_refused && !is_worse;
                 match (is_healed, is_whole, left.is_empty()) {
                     (true, true, _) => eprintln!("idscope: applied and verified"),
                     (true, false, _) => eprintln!("idscope: what was done is verified"),
+                    (false, _, true) if is_worse => eprintln!("idscope: applied"),
                     (false, _, true) => {
                         eprintln!("idscope: applied, and AWS would refuse it all the same")
                     }
@@ -173,8 +175,11 @@ impl Session<'_> {
                 for (key, it) in &after {
                     eprintln!("idscope: sa/{key}: {}", visible(&sentence(it)));
                 }
+                for it in &new {
+                    eprintln!("idscope: found now: {}", visible(it));
+                }
                 let status = if is_healed { 0 } else { NOT_HEALED };
-                return Ok(ended(Some(left), after, status));
+                return Ok(Ended { brought: new, ..ended(Some(left), after, status) });
             }
             eprintln!("idscope: applied; AWS does not show it everywhere yet, reading again");
             tokio::select! {

@@ -1,8 +1,11 @@
 //! How carrying out a plan ended, for the exit status and for `--output json`.
 
 use crate::{
-    check::Aftermath,
-    cli::fix::{NOTHING_WRITTEN, tell::say_nothing},
+    check::{Aftermath, Finding, Severity},
+    cli::{
+        collect::Collected,
+        fix::{NOTHING_WRITTEN, tell::say_nothing},
+    },
     ident::{SaKey, Timestamp},
     plan::Outcome,
 };
@@ -12,6 +15,8 @@ pub(super) struct Ended {
     pub outcome: Outcome,
     /// Codes of findings that are still there; `None`: nobody looked.
     pub left: Option<Vec<&'static str>>,
+    /// What is wrong with the identities now and was not before: sentences.
+    pub brought: Vec<String>,
     /// How far each ServiceAccount has come.
     pub after: Vec<(SaKey, Aftermath)>,
     pub status: u8,
@@ -22,7 +27,13 @@ impl Ended {
     pub(super) fn nothing(why: &str) -> Ended {
         say_nothing(why);
         let outcome = Outcome::Nothing { why: why.into() };
-        Ended { outcome, left: None, after: Vec::new(), status: NOTHING_WRITTEN }
+        Ended {
+            outcome,
+            left: None,
+            brought: Vec::new(),
+            after: Vec::new(),
+            status: NOTHING_WRITTEN,
+        }
     }
 
     pub(super) fn data(&self) -> Value {
@@ -40,9 +51,37 @@ impl Ended {
             "why": why,
             "healed": self.left.as_ref().map(Vec::is_empty),
             "left": self.left,
+            "brought": self.brought,
             "identities": self.after.iter().map(identity).collect::<Vec<_>>(),
         })
     }
+}
+
+/// What is told of pods that are older than a change, or of credentials that are: it goes by itself, or by the restart that
+/// is told of.
+const OF_RUNNING: [&str; 7] =
+    ["HOOK-", "PI-POD-", "PI-ASSOC-11", "PI-ASSOC-12", "PI-BOTH-02", "NODE-", "TOOL-"];
+
+/// What is wrong with these identities now and was not before. Pods have other names by now.
+pub(super) fn brought(keys: &[SaKey], was: &Collected, is: &Collected) -> Vec<String> {
+    let mut res = Vec::new();
+    for key in keys {
+        let before = was.ledger.findings_of_identity(&was.graph, key);
+        let known = |it: &Finding| {
+            before
+                .iter()
+                .any(|was| was.code == it.code && was.subject.container == it.subject.container)
+        };
+        for it in is.ledger.findings_of_identity(&is.graph, key) {
+            let is_trouble = it.severity <= Severity::Degraded
+                && !OF_RUNNING.iter().any(|code| it.code.starts_with(code));
+            let told = format!("{}: {}", it.code, it.message);
+            if is_trouble && !known(it) && !res.contains(&told) {
+                res.push(told);
+            }
+        }
+    }
+    res
 }
 
 /// How far a ServiceAccount has come; only `running` is healthy.

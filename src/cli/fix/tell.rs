@@ -69,7 +69,7 @@ pub(crate) fn say_unfinished(entry: &Entry, graph: &Graph) {
         let step = entry.steps.get(index);
         let said = match step {
             Some(it) if it.is_done() => "written",
-            Some(it) if it.before.is_some() => match plan::shown(graph, edit) {
+            Some(it) if it.before.is_some() => match plan::shown_step(graph, edit, it) {
                 Shown::After => "begun; reading shows that it is written",
                 Shown::Before => "begun; reading shows that it is not written",
                 Shown::Other => "begun; reading shows something else",

@@ -115,9 +115,16 @@ impl Model {
     }
 
     pub(in crate::model) fn finish_noted(&mut self) -> Vec<Request> {
-        let Some(it) = self.noted() else { return Vec::new() };
-        match check::finish(&self.graph, &it.entry) {
+        let Some(Noted { entry, .. }) = self.noted() else { return Vec::new() };
+        let is_here = entry.place.differs(&Whereabouts::of(&self.graph)).is_none();
+        let (id, is_undone) = (entry.id.clone(), entry.undone_by.is_some());
+        match check::finish(&self.graph, entry) {
             Ok(it) => self.propose_undoing(it),
+            // Its last step was written before it was cut off: there is only the journal to tell.
+            Err(why) if is_here && !is_undone => {
+                self.say(Level::Info, &format!("it is finished: {why}"));
+                vec![Request::Close(id)]
+            }
             Err(why) => {
                 self.say(Level::Warning, &why);
                 Vec::new()

@@ -8,6 +8,7 @@ use crate::{
     },
     ident::{Text, Timestamp},
     identity::signature::recognise,
+    plan::RESTARTED_AT,
     source::{
         lower_kube::{is_true, keep_pairs, labels, owner},
         slim::{
@@ -123,7 +124,12 @@ fn pod_spec(
         scheduler: non_empty(&spec.scheduler_name).map(|it| pool.text(it)),
         fs_group: spec.security_context.as_ref().and_then(|it| it.fs_group),
         labels: keep_pairs(meta.and_then(|it| it.labels.as_ref()), keep, pool),
-        annotations: keep_pairs(meta.and_then(|it| it.annotations.as_ref()), keep, pool),
+        annotations: keep_pairs(
+            meta.and_then(|it| it.annotations.as_ref()),
+            // Which restart was the last one: a plan that was cut off is told by it.
+            |key| keep(key) || key == RESTARTED_AT,
+            pool,
+        ),
         containers,
         volumes: items(&spec.volumes).iter().map(|it| volume(it, &api_tokens, pool)).collect(),
     };

@@ -2,6 +2,7 @@
 
 use crate::{
     ident::Timestamp,
+    plan::RESTARTED_AT,
     source::slim::value::{All, Keep, Pairs, Str, items, text},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -116,7 +117,8 @@ impl Telling {
 
 impl Keep for Telling {
     fn keeps(key: &str) -> bool {
-        key == Telling::MIRROR || names_identity(key) || marks_manager(key)
+        // Of a pod template: which restart was the last one.
+        key == Telling::MIRROR || key == RESTARTED_AT || names_identity(key) || marks_manager(key)
     }
 }
 

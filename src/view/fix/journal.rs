@@ -2,8 +2,9 @@
 
 use crate::{
     event::Noted,
+    graph::Graph,
     model::{Journal, Model},
-    plan::{Outcome, Whereabouts},
+    plan::{Outcome, Shown, Whereabouts, shown_step},
     view::{
         Line, Tone,
         fit::{cut_middle, exactly, spread},
@@ -38,7 +39,7 @@ pub fn journal(model: &Model, it: &Journal, room: usize) -> Vec<Line> {
 
 impl Out<'_> {
     fn noted(&mut self, it: &Noted, here: &Whereabouts) {
-        let (glyph, tone, words) = state(it);
+        let (glyph, tone, words) = state(it, self.model.world().graph, here);
         let entry = &it.entry;
         let at = entry.at.strftime("%Y-%m-%d %H:%M").to_string();
         let right = Line::of(Tone::Muted, format!("  {at}"));
@@ -54,7 +55,7 @@ impl Out<'_> {
 }
 
 /// How an entry stands.
-fn state(it: &Noted) -> (&'static str, Tone, String) {
+fn state(it: &Noted, graph: &Graph, here: &Whereabouts) -> (&'static str, Tone, String) {
     let entry = &it.entry;
     let n = entry.plan.edits.len();
     let (done, undone) = (entry.n_done(), &entry.undone_by);
@@ -82,11 +83,19 @@ fn state(it: &Noted) -> (&'static str, Tone, String) {
             ("▲", Tone::Warning, format!("stopped after {done} of {n} steps"))
         }
         (None, _) if it.is_running => ("◐", Tone::Info, format!("running: {done} of {n} steps")),
-        (None, Some(step)) => (
-            "▲",
-            Tone::Warning,
-            format!("cut off in step {} of {n}: not known whether it was written", step + 1),
-        ),
+        (None, Some(step)) => {
+            let is_here = entry.place.differs(here).is_none();
+            let found = (entry.plan.edits.get(step).zip(entry.steps.get(step)))
+                .filter(|_| is_here)
+                .map_or(Shown::NotKnown, |(edit, it)| shown_step(graph, edit, it));
+            let said = match found {
+                Shown::After => "reading shows that it was written",
+                Shown::Before => "reading shows that it was not written",
+                Shown::Other => "reading shows something else",
+                Shown::NotKnown => "not known whether it was written",
+            };
+            ("▲", Tone::Warning, format!("cut off in step {} of {n}: {said}", step + 1))
+        }
         (None, None) => ("▲", Tone::Warning, format!("cut off after {done} of {n} steps")),
     }
 }
