@@ -18,6 +18,8 @@ pub struct Config {
     pub color: Option<String>,
     /// Seconds between two readings of AWS.
     pub poll_seconds: Option<u64>,
+    /// How long every pod has to be Ready before a migration takes the old way away; ten minutes where it is not said.
+    pub ready_minutes: Option<u64>,
     /// The command of `:login`, where the profile's own is not wanted.
     pub login: Option<String>,
     /// Whether clicks and the wheel are ours (the default) or the terminal's.
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_documents() {
-        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\nmouse: false\nnamespaces: [shop]\nsaveDir: /tmp/x\nreadonly: true\ncontexts: {prod-*: {readonly: true}}\n";
+        let text = "keys: {ctrl-z: faults}\naccounts:\n  \"111122223333\": {profile: audit}\n  \"444455556666\": {roleArn: \"arn:aws:iam::444455556666:role/read\", externalId: x}\ncommand: ':sa default'\nascii: true\npollSeconds: 30\nreadyMinutes: 5\nmouse: false\nnamespaces: [shop]\nsaveDir: /tmp/x\nreadonly: true\ncontexts: {prod-*: {readonly: true}}\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.keys["ctrl-z"], "faults");
         assert_eq!(
@@ -91,6 +93,7 @@ mod tests {
         assert_eq!(config.accounts["444455556666"].external_id.as_deref(), Some("x"));
         assert_eq!(config.command.as_deref(), Some(":sa default"));
         assert_eq!((config.ascii, config.poll_seconds), (true, Some(30)));
+        assert_eq!(config.ready_minutes, Some(5));
         assert!(config.readonly && config.contexts["prod-*"].readonly);
         assert_eq!((config.mouse, config.namespaces.len()), (Some(false), 1));
         assert_eq!(config.save_dir.as_deref(), Some("/tmp/x"));

@@ -576,3 +576,61 @@ fn a_restart_without_effect_is_refused() {
     let said = refused.to_string();
     assert!(said.contains("is paused") && said.contains("rollout resume"), "{said}");
 }
+
+/// A namespace goes through the stages together: one workload of all goes first, and who cannot go is named.
+#[test]
+fn several_are_migrated_together() {
+    let statement = |name: &str, it: String| it.replace("shop:web", &format!("shop:{name}"));
+    let world = |trust: &[String], associated: &[&str], carried: [&'static str; 2]| {
+        let of_worker = deployment("worker", &[carried[1]])
+            .replace("serviceAccountName: web", "serviceAccountName: worker");
+        let mut more = account("worker", Some("web")) + &of_worker;
+        for name in associated.iter().filter(|it| **it != "web") {
+            more.push_str(&format!("---\napiVersion: lab.idscope.dev/v1\nkind: PodIdentityAssociation\nnamespace: shop\nserviceAccount: {name}\nroleArn: {}\nage: 50d\n", role("web")));
+        }
+        // On Fargate there is no agent.
+        more.push_str(
+            &(account("far", Some("web"))
+                + &deployment("far", &[]).replace(
+                    "spec: {serviceAccountName: web, ",
+                    "spec: {schedulerName: fargate-scheduler, serviceAccountName: far, ",
+                )),
+        );
+        Site {
+            trust: trust.to_vec(),
+            associated: associated.contains(&"web"),
+            pods: vec![carried[0]],
+            more,
+            ..site()
+        }
+    };
+    let check = |site: &Site, stage: Stage, edits: &[&str]| {
+        let graph = site.graph();
+        let ledger = judge::judge(&graph, now());
+        let keys = check::of_namespace(&graph, "shop");
+        let proof = Proof { ready_for: Duration::from_secs(600), answered: true };
+        let it = check::migrate_all(&graph, &ledger, &keys, proof, now()).unwrap();
+        assert_eq!(it.stage, stage, "{}", it.because);
+        assert_eq!(words(&it.way.edits), edits, "{}", it.because);
+        let said = it.way.notes.join("; ");
+        assert!(
+            said.contains("`shop/far` stays as it is: not eligible") && said.contains("Fargate"),
+            "{said}"
+        );
+        it.way.edits
+    };
+    let web_only = [web(ISS), statement("worker", web(ISS))];
+    let both = [web(ISS), statement("worker", web(ISS)), eks()];
+    // One role of both is one write, with a statement for each.
+    let edits = check(&world(&web_only, &[], ["irsa", "irsa"]), Stage::DualTrust, &["open web"]);
+    let Edit::SetTrust { document, .. } = &edits[0] else { panic!("{edits:?}") };
+    assert_eq!(document.matches("pods.eks.amazonaws.com").count(), 2, "{document}");
+    let site = world(&both, &[], ["irsa", "irsa"]);
+    check(&site, Stage::Associate, &["create-association", "create-association"]);
+    let site = world(&both, &["web", "worker"], ["irsa", "irsa"]);
+    check(&site, Stage::Canary, &["restart web"]);
+    let site = world(&both, &["web", "worker"], ["pod-identity", "irsa"]);
+    check(&site, Stage::Restart, &["restart worker"]);
+    let site = world(&both, &["web", "worker"], ["pod-identity", "pod-identity"]);
+    check(&site, Stage::Unannotate, &["unannotate", "unannotate"]);
+}

@@ -5,11 +5,13 @@
 
 mod eligible;
 mod migrate;
+mod migrate_all;
 mod re_home;
 mod trust;
 
 pub use eligible::{Eligibility, eligibility};
 pub use migrate::{Migration, Proof, Stage, migrate};
+pub use migrate_all::{migrate_all, of_namespace};
 pub use re_home::re_home;
 pub(crate) use trust::pod_identity_trust;
 

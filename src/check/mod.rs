@@ -68,7 +68,8 @@ pub use deputy::{Deputy, Level, Newcomer, Power, deputies};
 pub use expect::{is_node_agent, known_controller};
 pub use forewarn::forewarn;
 pub use goal::{
-    Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, re_home, reach,
+    Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, migrate_all,
+    of_namespace, re_home, reach,
 };
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};

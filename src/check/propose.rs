@@ -196,7 +196,7 @@ impl World {
 }
 
 /// Two trust policies of one role, one after the other, are one write.
-fn joined(edits: Vec<Edit>) -> Vec<Edit> {
+pub(crate) fn joined(edits: Vec<Edit>) -> Vec<Edit> {
     let mut res: Vec<Edit> = Vec::new();
     for edit in edits {
         if let Edit::SetTrust { role, document, change, .. } = &edit

@@ -98,6 +98,7 @@ pub async fn run(
         namespaces: config.namespaces.iter().map(|it| it.as_str().into()).collect(),
         without_mouse: config.mouse == Some(false),
         writes: settings.writes.clone(),
+        ready_for: config.ready_minutes.map(|it| Duration::from_secs(60 * it)),
     };
     let theme = Theme::new(color(global, config), global.ascii || config.ascii);
     let save_dir = config

@@ -69,14 +69,20 @@ pub async fn fix(args: &Fix, global: &Global) -> Result<u8, UsageError> {
             Err(why) => return Ok(say_nothing(&why)),
         },
         None => {
-            let targets = session.targets(&args.targets)?;
+            let (namespaces, texts) = goal::namespaces(args.goal, &args.targets, &session.read)?;
+            let mut targets = session.targets(&texts)?;
+            targets.extend(namespaces);
             if let Some(goal) = args.goal {
                 let (role, ready_for) = (args.role.as_deref(), args.ready_for);
                 let mut asked = goal::Asked { goal, role, ready_for, answered: false };
-                if let Some(key) = goal::waits_for_answer(&asked, &targets, &session.read) {
-                    match args.probe {
-                        true => asked.answered = session.is_delivered(&key).await,
-                        false => eprintln!("idscope: --probe asks EKS Auth"),
+                let waiting = goal::wait_for_answer(&asked, &targets, &session.read);
+                if !waiting.is_empty() {
+                    asked.answered = args.probe;
+                    for key in waiting.iter().filter(|_| args.probe) {
+                        asked.answered &= session.is_delivered(key).await;
+                    }
+                    if !args.probe {
+                        eprintln!("idscope: --probe asks EKS Auth");
                     }
                 }
                 let proposal = goal::proposal(&asked, &targets, &session.read)?;

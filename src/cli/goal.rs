@@ -17,17 +17,62 @@ pub struct Asked<'a> {
     pub answered: bool,
 }
 
-/// The ServiceAccount whose migration waits for nothing but an answer of EKS Auth.
-pub fn waits_for_answer(asked: &Asked<'_>, targets: &[Ref], read: &Collected) -> Option<SaKey> {
-    let ([target], Reach::Migrate) = (targets, asked.goal) else { return None };
-    let key = read.graph.account_of(target)?;
-    let stage = |answered: bool| {
+/// The ServiceAccounts whose migration waits for nothing but an answer of EKS Auth.
+pub fn wait_for_answer(asked: &Asked<'_>, targets: &[Ref], read: &Collected) -> Vec<SaKey> {
+    if asked.goal != Reach::Migrate {
+        return Vec::new();
+    }
+    let stage = |key: &SaKey, answered: bool| {
         let proof = Proof { ready_for: asked.ready_for, answered };
-        let it = check::migrate(&read.graph, &read.ledger, &key, proof, read.now);
+        let it = check::migrate(&read.graph, &read.ledger, key, proof, read.now);
         it.ok().map(|it| it.stage)
     };
-    let waits = stage(false) == Some(Stage::Prove) && stage(true) != Some(Stage::Prove);
-    waits.then_some(key)
+    let waits = |it: &SaKey| {
+        stage(it, false) == Some(Stage::Prove) && stage(it, true) != Some(Stage::Prove)
+    };
+    keys(targets, read).into_iter().filter(waits).collect()
+}
+
+/// The namespaces among the targets, as a migration takes them, and the other targets.
+pub fn namespaces(
+    goal: Option<Reach>,
+    targets: &[String],
+    read: &Collected,
+) -> Result<(Vec<Ref>, Vec<String>), UsageError> {
+    let mut res = (Vec::new(), Vec::new());
+    for it in targets {
+        let name = ["ns/", "namespace/"].iter().find_map(|prefix| it.strip_prefix(prefix));
+        match name.filter(|_| goal == Some(Reach::Migrate)) {
+            Some(name) if read.graph.identities_in(name).next().is_some() => {
+                res.0.push(Ref::Namespace(name.into()));
+            }
+            Some(name) => {
+                return Err(UsageError::new(format!(
+                    "nothing is read of a namespace `{}`",
+                    visible(name)
+                )));
+            }
+            None => res.1.push(it.clone()),
+        }
+    }
+    Ok(res)
+}
+
+/// The ServiceAccounts of the targets; of a namespace those that ask for a role.
+fn keys(targets: &[Ref], read: &Collected) -> Vec<SaKey> {
+    let mut res: Vec<SaKey> = Vec::new();
+    for it in targets {
+        let found = match it {
+            Ref::Namespace(it) => check::of_namespace(&read.graph, it),
+            it => read.graph.account_of(it).into_iter().collect(),
+        };
+        for it in found {
+            if !res.contains(&it) {
+                res.push(it);
+            }
+        }
+    }
+    res
 }
 
 /// The plan of the way, or of the present stage of a migration; what is to be known beside it goes to stderr.
@@ -43,8 +88,10 @@ pub fn proposal(
         Reach::Migrate => Whole::Migrate,
         Reach::ReHome => return re_homed(targets, read),
     };
-    let [target] = targets else {
-        return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload"));
+    let target = match targets {
+        [it] if !matches!(it, Ref::Namespace(_)) => it,
+        _ if goal == Whole::Migrate => return migrated(asked, targets, read),
+        _ => return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload")),
     };
     let key = graph.account_of(target).ok_or_else(|| {
         UsageError::new(format!("{target} has no ServiceAccount that could be led to a goal"))
@@ -66,6 +113,30 @@ pub fn proposal(
     let because = Because { code: None, subject: format!("sa/{key}").into() };
     let id = goal.as_str();
     let plan = (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits));
+    Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
+}
+
+/// The present stage of several ServiceAccounts.
+fn migrated(asked: &Asked<'_>, targets: &[Ref], read: &Collected) -> Result<Proposal, UsageError> {
+    let Collected { graph, ledger, now, .. } = read;
+    let proof = Proof { ready_for: asked.ready_for, answered: asked.answered };
+    let it = check::migrate_all(graph, ledger, &keys(targets, read), proof, *now)
+        .map_err(UsageError::new)?;
+    eprintln!("idscope: stage {}: {}", it.stage.as_str(), visible(&it.because));
+    if it.stage != Stage::Finished && !it.leave.is_empty() {
+        eprintln!("idscope: `idscope undo` leaves the stages that were applied");
+    }
+    for it in &it.way.notes {
+        eprintln!("idscope: note: {}", visible(it));
+    }
+    let subject = match targets {
+        [one] => one.to_string(),
+        many => format!("{} targets", many.len()),
+    };
+    let title = format!("migrate {subject} to Pod Identity: {}", it.stage.as_str());
+    let because = Because { code: None, subject: subject.into() };
+    let plan = (!it.way.edits.is_empty())
+        .then(|| plan::build(graph, Whole::Migrate.as_str(), title, because, it.way.edits));
     Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
 }
 

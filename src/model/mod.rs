@@ -60,6 +60,8 @@ pub struct Options {
     pub without_mouse: bool,
     /// Whether plans may be carried out.
     pub writes: Writes,
+    /// How long every pod has to be Ready before a migration takes the old way away; ten minutes where it is not said.
+    pub ready_for: Option<Duration>,
 }
 
 /// What `update` wants done. The answers come back as events.

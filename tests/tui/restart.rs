@@ -5,7 +5,7 @@ use idscope::{
     event::{Event, Generation},
     lab::{World, changes},
     model::Request,
-    plan::{May, Order, Progress, StepState},
+    plan::{May, Order, Outcome, Progress, StepState},
     ui::{Color, Theme},
 };
 
@@ -114,7 +114,13 @@ fn the_wait_for_the_first_workload_is_seen_and_can_be_stopped() {
     check("restart_waits", running);
     let mut hand = at_plan(SIZES[0]);
     running(&mut hand);
+    let digest = order(&hand).plan.digest;
     hand.requests();
     hand.keys("esc");
     assert!(hand.requests().contains(&Request::StopApply));
+    let progress = Progress::Ended(Outcome::Stopped { done: 2 });
+    hand.send(Event::Applying { digest, progress });
+    let said = styled(&hand.see(), &Theme::new(Color::Painted, false));
+    assert!(said.contains("stopped: 2 of 4 steps were written"), "{said}");
+    assert!(!said.contains("waits until"), "{said}");
 }

@@ -72,12 +72,32 @@ impl Stage {
     }
 }
 
+/// How many workloads are restarted at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// One, and then a person looks at it.
+    Canary,
+    /// All: somebody else was the canary.
+    All,
+}
+
 /// The stage that `key` is in. `Err` when it cannot be migrated, with the reason.
 pub fn migrate(
     graph: &Graph,
     ledger: &Ledger,
     key: &SaKey,
     proof: Proof,
+    now: Timestamp,
+) -> Result<Migration, NoWay> {
+    staged(graph, ledger, key, proof, Pace::Canary, now)
+}
+
+pub(super) fn staged(
+    graph: &Graph,
+    ledger: &Ledger,
+    key: &SaKey,
+    proof: Proof,
+    pace: Pace,
     now: Timestamp,
 ) -> Result<Migration, NoWay> {
     let cx = Context { graph, now };
@@ -142,7 +162,7 @@ pub fn migrate(
             }
         }
         quietest_first(graph, &mut owners);
-        let first = left.len() == pods.len();
+        let first = left.len() == pods.len() && pace == Pace::Canary;
         let stage = if first { Stage::Canary } else { Stage::Restart };
         if first {
             owners.truncate(1);

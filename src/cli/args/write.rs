@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Fix {
-    /// As for explain; none with --all, --plan or --finish
+    /// As for explain, with --goal migrate also ns/NAME; none with --all, --plan or --finish
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Only findings of this code

@@ -8,7 +8,7 @@ use crate::{
         Model, Request,
         propose::{Planned, ProbeStage, Probing, Proposed, Run, Stage, Typed},
     },
-    plan::{Order, Progress},
+    plan::{Order, Progress, StepState},
 };
 
 /// Nobody's role or ServiceAccount has a longer name.
@@ -188,7 +188,11 @@ impl Model {
                 Vec::new()
             }
             Progress::Ended(outcome) => {
-                let run = std::mem::take(run);
+                let mut run = std::mem::take(run);
+                // Nothing is waited for any more; what waited was not begun.
+                for it in &mut run.steps {
+                    it.take_if(|it| matches!(it, StepState::Waiting { .. }));
+                }
                 let cure = it.cure(&run, &outcome, now);
                 it.stage = Stage::Ended { run, outcome, cure };
                 // The world says what came of it, not we.

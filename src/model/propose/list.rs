@@ -129,7 +129,8 @@ impl Model {
 
     /// What speaks for taking the old way away; that AWS delivers, a probe of this session has shown, or nothing.
     fn proof(&self, key: &SaKey) -> Proof {
-        Proof { ready_for: READY_FOR, answered: self.is_delivered(key) }
+        let ready_for = self.options.ready_for.unwrap_or(READY_FOR);
+        Proof { ready_for, answered: self.is_delivered(key) }
     }
 
     /// `:goal irsa`, of the selected ServiceAccount.
