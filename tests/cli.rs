@@ -564,6 +564,58 @@ fn an_error_is_traced_to_what_the_data_proves() {
     assert_eq!(out.status.code(), Some(1));
 }
 
+/// Ends the program if the test would wait for ever.
+fn within_minutes(child: std::process::Child) -> Output {
+    let id = child.id();
+    let (done, waiting) = std::sync::mpsc::channel::<()>();
+    let guard = std::thread::spawn(move || {
+        if waiting.recv_timeout(std::time::Duration::from_secs(300)).is_err() {
+            drop(Command::new("kill").args(["-KILL", &id.to_string()]).status());
+        }
+    });
+    let out = child.wait_with_output().unwrap();
+    done.send(()).unwrap_or_default();
+    guard.join().unwrap();
+    out
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_does_not_end_is_answered() {
+    let world = world(&broken());
+    let start = || {
+        idscope(&["explain", "-", "-o", "json"])
+            .arg(format!("--demo={}", world.path.display()))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let log = format!("\u{1b}[31mERROR\u{1b}[0m [pod/broken-1/app] {E05}\r\n");
+    // As `kubectl logs -f`: nothing more comes, and it is not closed.
+    let mut child = start();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(log.as_bytes()).unwrap();
+    let out = within_minutes(child);
+    drop(stdin);
+    assert_eq!(json(&out)["errors"][0]["signature"], "E05", "{}", said(&out));
+    assert_eq!(json(&out)["errors"][0]["subjects"], serde_json::json!(["shop/broken"]));
+    assert!(text(&out.stderr).contains("the log goes on"), "{}", said(&out));
+    assert_eq!(out.status.code(), Some(1));
+
+    // Longer than anything is kept of, and the error at its very end.
+    let mut child = start();
+    let mut stdin = child.stdin.take().unwrap();
+    let line = format!("{}\n", "info request handled status=200 ".repeat(8));
+    for _ in 0..24_000 {
+        stdin.write_all(line.as_bytes()).unwrap();
+    }
+    stdin.write_all(log.as_bytes()).unwrap();
+    drop(stdin);
+    let out = within_minutes(child);
+    assert_eq!(json(&out)["errors"][0]["subjects"], serde_json::json!(["shop/broken"]));
+    assert!(text(&out.stderr).is_empty(), "{}", said(&out));
+}
+
 #[test]
 fn what_is_no_known_error_is_said_to_be_none() {
     let world = world("");

@@ -704,6 +704,77 @@ mod tests {
     }
 
     #[test]
+    fn what_the_agent_answers_is_told_apart_from_an_agent_that_does_not() {
+        for (text, expected) in [
+            ("MinRangeError: Expected string length >= 20, but found 3 for params.RoleArn", 7),
+            ("error configuring AWS Provider: no valid credential sources found", 12),
+            (
+                "botocore.exceptions.CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 400 from container metadata: [1]: (AccessDeniedException): Unauthorized Exception! EKS does not have permissions to assume the associated role., fault: client",
+                18,
+            ),
+            (
+                "botocore.exceptions.CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 404 from container metadata: [1]: (ResourceNotFoundException): no association, fault: client",
+                19,
+            ),
+            (
+                "operation error EKS Auth: AssumeRoleForPodIdentity, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://eks-auth.eu-west-1.api.aws/\": dial tcp 10.0.0.1:443: i/o timeout",
+                33,
+            ),
+        ] {
+            check(text, &[expected]);
+        }
+    }
+
+    #[test]
+    fn a_log_is_read_in_parts_as_it_is_read_whole() {
+        let line = "2026-01-01T00:00:00Z info request handled path=/orders status=200 trace=0123456789abcdef\n";
+        let errors = [
+            "[pod/web-0/app] AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity\n",
+            "[pod/web-0/app] InvalidIdentityToken: Incorrect token audience\n",
+            "[pod/web-0/app] InvalidIdentityToken: No OpenIDConnect provider found in your account for https://x.example/a\n",
+        ];
+        // An error just before, over and just behind every place where the text is cut.
+        for offset in (0..5).map(|it| PART + it * 40 - 120) {
+            let mut text = String::new();
+            for n in 1..=2 {
+                while text.len() < n * offset {
+                    text.push_str(line);
+                }
+                errors.iter().for_each(|it| text.push_str(it));
+            }
+            let whole = numbers(&text);
+            assert_eq!(whole, [5, 2, 1], "{offset}");
+            // However the pieces come.
+            for size in [7_919, 300_007] {
+                let mut reader = Reader::default();
+                let bytes: Vec<&str> = text
+                    .as_bytes()
+                    .chunks(size)
+                    .map(|it| std::str::from_utf8(it).unwrap())
+                    .collect();
+                bytes.iter().for_each(|it| reader.push(it));
+                assert!(reader.is_known());
+                let found = reader.finish();
+                let got: Vec<u8> = found.iter().map(|it| it.signature.number()).collect();
+                assert_eq!(got, whole, "{offset} {size}");
+                assert_eq!(found[2].pod.as_deref(), Some("web-0"));
+            }
+        }
+        assert!(!Reader::default().is_known());
+    }
+
+    #[test]
+    fn an_error_with_ever_new_names_is_kept_a_while() {
+        let mut reader = Reader::default();
+        for n in 0..2_000 {
+            reader.push(&format!("User: arn:aws:sts::111122223333:assumed-role/app/s is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/{n}\n"));
+        }
+        reader.push("InvalidIdentityToken: Incorrect token audience\n");
+        let found = reader.finish();
+        assert_eq!(found.len(), MOST + 1);
+    }
+
+    #[test]
     fn a_prefix_names_the_pod_and_hides_nothing() {
         let text = "[pod/api-7d9f5c6b8-x2x4z/app] 2026-01-01T00:00:00.123456789Z WebIdentityErr: failed\n[pod/api-7d9f5c6b8-x2x4z/app] 2026-01-01T00:00:00.123456789Z caused by: AccessDenied: Not authorized to\n[pod/api-7d9f5c6b8-x2x4z/app] 2026-01-01T00:00:00.123456789Z perform sts:AssumeRoleWithWebIdentity\n[pod/web-0/app] 2026-01-01T00:00:01Z User: arn:aws:sts::111122223333:assumed-role/n/i-0123456789abcdef0\n[pod/web-0/app] 2026-01-01T00:00:01Z is not authorized to perform: s3:ListBucket\n2026-01-01T00:00:02.5Z stderr F Unable to locate credentials\n";
         let found: Vec<_> = recognise(text)
