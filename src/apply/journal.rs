@@ -315,6 +315,29 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_in_which_nothing_is_left_is_closed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let id: Text = "1".into();
+        journal
+            .begin(&id, at(), (Who::default(), Whereabouts::default()), recorded(), None)
+            .unwrap();
+        journal.before(&id, at(), 0, json!({"value": null})).unwrap();
+        let lines = || fs::read_to_string(journal.path()).unwrap().lines().count();
+        // Somebody is at it.
+        let lock = crate::apply::lock::Lock::entry(dir.path(), &id).unwrap();
+        journal.close(&id, at()).unwrap();
+        assert_eq!(lines(), 2);
+        drop(lock);
+        for _ in 0..2 {
+            journal.close(&id, at()).unwrap();
+            journal.close(&"other".into(), at()).unwrap();
+            assert_eq!(lines(), 3);
+        }
+        assert_eq!(journal.entries().unwrap().0[0].outcome, Some(Outcome::Applied));
+    }
+
+    #[test]
     fn an_undone_entry_says_so() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open(dir.path()).unwrap();

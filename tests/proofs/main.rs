@@ -12,6 +12,7 @@ mod hostile;
 #[path = "../common/judge.rs"]
 mod judge;
 mod lab;
+mod propose;
 mod safety;
 mod table;
 mod world;

@@ -11,15 +11,15 @@ use idscope::{
 use std::collections::BTreeSet;
 
 const ISS: &str = "oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
-const OTHER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9";
-const ACCOUNT: &str = "111122223333";
+pub const OTHER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+pub const ACCOUNT: &str = "111122223333";
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
 /// A cluster with its provider, ServiceAccount `shop/web` with role `web`, and a Deployment of two pods.
-fn base(trust: &str) -> String {
+pub fn base(trust: &str) -> String {
     format!(
         "apiVersion: lab.idscope.dev/v1\nkind: EksCluster\nname: prod\naccount: \"{ACCOUNT}\"\nregion: eu-west-1\nissuer: https://{ISS}\n\
          ---\napiVersion: lab.idscope.dev/v1\nkind: EksDefaults\n\
@@ -45,7 +45,7 @@ fn workload(kind: &str, name: &str, account: &str) -> String {
     )
 }
 
-fn graph(text: &str) -> Graph {
+pub fn graph(text: &str) -> Graph {
     let world =
         World::parse("safety.yaml", text, now()).unwrap_or_else(|it| panic!("{it}\n{text}"));
     let mut res = Graph::default();
@@ -84,7 +84,7 @@ fn trust(fix: &Fix) -> (String, String, TrustChange) {
     (was.to_string(), document.to_string(), *change)
 }
 
-fn ours(subject: &str) -> String {
+pub fn ours(subject: &str) -> String {
     format!(
         r#"{{"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISS}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{"{ISS}:sub":"{subject}","{ISS}:aud":"sts.amazonaws.com"}}}}}}"#
     )
