@@ -71,6 +71,18 @@ impl Waits {
         }
     }
 
+    /// When it is over at the latest, of a fix that was made at `since`; `None` where nobody can say.
+    pub fn until(self, since: Timestamp) -> Option<Timestamp> {
+        let longest = match self {
+            // kubelet: `MaxContainerBackOff`.
+            Waits::CrashBackOff => Duration::from_secs(300),
+            // The controllers' rate limiter: 5 ms, doubled up to 1,000 s.
+            Waits::ReplicaSetRetry => Duration::from_secs(1_000),
+            Waits::Restart | Waits::Readiness => return None,
+        };
+        since.checked_add(longest).ok()
+    }
+
     /// Whether a restart would shorten it.
     pub fn is_shortened(self) -> bool {
         match self {
@@ -163,5 +175,17 @@ mod tests {
     #[test]
     fn a_restart_helps_only_what_waits_for_one() {
         assert!(Waits::CrashBackOff.is_shortened() && !Waits::Readiness.is_shortened());
+    }
+
+    #[test]
+    fn a_wait_that_ends_by_itself_says_when() {
+        let since = "2026-01-01T00:00:00Z".parse().unwrap();
+        let check = |it: Waits, until: Option<&str>| {
+            assert_eq!(it.until(since), until.map(|it| it.parse().unwrap()), "{it:?}");
+        };
+        check(Waits::CrashBackOff, Some("2026-01-01T00:05:00Z"));
+        check(Waits::ReplicaSetRetry, Some("2026-01-01T00:16:40Z"));
+        check(Waits::Restart, None);
+        check(Waits::Readiness, None);
     }
 }

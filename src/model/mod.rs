@@ -10,6 +10,7 @@ mod go;
 mod keys;
 mod mouse;
 mod navigate;
+mod options;
 mod pages;
 mod propose;
 mod screen;
@@ -20,6 +21,7 @@ mod yaml;
 
 pub use condition::{Condition, Link, SourceGroup, Trouble};
 pub use explain::{Explained, Fit};
+pub use options::Options;
 pub use pages::what_to_ask_for;
 pub use propose::{
     Asked, Healing, Journal, Offers, Planned, ProbeStage, Probing, Proposed, Run, Stage, Typed,
@@ -29,13 +31,13 @@ pub use yaml::{Content, Yaml};
 
 use crate::{
     check::Ledger,
-    command::{Line, ViewKind},
+    command::ViewKind,
     event::{Event, Generation, Level, Notice, Shown},
     graph::Graph,
     ident::{Ref, SaKey, Text, Timestamp},
     identity::probe::Ask,
     keymap::Keymap,
-    plan::{Order, Whereabouts, Writes},
+    plan::{Order, Whereabouts},
     tree::{Board, World},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -43,26 +45,6 @@ use world::{Fetched, Queue};
 
 /// How long a message stays.
 const FLASH: Duration = Duration::from_secs(6);
-
-/// What does not change while the session lasts.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    pub keymap: Keymap,
-    /// The command of `:login` where the source names none.
-    pub login: Option<Text>,
-    /// Where to begin; `None`: the identities.
-    pub start: Option<Line>,
-    /// The node to stand on as soon as it is there.
-    pub focus: Option<Ref>,
-    /// Namespaces that have the digits from 1 on.
-    pub namespaces: Vec<Text>,
-    /// Clicks and the wheel are the terminal's from the start.
-    pub without_mouse: bool,
-    /// Whether plans may be carried out.
-    pub writes: Writes,
-    /// How long every pod has to be Ready before a migration takes the old way away; ten minutes where it is not said.
-    pub ready_for: Option<Duration>,
-}
 
 /// What `update` wants done. The answers come back as events.
 #[derive(Clone, Debug, PartialEq)]

@@ -100,7 +100,14 @@ impl Session<'_> {
         }
         eprintln!("idscope: `idscope undo` lists what was written and puts it back");
         let status = outcome.exit_status();
-        Ok(Ended { outcome, left: None, brought: Vec::new(), after: Vec::new(), status })
+        Ok(Ended {
+            outcome,
+            left: None,
+            brought: Vec::new(),
+            after: Vec::new(),
+            since: begun,
+            status,
+        })
     }
 
     /// Reads again and says whether the findings are gone, and how far pods have come. What IAM or EKS do not show yet
@@ -121,6 +128,7 @@ impl Session<'_> {
                 left,
                 brought: Vec::new(),
                 after,
+                since: begun,
                 status,
             };
         let concerned = match job.purpose {
@@ -173,7 +181,7 @@ impl Session<'_> {
                     }
                 }
                 for (key, it) in &after {
-                    eprintln!("idscope: sa/{key}: {}", visible(&sentence(it)));
+                    eprintln!("idscope: sa/{key}: {}", visible(&sentence(it, begun)));
                 }
                 for it in &new {
                     eprintln!("idscope: found now: {}", visible(it));

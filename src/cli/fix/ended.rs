@@ -19,6 +19,8 @@ pub(super) struct Ended {
     pub brought: Vec<String>,
     /// How far each ServiceAccount has come.
     pub after: Vec<(SaKey, Aftermath)>,
+    /// When it was begun.
+    pub since: Timestamp,
     pub status: u8,
 }
 
@@ -32,6 +34,7 @@ impl Ended {
             left: None,
             brought: Vec::new(),
             after: Vec::new(),
+            since: crate::cli::clock(),
             status: NOTHING_WRITTEN,
         }
     }
@@ -52,7 +55,7 @@ impl Ended {
             "healed": self.left.as_ref().map(Vec::is_empty),
             "left": self.left,
             "brought": self.brought,
-            "identities": self.after.iter().map(identity).collect::<Vec<_>>(),
+            "identities": self.after.iter().map(|it| identity(it, self.since)).collect::<Vec<_>>(),
         })
     }
 }
@@ -94,7 +97,7 @@ struct State {
     until: Option<Timestamp>,
 }
 
-fn state(it: &Aftermath) -> State {
+fn state(it: &Aftermath, since: Timestamp) -> State {
     let none = |word: &'static str, why: String| State {
         word,
         ready: 0,
@@ -103,7 +106,8 @@ fn state(it: &Aftermath) -> State {
         until: None,
     };
     let pods = |word: &'static str, ready: u32, of: u32, waits: Option<crate::check::Waits>| {
-        State { word, ready, of, why: waits.map(|it| it.describe().to_owned()), until: None }
+        let until = waits.and_then(|it| it.until(since));
+        State { word, ready, of, why: waits.map(|it| it.describe().to_owned()), until }
     };
     match it {
         Aftermath::Pending { until } => State {
@@ -126,8 +130,8 @@ fn state(it: &Aftermath) -> State {
 }
 
 /// `running, 2 of 2 pods Ready since the fix`.
-pub(super) fn sentence(it: &Aftermath) -> String {
-    let State { word, ready, of, why, until } = state(it);
+pub(super) fn sentence(it: &Aftermath, since: Timestamp) -> String {
+    let State { word, ready, of, why, until } = state(it, since);
     let mut res = word.to_owned();
     if 0 < of {
         res.push_str(&format!(", {ready} of {of} pods Ready since the fix"));
@@ -141,8 +145,8 @@ pub(super) fn sentence(it: &Aftermath) -> String {
     res
 }
 
-fn identity((key, it): &(SaKey, Aftermath)) -> Value {
-    let State { word, ready, of, why, until } = state(it);
+fn identity((key, it): &(SaKey, Aftermath), since: Timestamp) -> Value {
+    let State { word, ready, of, why, until } = state(it, since);
     json!({
         "namespace": key.namespace,
         "serviceAccount": key.name,

@@ -17,6 +17,8 @@ pub struct Healing {
     pub aftermath: Aftermath,
     /// The workload whose restart brings it to the pods; `Err` says why none would.
     pub restart: Result<Option<WorkloadKey>, String>,
+    /// When the wait is over at the latest.
+    pub until: Option<Timestamp>,
 }
 
 impl Proposed {
@@ -86,22 +88,21 @@ impl Model {
             let until = cure.at.checked_add(check::LAG).unwrap_or(Timestamp::MAX);
             aftermath = Aftermath::Pending { until };
         }
-        let shortens = match &aftermath {
-            Aftermath::Repaired { waits, .. } | Aftermath::Delivering { waits, .. } => {
-                waits.is_some_and(check::Waits::is_shortened)
-            }
+        let waits = match &aftermath {
+            Aftermath::Repaired { waits, .. } | Aftermath::Delivering { waits, .. } => *waits,
             Aftermath::Pending { .. }
             | Aftermath::StillThere { .. }
             | Aftermath::Refused { .. }
             | Aftermath::NotKnown { .. }
-            | Aftermath::Running { .. } => false,
+            | Aftermath::Running { .. } => None,
         };
-        let restart = if shortens {
+        let until = waits.and_then(|it| it.until(cure.at)).filter(|it| self.now < *it);
+        let restart = if waits.is_some_and(check::Waits::is_shortened) {
             check::next_restart(&self.graph, &self.ledger, cure, self.now)
         } else {
             Ok(None)
         };
-        Some(Healing { aftermath, restart })
+        Some(Healing { aftermath, restart, until })
     }
 
     /// Whether `r` does something: adds the restart to the plan, or plans the one that shortens the wait.

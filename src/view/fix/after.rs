@@ -119,8 +119,12 @@ impl Out<'_> {
                 return self.marked(0, ("✔", Tone::Success), Tone::Success, &text);
             }
         };
-        if let Some(it) = waits.map(Waits::describe) {
-            self.text(2, Tone::Plain, it);
+        if let Some(what) = waits.map(Waits::describe) {
+            let text = match it.until {
+                Some(until) => format!("{what} (until {})", until.strftime("%H:%M:%S")),
+                None => what.to_owned(),
+            };
+            self.text(2, Tone::Plain, &text);
         }
         match &it.restart {
             Ok(Some(it)) => self.text(2, Tone::Info, &format!("r restarts {it}")),
