@@ -324,7 +324,12 @@ async fn many_roles_are_listed_before_they_are_read_one_by_one() {
 async fn many_roles_are_told_in_a_few_calls() {
     let fake = Fake::start().await;
     let all: Vec<_> = (0..30).map(|n| (format!("r{n}"), "/", ALLOW)).collect();
-    fake.on("iam:ListRoles", move |_| (200, fake::list_roles(&all, None)));
+    // The list takes its time, in pages.
+    fake.on("iam:ListRoles", move |call| match call.get("Marker") {
+        "" => (200, fake::list_roles(&all[..1], Some("m1"))),
+        "m1" => (200, fake::list_roles(&all[1..2], Some("m2"))),
+        _ => (200, fake::list_roles(&all[2..], None)),
+    });
     fake.on("iam:GetAccountAuthorizationDetails", |call| {
         let of = |roles: std::ops::Range<usize>| {
             let attached = ["111122223333:policy/own", "aws:policy/theirs"];
@@ -354,6 +359,9 @@ async fn many_roles_are_told_in_a_few_calls() {
     run.fetch((0..30).map(|n| Ref::Role(arn(&format!("r{n}"))))).await;
     let seen = run.finish().await;
     assert_eq!(fake.calls("iam:GetAccountAuthorizationDetails").len(), 2);
+    let last = fake.calls("iam:ListRoles").iter().map(|it| it.at).max();
+    let first = fake.calls("iam:GetAccountAuthorizationDetails").iter().map(|it| it.at).min();
+    assert!(last < first, "what no list told of is not taken");
     let alone: Vec<_> = fake.calls("iam:GetRole");
     let alone: Vec<_> = alone.iter().map(|it| it.get("RoleName")).collect();
     assert_eq!(alone, ["r29"], "only what was not told");

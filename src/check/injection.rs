@@ -157,9 +157,13 @@ pub(crate) fn leaves_out_pods_of(graph: &Graph, workload: &Workload) -> bool {
 }
 
 /// The owner's template; of a pod without owner one of its ServiceAccount's whose containers it has.
-pub(crate) fn template_of<'a>(graph: &'a Graph, pod: &Pod) -> Option<&'a PodSpec> {
+pub(crate) fn template_of<'a>(
+    graph: &'a Graph,
+    pod: &Pod,
+    root_owner: Option<&'a Workload>,
+) -> Option<&'a PodSpec> {
     if pod.owner.is_some() {
-        return graph.root_owner(pod).map(|it| &*it.template);
+        return root_owner.map(|it| &*it.template);
     }
     let has = |name: &Text| pod.spec.containers.iter().any(|it| it.name == *name);
     let fits = |it: &&Workload| {

@@ -147,7 +147,7 @@ fn using<'a>(
     if pod.completed() {
         return None;
     }
-    let template = injection::template_of(graph, pod);
+    let template = injection::template_of(graph, pod, graph.root_owner(pod));
     let lines = judge::lines(graph, pod, declared).into_iter().zip(&pod.spec.containers);
     let mut using = lines.filter(|(line, _)| line.effective == Carried::Irsa(role.clone()));
     using.find_map(|(_, it)| {

@@ -16,6 +16,9 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 /// Above this many rows a list is made anew once a second and on the person's own doing, not on every fact.
 const LARGE: usize = 5_000;
 
+/// How long one ServiceAccount takes to be summed up, in pods weighed.
+const SUM: usize = 4;
+
 /// What is wanted still after so long is asked for again.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -90,7 +93,7 @@ impl Model {
 
     /// Judges up to `units` of what waits. Sums are cheaper than judgements and make rows appear, so they share.
     pub(in crate::model) fn work(&mut self, units: usize) -> Vec<Request> {
-        let sums = self.queue.take_sums(units.div_ceil(2));
+        let sums = self.queue.take_sums(units.div_ceil(2 * SUM));
         self.board.renew(&self.graph, &self.ledger, sums, self.now);
         if 0 < self.ledger.n_waiting() {
             let worked = self.ledger.work(&self.graph, units, self.now);

@@ -6,6 +6,27 @@ use crate::{
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
+/// How much longer it takes to judge a pod than to weigh it.
+const JUDGING: usize = 2;
+
+/// How long a unit takes to be judged, in pods weighed: with that portions of anything take about the same time.
+fn weight(unit: &Ref) -> usize {
+    match unit {
+        Ref::Pod { .. } => 1 + JUDGING,
+        Ref::ServiceAccount(_) | Ref::Role(_) | Ref::Provider(_) | Ref::Cluster => 8,
+        Ref::Namespace(_)
+        | Ref::Workload { .. }
+        | Ref::Node(_)
+        | Ref::Webhook(_)
+        | Ref::Budget { .. }
+        | Ref::ConfigMap { .. }
+        | Ref::Secret { .. }
+        | Ref::Association(_)
+        | Ref::Addon(_)
+        | Ref::Nodegroup(_) => JUDGING,
+    }
+}
+
 /// Units that there is room for even while there are none.
 const ROOM: usize = 1_024;
 
@@ -98,16 +119,16 @@ impl Agenda {
         }
     }
 
-    /// The next portion: about as many things to do as `n`.
+    /// The next portion, which takes about as long as `n` pods do to be weighed; not nothing.
     pub fn take(&mut self, graph: &Graph, n: usize) -> Portion {
         let mut res = Portion::default();
-        let mut left = n;
+        let mut left = n.max(1);
         while 0 < left
             && let Some(unit) = self.first.pop_front().or_else(|| self.rest.pop_front())
         {
+            left = left.saturating_sub(weight(&unit));
             self.units.remove(&unit);
             res.units.push(unit);
-            left -= 1;
         }
         while 0 < left && self.take_of_crowd(graph, &mut left, &mut res) {}
         if self.units.is_empty() && ROOM < self.units.capacity() {
@@ -124,14 +145,14 @@ impl Agenda {
         // INVARIANT: what has an order has a crowd.
         let crowd = self.crowds.get_mut(key).expect("a crowd");
         if crowd.stage == Stage::Weigh {
-            if !crowd.take(graph, key, left, &mut res.weigh) {
+            if !crowd.take(graph, key, left, 1, &mut res.weigh) {
                 return true;
             }
             (crowd.stage, crowd.after) = (Stage::Judge, None);
         }
         let from_the_beginning = crowd.after.is_none();
         let n_before = res.judge.len();
-        let is_done = crowd.take(graph, key, left, &mut res.judge);
+        let is_done = crowd.take(graph, key, left, JUDGING, &mut res.judge);
         let n_judged = (res.judge.len() - n_before).min(crowd.n_left);
         crowd.n_left -= n_judged;
         self.n_members -= n_judged;
@@ -153,19 +174,20 @@ impl Agenda {
 }
 
 impl Crowd {
-    /// Takes up to `left` pods; whether those were the last ones of this stage.
+    /// Takes as many pods of this weight as there is room `left` for; whether those were the last ones of this stage.
     fn take(
         &mut self,
         graph: &Graph,
         key: &SaKey,
         left: &mut usize,
+        weight: usize,
         to: &mut Vec<(Text, Text)>,
     ) -> bool {
         for pod in graph.pods_after(key, self.after.as_ref()) {
             if *left == 0 {
                 return false;
             }
-            *left -= 1;
+            *left = left.saturating_sub(weight);
             to.push((pod.namespace.clone(), pod.name.clone()));
             self.after = Some(pod.name.clone());
         }

@@ -141,12 +141,13 @@ impl Ledger {
         let tally = self.tallies.get(&pod_entry.key);
         let siblings = tally.map(|it| it.siblings).unwrap_or_default();
         let identity = recall(cx, entry, &siblings);
+        let owner = cx.graph.root_owner(pod);
         let context = PodContext {
             cx,
             identity: &identity,
             pod,
-            owner: cx.graph.root_owner(pod),
-            template: injection::template_of(cx.graph, pod),
+            owner,
+            template: injection::template_of(cx.graph, pod, owner),
             called: injection::called_for(cx.graph, pod, self.injection.answers()),
             declared: entry.declared.clone(),
             containers: pod

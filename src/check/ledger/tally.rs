@@ -113,9 +113,10 @@ impl Marks {
             }),
             node_role: ends_with(&Provider::NodeRole),
             fixed: ends_with(&Provider::Static),
-            hints: graph.root_owner(pod).is_none()
-                && admitted().all(|it| it.effective == Carried::None)
-                && expect::uses_sdk(&pod.spec),
+            // Who made it is the costliest of the questions.
+            hints: admitted().all(|it| it.effective == Carried::None)
+                && expect::uses_sdk(&pod.spec)
+                && graph.root_owner(pod).is_none(),
             carrying: injected,
             by_hand: carries() && !injected,
             node_agent: expect::is_node_agent(&pod.name, &pod.namespace),

@@ -58,8 +58,8 @@ const FILLING: &str = "idscope-probe-k4x";
 pub fn openness(policy: &Policy, target: &Target<'_>) -> Vec<Open> {
     let statements = policy.statements.iter().enumerate();
     let allows = statements.filter(|(_, it)| it.effect == Effect::Allow);
-    let denies = denies(policy);
-    allows.flat_map(|(index, it)| of_statement(policy, &denies, index, it, target)).collect()
+    let probe = Probe { denies: denies(policy), stranger: asked_for(STRANGER, target) };
+    allows.flat_map(|(index, it)| of_statement(policy, &probe, index, it, target)).collect()
 }
 
 /// The EKS issuers whose providers the policy's Allow statements name as Federated, each once, in document order.
@@ -100,9 +100,15 @@ pub(crate) fn opens(
     })
 }
 
+/// What is the same for every statement.
+struct Probe {
+    denies: Policy,
+    stranger: iam::Request,
+}
+
 fn of_statement(
     policy: &Policy,
-    denies: &Policy,
+    probe: &Probe,
     index: usize,
     statement: &Statement,
     target: &Target<'_>,
@@ -117,12 +123,12 @@ fn of_statement(
         };
         Open { statement: index, openness, path, found }
     };
-    let lets_in = |subject: &str| {
-        admits(policy, statement, subject, target) && !refuses(denies, subject, target)
-    };
+    let denies = &probe.denies;
+    let lets_in_strangers = admits_request(policy, statement, &probe.stranger, target)
+        && !refuses(denies, STRANGER, target);
     let on_subject: Vec<_> = subject_conditions(statement, target).collect();
     let first_on_subject = on_subject.first().map(|it| it.0);
-    if lets_in(STRANGER) {
+    if lets_in_strangers {
         if statement.conditions.is_empty() {
             return vec![open(Openness::NoCondition, None, "".into())];
         }
@@ -244,9 +250,18 @@ fn asked_for(subject: &str, target: &Target<'_>) -> iam::Request {
 /// Whether the statement, alone, would let this subject in. What hangs on the caller (its address, its session name)
 /// does not close it; what cannot be understood does not open it.
 fn admits(policy: &Policy, statement: &Statement, subject: &str, target: &Target<'_>) -> bool {
-    let request = asked_for(subject, target);
+    admits_request(policy, statement, &asked_for(subject, target), target)
+}
+
+/// As `admits`, for a request that is at hand.
+fn admits_request(
+    policy: &Policy,
+    statement: &Statement,
+    request: &iam::Request,
+    target: &Target<'_>,
+) -> bool {
     let policy = Policy { version: policy.version, statements: vec![statement.clone()] };
-    let evaluation = iam::evaluate(&policy, &request);
+    let evaluation = iam::evaluate(&policy, request);
     evaluation.statements.first().is_some_and(|it| {
         let principal = it.clauses.iter().find(|it| it.part == iam::Part::Principal);
         let head = it.clauses.len().saturating_sub(statement.conditions.len());

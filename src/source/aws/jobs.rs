@@ -138,6 +138,8 @@ fn next(shared: &Shared) -> Option<(Queued, Result<Arc<Account>, NoAccess>)> {
     let can = |it: &Queued| {
         let is_held = it.job.account().is_some_and(|account| {
             matches!(it.job, Job::Role(_)) && held.contains(account)
+                // Roles may have been asked for before the account was known, and what no list told of is not taken.
+                || matches!(it.job, Job::Details(_)) && state.queue.is_listing(account)
                 || it.job.is_of_role()
                     && state.queue.details.get(account) == Some(&Details::OnTheWay)
         });
@@ -220,6 +222,7 @@ async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAcc
     let got = match job {
         Job::Details(id) => match details::read(shared, &account).await {
             Ok(it) => {
+                tracing::info!(account = &**id, n_roles = it.whole.len(), "roles read at once");
                 let mut state = shared.state();
                 state.queue.read_elsewhere(&it.whole);
                 let at = now();
@@ -227,7 +230,10 @@ async fn run(shared: &Shared, queued: Queued, reader: Result<Arc<Account>, NoAcc
                 state.queue.details.insert(id.clone(), Details::Done);
                 Ok(it.changes)
             }
-            Err(it) => Err(it),
+            Err(failure) => {
+                tracing::info!(account = &**id, ?failure, "roles are read one by one");
+                Err(failure)
+            }
         },
         // STS takes nothing else for a role, so nothing of that name can exist.
         Job::Role(arn) if !arn.is_iam_role() => Err(Failure::Absent),

@@ -104,6 +104,10 @@ impl Queue {
         self.listing.remove(account);
     }
 
+    pub(crate) fn is_listing(&self, account: &str) -> bool {
+        self.listing.contains(account)
+    }
+
     pub(crate) fn visible_first(&self, mut ids: Vec<Text>) -> Vec<Text> {
         ids.sort_by_key(|it| !self.visible.contains(it));
         ids
