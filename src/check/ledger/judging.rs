@@ -77,7 +77,10 @@ impl Ledger {
         let was = self.identities.remove(key);
         if !exists_or_named(cx.graph, key) {
             self.findings.forget(&unit);
-            self.tallies.remove(key);
+            // Pods that are gone too may not have been weighed yet; the last of them brings the ServiceAccount here again.
+            if self.tallies.get(key).is_some_and(|it| it.siblings.counts.total == 0) {
+                self.tallies.remove(key);
+            }
             return None;
         }
         let siblings = self.tallies.get(key).map(|it| it.siblings).unwrap_or_default();
