@@ -32,7 +32,7 @@ pub use yaml::{Content, Yaml};
 use crate::{
     check::Ledger,
     command::ViewKind,
-    event::{Event, Generation, Level, Notice, Shown},
+    event::{Event, Generation, Level, Shown},
     graph::Graph,
     ident::{Ref, SaKey, Text, Timestamp},
     identity::probe::Ask,
@@ -181,7 +181,7 @@ impl Model {
                 self.observe(changes)
             }
             Event::Notice { generation, notice } if generation == self.generation => {
-                self.notify(notice);
+                self.say(notice.level, &notice.text);
                 Vec::new()
             }
             Event::Document { generation, of, answer } if generation == self.generation => {
@@ -281,10 +281,6 @@ impl Model {
             Mode::Details if !shown.details_shown => self.mode = Mode::List,
             Mode::List | Mode::Details => {}
         }
-    }
-
-    fn notify(&mut self, notice: Notice) {
-        self.say(notice.level, &notice.text);
     }
 
     fn say(&mut self, level: Level, text: &str) {
