@@ -3,7 +3,8 @@
 
 use crate::{
     fact::{
-        Association, AssociationDetail, IamRole, Knowledge, OidcProvider, Policies, ProviderDetail,
+        Association, AssociationDetail, Denied, IamRole, Knowledge, OidcProvider, Policies,
+        ProviderDetail,
     },
     iam::Document,
     ident::{Arn, Issuer, Partition, Text, Timestamp},
@@ -18,6 +19,8 @@ pub(crate) struct Book {
     roles: HashMap<Arn, IamRole>,
     /// Roles that GetRole was asked for, and when it last answered.
     asked: HashMap<Arn, Timestamp>,
+    /// Roles that GetRole was refused for before any list told of them.
+    refused: HashMap<Arn, Denied>,
     associations: HashMap<Text, Described<AssociationDetail>>,
     providers: HashMap<Arn, Described<ProviderDetail>>,
     /// What the last list of each account names.
@@ -73,8 +76,10 @@ impl Book {
             listed.policies = known.policies.clone();
             reuse_document(&mut listed, known);
         }
-        self.roles.insert(listed.arn.clone(), listed.clone());
-        listed
+        let arn = listed.arn.clone();
+        self.roles.insert(arn.clone(), listed.clone());
+        let refused = self.refused.remove(&arn);
+        refused.and_then(|it| self.role_refused(&arn, &it)).unwrap_or(listed)
     }
 
     /// What GetRole returned.
@@ -101,12 +106,11 @@ impl Book {
     }
 
     /// GetRole was refused for a role that a list brought. `None`: no list did.
-    pub(crate) fn role_refused(
-        &mut self,
-        arn: &Arn,
-        denied: &crate::fact::Denied,
-    ) -> Option<IamRole> {
-        let known = self.roles.get_mut(arn)?;
+    pub(crate) fn role_refused(&mut self, arn: &Arn, denied: &Denied) -> Option<IamRole> {
+        let Some(known) = self.roles.get_mut(arn) else {
+            self.refused.insert(arn.clone(), denied.clone());
+            return None;
+        };
         if !known.last_used.is_known() {
             known.permissions_boundary = Knowledge::Denied(denied.clone());
             known.tags = Knowledge::Denied(denied.clone());
@@ -133,6 +137,12 @@ impl Book {
 
     pub(crate) fn role_asked(&mut self, arn: &Arn, at: Timestamp) {
         self.asked.insert(arn.clone(), at);
+    }
+
+    /// Whether GetRole answered for the role, and its policies were never asked for.
+    pub(crate) fn lacks_policies(&self, arn: &Arn) -> bool {
+        self.asked.contains_key(arn)
+            && self.roles.get(arn).is_some_and(|it| it.policies == Knowledge::NotYet)
     }
 
     /// Roles that somebody asked for and that were answered before `before`, oldest first.
@@ -322,7 +332,9 @@ mod tests {
         let denied = Denied { permission: "iam:GetRole".into(), detail: "".into() };
         let arn = listed("a", "AROA1", 0).arn;
         assert_eq!(book.role_refused(&arn, &denied), None);
-        book.role_listed(listed("a", "AROA1", 1));
+        // Nobody asks for it once more.
+        let it = book.role_listed(listed("a", "AROA1", 1));
+        assert_eq!(it.last_used, Knowledge::Denied(denied.clone()));
         let it = book.role_refused(&arn, &denied).expect("listed");
         assert_eq!(it.last_used, Knowledge::Denied(denied));
     }

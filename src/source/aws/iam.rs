@@ -3,7 +3,8 @@
 use crate::source::now;
 use crate::{
     fact::{
-        AttachedPolicy, Change, Fact, Knowledge, OidcProvider, Policies, ProviderDetail, Scope,
+        AttachedPolicy, Change, Fact, IamRole, Knowledge, OidcProvider, Policies, ProviderDetail,
+        Scope,
     },
     iam::{Document, Kind},
     ident::{Arn, Ref, Text},
@@ -12,6 +13,7 @@ use crate::{
             account::Account,
             error::Failure,
             pages::{MAX_PASSES, at_once, pages},
+            queue::Job,
             shared::Shared,
         },
         lower_aws,
@@ -47,16 +49,19 @@ pub(crate) async fn roles(shared: &Shared, account: &Account) {
     })
     .await;
     let at = now();
-    let roles = listed.items.into_iter().map(|it| lower_aws::listed_role(it, at));
+    let roles: Vec<IamRole> =
+        listed.items.into_iter().map(|it| lower_aws::listed_role(it, at)).collect();
+    let arns: Vec<Arn> = roles.iter().map(|it| it.arn.clone()).collect();
     let changes = match listed.end {
         Ok(()) => {
-            let roles = shared.state().book.roles_listed(&account.id, roles.collect(), since);
+            let roles = shared.state().book.roles_listed(&account.id, roles, since);
             let facts = roles.into_iter().map(Fact::Role).collect();
             vec![Change::Replace { scope: scope.clone(), facts }, shared.complete(&scope)]
         }
         Err(failure) => {
             shared.note(account, &failure);
             let mut changes: Vec<Change> = roles
+                .into_iter()
                 .map(|it| shared.state().book.role_listed(it))
                 .map(|it| Change::Upsert(Box::new(Fact::Role(it))))
                 .collect();
@@ -65,7 +70,14 @@ pub(crate) async fn roles(shared: &Shared, account: &Account) {
         }
     };
     shared.emit(changes).await;
-    shared.state().queue.listed(&account.id);
+    {
+        let mut state = shared.state();
+        state.queue.listed(&account.id);
+        // Who was refused a role asked for its policies too, which only now have one to belong to.
+        for arn in arns.into_iter().filter(|it| state.book.lacks_policies(it)).collect::<Vec<_>>() {
+            state.queue.push(Job::Policies(arn), false);
+        }
+    }
     shared.wake.notify_one();
 }
 
