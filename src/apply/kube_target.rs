@@ -24,28 +24,29 @@ pub(crate) async fn observe(link: &Link, edit: &Edit) -> Result<Present, CallErr
     let Some(object) = link.object(&path).await? else { return Ok(Present::default()) };
     let metadata = &object["metadata"];
     let own = |field: &str| metadata[field].as_str().map(Text::from);
-    let revision = match edit {
-        Edit::SetEnv { workload, changes, .. } if changes.iter().any(is_unread) => {
-            revision(link, workload, &object).await?
-        }
-        _ => None,
+    let revision = if let Edit::SetEnv { workload, changes, .. } = edit
+        && changes.iter().any(is_unread)
+    {
+        revision(link, workload, &object).await?
+    } else {
+        None
     };
     Ok(Present {
         value: value(edit, &object),
         uid: own("uid"),
         resource_version: own("resourceVersion"),
         revision,
-        order: match edit {
-            Edit::SetEnv { workload, container, init, .. } => {
-                let template = template(&object, workload.kind);
-                let names = env_of(template, container, *init).iter();
-                names.filter_map(|it| it["name"].as_str()).map(Text::from).collect()
-            }
-            _ => Vec::new(),
+        order: if let Edit::SetEnv { workload, container, init, .. } = edit {
+            let template = template(&object, workload.kind);
+            let names = env_of(template, container, *init).iter();
+            names.filter_map(|it| it["name"].as_str()).map(Text::from).collect()
+        } else {
+            Vec::new()
         },
-        reads: match edit {
-            Edit::Restart { workload } => restart_reads(workload.kind, &object),
-            _ => Vec::new(),
+        reads: if let Edit::Restart { workload } = edit {
+            restart_reads(workload.kind, &object)
+        } else {
+            Vec::new()
         },
     })
 }

@@ -9,7 +9,7 @@ use crate::{
     },
     fact::Pod,
     ident::Ref,
-    identity::{Mechanism, Signature, Verdict, chain::Provider},
+    identity::{Mechanism, Signature, Verdict, Why, chain::Provider},
 };
 
 /// What `known_controller` calls it.
@@ -52,8 +52,11 @@ fn refused(cx: &Context<'_>, unit: &Ref, acc: &mut Acc) {
     // What is refused for a reason that can be read has a code of its own.
     let told = match identity.irsa_verdict() {
         Some(Verdict::Allow) => "everything that can be read would let it in",
-        Some(Verdict::Unknown(_)) => "not everything that decides could be read",
-        Some(Verdict::Deny(_) | Verdict::None) | None => return,
+        // What is still to come may say why.
+        Some(Verdict::Unknown(Why::Pending(_)) | Verdict::Deny(_) | Verdict::None) | None => return,
+        Some(Verdict::Unknown(Why::Denied(_) | Why::InvalidPolicy(_) | Why::Undecidable(_))) => {
+            "not everything that decides could be read"
+        }
     };
     if identity.mechanism != Mechanism::Irsa || !uses_it {
         return;

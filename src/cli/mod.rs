@@ -149,8 +149,10 @@ fn headless(global: &Global, lab: Option<&Lab>) -> Result<Settings, UsageError> 
 async fn read_with(settings: Settings) -> Result<Option<Collected>, UsageError> {
     let progress = std::io::stderr().is_terminal();
     let read = tokio::select! {
-        read = collect(settings, progress) => read,
+        // Listened to before anything is asked.
+        biased;
         _interrupt = tokio::signal::ctrl_c() => return Ok(None),
+        read = collect(settings, progress) => read,
     };
     for notice in &read.notices {
         let word = match notice.level {

@@ -26,11 +26,10 @@ pub(crate) fn of(steps: &[Step]) -> Text {
             target: it.target.to_string(),
             uid: it.uid.as_deref(),
             edit: &it.edit,
-            reads: match it.edit {
-                Edit::Restart { .. } => {
-                    it.expects.iter().map(|it| (&*it.field, it.value.as_deref())).collect()
-                }
-                _ => Vec::new(),
+            reads: if matches!(it.edit, Edit::Restart { .. }) {
+                it.expects.iter().map(|it| (&*it.field, it.value.as_deref())).collect()
+            } else {
+                Vec::new()
             },
         })
         .collect();
