@@ -6,6 +6,7 @@ use crate::{
     fact::{Change, Scope, SourceState},
     graph::Graph,
     ident::{Ref, Timestamp, visible},
+    runtime::arrived,
     source::{Session, Settings},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -91,7 +92,7 @@ pub async fn collect(settings: Settings, progress: bool) -> Collected {
                 | Event::Drawn(_)
                 | Event::Terminate => {}
             }
-            next = arriving.try_recv().ok();
+            next = arrived(&mut arriving);
         }
         let asks = ask(&session, &graph, &mut asked);
         shown.say(&graph);

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing: events go into `model`, what it requests is done here, and what came of it is an event again.
 
+mod arrived;
 mod clipboard;
 mod files;
 mod input;
@@ -13,6 +14,7 @@ mod pace;
 mod signals;
 mod terminal;
 
+pub use arrived::arrived;
 pub use launch::{ExitStatus, Feed, Launch, RuntimeError, StartFeed};
 pub use log::{LogError, log_to};
 
@@ -184,14 +186,14 @@ impl Loop {
 
     /// Takes in everything that waits, keys first, and judges a slice of what it concerns.
     async fn drain(&mut self) -> Go {
-        while let Ok(event) = self.keys.try_recv() {
+        while let Some(event) = arrived(&mut self.keys) {
             if let Go::Leave = self.update(event).await {
                 return Go::Leave;
             }
         }
         let since = self.pace.stopwatch();
         while !since.is_over()
-            && let Ok(event) = self.events.try_recv()
+            && let Some(event) = arrived(&mut self.events)
         {
             if let Go::Leave = self.update(event).await {
                 return Go::Leave;

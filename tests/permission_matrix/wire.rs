@@ -15,6 +15,7 @@ use idscope::{
         Lab, Side, World, changes_of,
         scenario::{Answer, Fault, When},
     },
+    runtime::arrived,
     source::{Session, Settings},
 };
 use std::{
@@ -99,7 +100,7 @@ async fn read(world: World, call: &Call, now: Timestamp) -> (Told, bool) {
             if let Event::Facts { changes, .. } = event {
                 units.extend(changes.into_iter().flat_map(|it| graph.apply(it)));
             }
-            next = arriving.try_recv().ok();
+            next = arrived(&mut arriving);
         }
         let wanted: Vec<Ref> =
             graph.wanted().into_iter().filter(|it| asked.insert(it.clone())).collect();

@@ -2,22 +2,18 @@
 //! new is wrong, AWS would grant; then undone, and every document is as it was.
 
 use crate::world::{Home, Seen, parse};
+use futures::{StreamExt, stream};
 use idscope::{
     check::{self, Severity, Wanted},
     ident::{SaKey, Text},
     identity::Verdict,
     plan::{self, Because, Edit, Entry, Outcome, Plan, Purpose},
 };
-use std::{
-    path::{Path, PathBuf},
-    sync::Mutex,
-};
+use std::path::{Path, PathBuf};
 
 /// What is said of pods that are older than a change: of those that have no owner, a person makes the rest of the repair.
 const OF_RUNNING_PODS: [&str; 6] =
     ["HOOK-", "PI-POD-", "PI-ASSOC-11", "PI-ASSOC-12", "PI-BOTH-02", "NODE-"];
-
-const N_AT_ONCE: usize = 24;
 
 /// Scenarios of which one part of the proof cannot be had: which, and why. Each must be so.
 pub const EXCEPTIONS: &[(&str, Short, &str)] = &[
@@ -80,23 +76,14 @@ impl Short {
 
 #[test]
 fn automatic_fixes_repair_and_are_put_back() {
-    let left = Mutex::new(crate::table::proofs().into_iter());
-    let results = Mutex::new(Vec::new());
-    // Most of a proof is waiting: each has a thread to itself, so that none keeps another from being polled.
-    std::thread::scope(|scope| {
-        for _ in 0..N_AT_ONCE {
-            scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.unwrap();
-                loop {
-                    let Some((code, path)) = left.lock().unwrap().next() else { break };
-                    let res = runtime.block_on(prove(&code, &path));
-                    results.lock().unwrap().push((path, res));
-                }
-            });
-        }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let results: Vec<(PathBuf, Result<(), String>)> = runtime.block_on(async {
+        let proofs = crate::table::proofs().into_iter().map(|(code, path)| async move {
+            let res = prove(&code, &path).await;
+            (path, res)
+        });
+        stream::iter(proofs).buffer_unordered(24).collect().await
     });
-    let results: Vec<(PathBuf, Result<(), String>)> = results.into_inner().unwrap();
     let wrong = results.iter().filter_map(|(path, res)| {
         let why = res.as_ref().err()?;
         Some(format!("{}: {why}", path.display()))

@@ -10,6 +10,7 @@ use idscope::{
     ident::{AccountId, Ref, Text, Timestamp},
     lab::{Lab, World},
     plan::{Entry, Names, Outcome, Plan, Purpose, RESTARTED_AT, Whereabouts},
+    runtime::arrived,
     source::{Session, Settings},
 };
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ impl Home {
                         units.extend(graph.apply(it));
                     }
                 }
-                next = arriving.try_recv().ok();
+                next = arrived(&mut arriving);
             }
             let wanted: Vec<Ref> =
                 graph.wanted().into_iter().filter(|it| asked.insert(it.clone())).collect();
