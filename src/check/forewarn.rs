@@ -9,17 +9,13 @@ use crate::{
     plan::{Plan, Warning},
 };
 
-/// Adds a warning for each security finding that is not there now and would be.
-pub fn forewarn(graph: &Graph, plan: &mut Plan, now: Timestamp) {
+/// Adds a warning for each security finding that is not there now, by what was judged, and would be.
+pub fn forewarn(graph: &Graph, ledger: &Ledger, plan: &mut Plan, now: Timestamp) {
     let (then, units) = after(graph, plan.edits(), now);
-    let judged = |graph: &Graph| {
-        let mut res = Ledger::default();
-        res.refresh(graph, &units, now);
-        res
-    };
-    let (before, after) = (judged(graph), judged(&then));
+    let mut after = Ledger::default();
+    after.refresh(&then, &units, now);
     let is_new = |it: &&Finding| {
-        let mut known = before.findings_at(&it.subject.at).iter();
+        let mut known = ledger.findings_at(&it.subject.at).iter();
         !known.any(|other| other.code == it.code)
     };
     let risks = after.findings().filter(|it| is_risk(it.severity)).filter(is_new);

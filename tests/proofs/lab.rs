@@ -132,7 +132,7 @@ async fn proven(code: &str, path: &Path, shorts: &mut Vec<(Short, String)>) -> R
         Some(Err(it)) => return Err(format!("refused: {it}")),
         Some(Ok(it)) => it,
     };
-    check::forewarn(&before.graph, &mut plan, before.now);
+    check::forewarn(&before.graph, &before.ledger, &mut plan, before.now);
     let fault = home.contents().await;
     let entry = carry_out(&home, plan.clone(), &before, Purpose::Fix).await?;
     let mut after = home.read().await;

@@ -108,14 +108,14 @@ impl<'a> Session<'a> {
         how: &How,
         purpose: Purpose,
     ) -> Result<u8, UsageError> {
-        let Collected { graph, now, .. } = &self.read;
+        let Collected { graph, ledger, now, .. } = &self.read;
         let names = self.names();
         let mut plan = match proposal.plan.take() {
             Some(Ok(it)) => it,
             Some(Err(it)) => return Ok(self.refused(&it, &proposal, &names, how)),
             None => return Ok(self.nothing(&proposal, &names, how)),
         };
-        check::forewarn(graph, &mut plan, *now);
+        check::forewarn(graph, ledger, &mut plan, *now);
         let blast = check::blast(graph, plan.edits(), *now);
         let edits: Vec<Edit> = plan.edits().cloned().collect();
         let deputies = check::deputies(graph, &edits, *now);

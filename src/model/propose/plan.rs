@@ -58,7 +58,7 @@ impl Model {
             let title = offer.title.clone();
             match plan::build(graph, offer.id, title, offer.because.clone(), edits) {
                 Ok(mut it) => {
-                    check::forewarn(graph, &mut it, self.now);
+                    check::forewarn(graph, &self.ledger, &mut it, self.now);
                     Planned::Plan(Box::new(it))
                 }
                 Err(it) => Planned::Refused(it),
