@@ -4,7 +4,7 @@ use idscope::{
     fact::*,
     graph::Graph,
     iam::{Document, Kind},
-    ident::{Arn, Ref, SaKey, Text, Timestamp, WorkloadKind},
+    ident::{Arn, Issuer, Ref, SaKey, Text, Timestamp, WorkloadKind},
 };
 use std::sync::Arc;
 
@@ -123,6 +123,38 @@ fn workload(kind: WorkloadKind, name: &str, owner: Option<Owner>) -> Fact {
         template_labels: Arc::from([]),
         template: spec("web"),
         completed: false,
+    })
+}
+
+fn cluster(issuer: &str) -> Fact {
+    Fact::Cluster(Cluster {
+        name: "prod".into(),
+        arn: "arn:aws:eks:eu-west-1:111122223333:cluster/prod".into(),
+        account: ACCOUNT.into(),
+        region: "eu-west-1".into(),
+        issuer: Some(Issuer::new(issuer)),
+        endpoint: None,
+        ca_sha256: None,
+        created: None,
+        version: "1.34".into(),
+        platform_version: "eks.1".into(),
+        status: "ACTIVE".into(),
+        authentication_mode: "API".into(),
+        auto_mode: false,
+        node_role: None,
+        tags: Vec::new(),
+        health_issues: Vec::new(),
+        outpost: false,
+    })
+}
+
+fn caller(accounts: &[&str]) -> Fact {
+    Fact::Caller(Caller {
+        arn: "arn:aws:iam::111122223333:user/oncall".into(),
+        account: ACCOUNT.into(),
+        user_id: "AIDAEXAMPLE".into(),
+        via: "environment".into(),
+        accounts: accounts.iter().map(|&it| it.into()).collect(),
     })
 }
 
@@ -284,6 +316,48 @@ fn roles_are_asked_for_when_no_list_will_tell() {
     let refused = Knowledge::Denied(denied("iam:GetRole"));
     check(vec![named(), Change::Know { of: unit(), knowledge: refused }], &[]);
     check(vec![named(), Change::Remove(Ref::ServiceAccount(SaKey::new("shop", "web")))], &[]);
+}
+
+#[test]
+fn the_clusters_provider_is_asked_for_when_no_list_will_tell() {
+    const FOREIGN: &str = "444455556666";
+    const ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/A";
+    let list = |account: &str| Scope::Providers { account: account.into() };
+    let arn = |account: &str| Arn::new(format!("arn:aws:iam::{account}:oidc-provider/{ISSUER}"));
+    let unit = |account: &str| Ref::Provider(arn(account));
+    let refused =
+        || SourceState::Denied { at: at(), denied: denied("iam:ListOpenIDConnectProviders") };
+    let check = |accounts: &[&str], changes: Vec<Change>, expected: &[Ref]| {
+        let told = format!("{accounts:?} {changes:?}");
+        let base = [upsert(cluster(ISSUER)), upsert(caller(accounts))];
+        assert_eq!(graph(base.into_iter().chain(changes)).wanted(), expected, "{told}");
+    };
+    let both = [ACCOUNT, FOREIGN];
+    let lists = || both.iter().map(|it| source(list(it), refused())).collect::<Vec<_>>();
+    check(&both, lists(), &both.map(unit));
+    check(&[ACCOUNT], lists(), &[unit(ACCOUNT)]);
+    let failed = || SourceState::Failed { error: "".into(), attempts: 1 };
+    check(&both, vec![source(list(FOREIGN), failed())], &[unit(FOREIGN)]);
+    for it in [live(), SourceState::Pending { received: 0 }] {
+        check(&both, vec![source(list(FOREIGN), it)], &[]);
+    }
+    let know = |knowledge| Change::Know { of: unit(FOREIGN), knowledge };
+    let after = |last: Change| vec![source(list(FOREIGN), refused()), last];
+    for it in [Knowledge::Absent, Knowledge::Denied(denied("iam:GetOpenIDConnectProvider"))] {
+        check(&both, after(know(it)), &[]);
+    }
+    // It could not be read just now.
+    check(&both, after(know(Knowledge::NotYet)), &[unit(FOREIGN)]);
+    let held = OidcProvider::new(arn(FOREIGN), Knowledge::NotYet);
+    check(&both, after(upsert(Fact::Provider(held))), &[]);
+    check(&both, after(upsert(caller(&[ACCOUNT]))), &[]);
+    check(
+        &both,
+        after(upsert(cluster("oidc.example.com"))),
+        &[Ref::Provider(Arn::new(format!(
+            "arn:aws:iam::{FOREIGN}:oidc-provider/oidc.example.com"
+        )))],
+    );
 }
 
 #[test]

@@ -262,7 +262,14 @@ fn fact(seed: u64) -> Fact {
             policies: dice.known(Policies::default()),
             read_at: None,
         }),
-        _ => match dice.roll(5) {
+        _ => match dice.roll(6) {
+            5 => Fact::Caller(Caller {
+                arn: "arn:aws:iam::111122223333:user/oncall".into(),
+                account: ACCOUNTS[0].into(),
+                user_id: "AIDAEXAMPLE".into(),
+                via: "environment".into(),
+                accounts: ACCOUNTS[..=dice.roll(2)].iter().map(|it| (*it).into()).collect(),
+            }),
             3 => {
                 let of = |dice: &mut Dice| OtherAssociation {
                     service_account: SaKey::new(dice.of(NAMESPACES), dice.of(NAMES)),
@@ -322,6 +329,7 @@ fn scopes() -> Vec<Scope> {
         Scope::Namespaces,
         Scope::Nodes,
         Scope::Webhooks,
+        Scope::Caller,
         Scope::Cluster,
         Scope::OtherClusters,
         Scope::OtherAssociations,

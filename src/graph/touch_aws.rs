@@ -87,6 +87,7 @@ impl Graph {
 
     pub(crate) fn touch_expected(&self, account: &AccountId, acc: &mut Touched) {
         let Some(arn) = self.expected_provider(account) else { return };
+        acc.wants.insert(Ref::Provider(arn.clone()));
         if self.roles.names_account(account) || self.providers.contains_key(&arn) {
             acc.refs.insert(Ref::Provider(arn));
         }

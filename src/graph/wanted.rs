@@ -1,9 +1,9 @@
 //! What should be read although no list brings it, and what is still on its way.
 
 use crate::{
-    fact::{Denied, Knowledge, Scope, SourceState},
+    fact::{Caller, Denied, Knowledge, Scope, SourceState},
     graph::{Graph, scope::Reading, touch::Touched},
-    ident::{Arn, Ref},
+    ident::{AccountId, Arn, Ref},
 };
 
 /// What the graph still waits for. Empty on both sides: everything that can be known is known.
@@ -23,8 +23,9 @@ impl Outstanding {
 
 impl Graph {
     /// What should be read and is in no list: named roles (`Role`) that their account's list does not settle, roles
-    /// whose policies a rule needs (`Role` again), `envFrom` ConfigMaps and Secrets. Sorted. The source de-duplicates
-    /// and limits, and leaves Secrets alone unless told to read them.
+    /// whose policies a rule needs (`Role` again), the cluster's `Provider` in an account that does not list its
+    /// providers, `envFrom` ConfigMaps and Secrets. Sorted. The source de-duplicates and limits, and leaves Secrets alone
+    /// unless told to read them.
     ///
     /// A role stays wanted until it is there with its policies, or until it was said (`Change::Know`, or `Denied`
     /// policies) that it cannot be had.
@@ -82,12 +83,16 @@ impl Graph {
     fn all_wanted(&self) -> impl Iterator<Item = Ref> {
         let roles = self.named_roles().chain(self.node_roles()).cloned().map(Ref::Role);
         let objects = self.pod_readers.keys().chain(self.workload_readers.keys()).cloned();
-        roles.chain(objects).filter(|it| self.is_wanted(it))
+        let accounts = self.caller().known().map(|it| it.accounts.iter()).into_iter().flatten();
+        let providers = accounts.filter_map(|it| self.expected_provider(&AccountId::parse(it)?));
+        let all = roles.chain(objects).chain(providers.map(Ref::Provider));
+        all.filter(|it| self.is_wanted(it))
     }
 
     fn is_wanted(&self, of: &Ref) -> bool {
         match of {
             Ref::Role(arn) => self.is_role_wanted(arn),
+            Ref::Provider(arn) => self.is_provider_wanted(arn),
             Ref::ConfigMap { .. } | Ref::Secret { .. } => {
                 let read = self.pod_readers.has(of) || self.workload_readers.has(of);
                 read && self.key_names(of) == Knowledge::NotYet
@@ -101,9 +106,32 @@ impl Graph {
             | Ref::Webhook(_)
             | Ref::Budget { .. }
             | Ref::Association(_)
-            | Ref::Provider(_)
             | Ref::Addon(_)
             | Ref::Nodegroup(_) => false,
+        }
+    }
+
+    /// The one that the cluster's tokens need, of an account that can be read and whose list does not tell of it.
+    fn is_provider_wanted(&self, arn: &Arn) -> bool {
+        let Some(account) = arn.account() else { return false };
+        let reads = |it: &Caller| it.accounts.iter().any(|it| **it == *account.as_str());
+        if !self.caller().known().is_some_and(reads)
+            || self.expected_provider(&account).as_ref() != Some(arn)
+            || self.providers.get(arn).is_some_and(|it| !it.mark.cached)
+        {
+            return false;
+        }
+        match self.reading(&Scope::Providers { account: account.as_str().into() }) {
+            Reading::Partial | Reading::Denied(_) => {
+                let said = self.said.get(&Ref::Provider(arn.clone()));
+                !matches!(said, Some(Knowledge::Absent | Knowledge::Denied(_)))
+            }
+            Reading::Unasked
+            | Reading::Waiting
+            | Reading::Cached
+            | Reading::Complete
+            | Reading::Expired
+            | Reading::Off(_) => false,
         }
     }
 

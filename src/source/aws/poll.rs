@@ -158,7 +158,7 @@ async fn round(shared: &Shared, n: u64, all: bool) {
         account_side(shared, &home.account, all),
         foreign_side(shared, &home, all),
     );
-    own_provider(shared, &home.account);
+    own_providers(shared, &home.account);
     if let Some(it) = neighbours {
         elsewhere::tell(shared, &home, it).await;
     }
@@ -305,15 +305,20 @@ async fn neighbours(
     res
 }
 
-/// Where providers could not be listed, the one that matters may still be read by its ARN.
-fn own_provider(shared: &Shared, account: &Account) {
-    let scope = Scope::Providers { account: account.id.clone() };
+/// Where the providers of an account could not be listed, the one that matters may still be read by its ARN.
+fn own_providers(shared: &Shared, home: &Arc<Account>) {
     let issuer = shared.cluster.borrow().as_ref().and_then(|it| it.issuer.clone());
-    let (Some(issuer), Some(id)) = (issuer, AccountId::parse(&account.id)) else { return };
-    if !shared.was_complete(&scope) {
-        shared.state().fetch_provider(issuer.provider_arn(&account.partition, &id));
-        shared.wake.notify_one();
+    let Some(issuer) = issuer else { return };
+    let foreign: Vec<Arc<Account>> =
+        shared.state().foreign.values().filter_map(|it| it.as_ref().ok().cloned()).collect();
+    for account in foreign.iter().chain([home]) {
+        let scope = Scope::Providers { account: account.id.clone() };
+        let Some(id) = AccountId::parse(&account.id) else { continue };
+        if !shared.was_complete(&scope) {
+            shared.state().fetch_provider(issuer.provider_arn(&account.partition, &id));
+        }
     }
+    shared.wake.notify_one();
 }
 
 async fn account_side(shared: &Shared, account: &Account, all: bool) {
