@@ -217,6 +217,49 @@ fn what_never_answers_is_waited_for_as_long_as_one_request_may_take() {
 }
 
 #[test]
+fn what_cannot_be_read_is_asked_for_again() {
+    let calls =
+        ["DescribeCluster", "DescribePodIdentityAssociation", "DescribeAddon", "DescribeNodegroup"];
+    let report = |times: &str, status| {
+        let fault = |it: &str| lab("Fault", &format!("api: eks:{it}\nanswer: garbage\n{times}"));
+        let world = world(&calls.map(fault).concat());
+        json(&check(&world, &["check", "-o", "json"], status, &[]))
+    };
+    // As if nothing had been.
+    let whole = timeless(json(&run(&world(""), &["check", "-o", "json"])));
+    let server = |it: &Value| it["cluster"]["context"].clone();
+    let passing = timeless(report("times: 2", 0));
+    assert_eq!(
+        (&passing["identities"], &passing["findings"]),
+        (&whole["identities"], &whole["findings"])
+    );
+    assert_eq!((&passing["sources"], server(&passing)), (&whole["sources"], server(&whole)));
+
+    // What stays so is not known, and the reason is told.
+    let detail = |report: &Value, name: &str| {
+        let mut sources = report["sources"].as_array().unwrap().iter();
+        let it = sources.find(|it| it["name"] == *name).unwrap();
+        format!("{} {}", it["state"].as_str().unwrap(), it["detail"].as_str().unwrap_or_default())
+    };
+    let none = report("", 3);
+    for name in ["eks/cluster", "eks/addons", "eks/nodegroups"] {
+        assert_eq!(detail(&none, name), "failed the answer is not readable", "{name}");
+    }
+    let fault = "api: eks:DescribePodIdentityAssociation\nanswer: garbage";
+    let report = json(&check(&world(&lab("Fault", fault)), &["check", "-o", "json"], 3, &[]));
+    let why = "failed 1 of 1 could not be described: the answer is not readable";
+    assert_eq!(detail(&report, "eks/associations"), why);
+    for it in report["identities"].as_array().unwrap() {
+        let expected = match it["serviceAccount"].as_str().unwrap() {
+            "pi" => "unknown",
+            "web" => "allow",
+            _ => "none",
+        };
+        assert_eq!(it["verdict"], expected, "{it}");
+    }
+}
+
+#[test]
 fn explain_finds_targets_in_every_form() {
     let world = world(&broken());
     for form in [

@@ -20,7 +20,11 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
 use aws_smithy_runtime_api::client::{
-    http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError,
+    http::SharedHttpClient,
+    interceptors::context::InterceptorContext,
+    orchestrator::HttpResponse,
+    result::SdkError,
+    retries::classifiers::{ClassifyRetry, RetryAction},
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::{
@@ -110,12 +114,35 @@ impl Clients {
             builder.set_endpoint_url(url.clone());
             builder.build()
         };
+        let Endpoints { sts, iam, eks, eks_auth } = &wiring.endpoints;
+        let sts = aws_sdk_sts::config::Builder::from(&at(sts)).retry_classifier(Garbled);
+        let iam = aws_sdk_iam::config::Builder::from(&at(iam)).retry_classifier(Garbled);
+        let eks = aws_sdk_eks::config::Builder::from(&at(eks)).retry_classifier(Garbled);
+        let eks_auth = aws_sdk_eksauth::config::Builder::from(&at(eks_auth));
         Clients {
-            sts: aws_sdk_sts::Client::new(&at(&wiring.endpoints.sts)),
-            iam: aws_sdk_iam::Client::new(&at(&wiring.endpoints.iam)),
-            eks: aws_sdk_eks::Client::new(&at(&wiring.endpoints.eks)),
-            eks_auth: aws_sdk_eksauth::Client::new(&at(&wiring.endpoints.eks_auth)),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            eks: aws_sdk_eks::Client::from_conf(eks.build()),
+            eks_auth: aws_sdk_eksauth::Client::from_conf(eks_auth.build()),
         }
+    }
+}
+
+/// An answer of success that cannot be read is as good as none, and is asked for again like one.
+#[derive(Debug)]
+struct Garbled;
+
+impl ClassifyRetry for Garbled {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let is_success = context.response().is_some_and(|it| it.status().is_success());
+        match context.output_or_error() {
+            Some(Err(_)) if is_success => RetryAction::transient_error(),
+            Some(_) | None => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "unreadable answers"
     }
 }
 

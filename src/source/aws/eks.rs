@@ -11,7 +11,7 @@ use crate::{
             account::Account,
             error::Failure,
             host,
-            pages::{Listed, MAX_PASSES, at_once, pages},
+            pages::{Listed, at_once, pages, passes},
             shared::Shared,
         },
         lower_aws,
@@ -231,23 +231,19 @@ pub(crate) async fn associations(shared: &Shared, account: &Account, cluster: &s
     shared.received(&scope, rows.len()).await;
     let describe = |id: Text| {
         let row = rows.iter().find(|it| it.id == id);
-        async move { association(shared, account, cluster, row?).await.err().map(|()| id) }
+        async move { Some((association(shared, account, cluster, row?).await?, id)) }
     };
-    let mut due = due;
-    for _ in 0..MAX_PASSES {
-        let left = at_once(N_AT_ONCE, due.into_iter().map(describe)).await;
-        due = left.into_iter().flatten().collect();
-    }
-    shared.emit(vec![shared.complete(&scope)]).await;
+    let left = passes(N_AT_ONCE, due, describe).await;
+    shared.emit(vec![shared.described(&scope, account, rows.len(), &left)]).await;
 }
 
-/// One row. `Err`: throttled. What fails otherwise stays as it is until the next poll.
+/// One row; why it could not be described.
 async fn association(
     shared: &Shared,
     account: &Account,
     cluster: &str,
     row: &Association,
-) -> Result<(), ()> {
+) -> Option<Failure> {
     let request = account.clients.eks.describe_pod_identity_association();
     let request = request.cluster_name(cluster).association_id(&*row.id).send();
     let got = account.call("eks:DescribePodIdentityAssociation", request).await;
@@ -255,21 +251,21 @@ async fn association(
     let detail = match got {
         Ok(Some(it)) => Knowledge::Known(it),
         Err(Failure::Denied(it)) => Knowledge::Denied(it),
-        Ok(None) => return Ok(()),
+        Ok(None) => return Some(Failure::Failed("the answer names no role".into())),
         // Deleted since it was listed.
         Err(Failure::Absent) => {
             shared.emit(vec![Change::Remove(Ref::Association(row.id.clone()))]).await;
-            return Ok(());
+            return None;
         }
         Err(failure) => {
             shared.note(account, &failure);
-            return if failure == Failure::Throttled { Err(()) } else { Ok(()) };
+            return Some(failure);
         }
     };
     shared.state().book.association_got(&row.id, detail.clone(), now());
     let fact = Fact::Association(Association { detail, ..row.clone() });
     shared.emit(vec![Change::Upsert(Box::new(fact))]).await;
-    Ok(())
+    None
 }
 
 pub(crate) async fn addons(shared: &Shared, account: &Account, cluster: &str) {

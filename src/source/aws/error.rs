@@ -9,6 +9,9 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use std::error::Error;
 
+/// What is said of an answer that is none of what the service answers.
+const UNREADABLE: &str = "the answer is not readable";
+
 /// How long an error text may get.
 const MAX_TEXT: usize = 300;
 
@@ -94,7 +97,7 @@ where
         Some(it) => causes(it),
         None => match err {
             SdkError::TimeoutError(_) => "no answer in time".into(),
-            SdkError::ResponseError(_) => "the answer is not readable".into(),
+            SdkError::ResponseError(_) => UNREADABLE.into(),
             other => causes(other),
         },
     }))
@@ -181,6 +184,8 @@ fn by_code(
         return Failure::Throttled;
     }
     match (code, status) {
+        // It was a success, of which nothing can be known.
+        ("", Some(200..300)) => Failure::Failed(UNREADABLE.into()),
         ("", Some(status)) => Failure::Failed(short(&format!("HTTP status {status}"))),
         _ => failed(),
     }
@@ -324,6 +329,7 @@ mod tests {
         check("Throttling", "Rate exceeded", 400, Failure::Throttled);
         check("", "", 429, Failure::Throttled);
         check("", "", 502, Failure::Failed("HTTP status 502".into()));
+        check("", "", 200, Failure::Failed("the answer is not readable".into()));
         check("InternalFailure", "a\u{7}b", 500, Failure::Failed("InternalFailure: a b".into()));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         aws::{
             account::Account,
             error::Failure,
-            pages::{MAX_PASSES, at_once, pages},
+            pages::{pages, passes},
             queue::Job,
             shared::Shared,
         },
@@ -107,33 +107,29 @@ pub(crate) async fn providers(shared: &Shared, account: &Account, all: bool, fir
         due.retain(|arn| *arn != it.arn);
         due.insert(0, it.arn.clone());
     }
-    let received = providers.len();
+    let n = providers.len();
     let facts = providers.into_iter().map(Fact::Provider).collect();
     shared.emit(vec![Change::Replace { scope: scope.clone(), facts }]).await;
-    shared.received(&scope, received).await;
-    let read =
-        |arn: Arn| async move { listed_provider(shared, account, &arn).await.err().map(|()| arn) };
-    for _ in 0..MAX_PASSES {
-        let left = at_once(N_AT_ONCE, due.into_iter().map(read)).await;
-        due = left.into_iter().flatten().collect();
-    }
-    shared.emit(vec![shared.complete(&scope)]).await;
+    shared.received(&scope, n).await;
+    let read = |arn: Arn| async move { Some((listed_provider(shared, account, &arn).await?, arn)) };
+    let left = passes(N_AT_ONCE, due, read).await;
+    shared.emit(vec![shared.described(&scope, account, n, &left)]).await;
 }
 
-/// `Err`: throttled. What fails otherwise stays as it is until the next poll.
-async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Result<(), ()> {
+/// Why it could not be read.
+async fn listed_provider(shared: &Shared, account: &Account, arn: &Arn) -> Option<Failure> {
     let detail = match provider(account, arn).await {
         Ok(it) => it,
         Err(Failure::Denied(it)) => Knowledge::Denied(it),
         // Gone since the list was made; the next list will say so.
-        Err(Failure::Absent) => return Ok(()),
+        Err(Failure::Absent) => return None,
         Err(failure) => {
             shared.note(account, &failure);
-            return if failure == Failure::Throttled { Err(()) } else { Ok(()) };
+            return Some(failure);
         }
     };
     shared.emit(provider_known(shared, arn, detail)).await;
-    Ok(())
+    None
 }
 
 /// GetOpenIDConnectProvider. `Err(Denied)` is left to the caller: it means something else in a list and alone.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How often throttled rows are tried in one poll, each time after the SDK's own retries.
-pub(crate) const MAX_PASSES: usize = 3;
+const MAX_PASSES: usize = 3;
 
 /// What was read of a list, and whether that is all of it.
 pub(crate) struct Listed<T> {
@@ -59,4 +59,23 @@ pub(crate) fn at_once<F: Future>(
 ) -> impl Future<Output = Vec<F::Output>> {
     let all: Vec<F> = all.collect();
     stream::iter(all).buffer_unordered(n_at_once).collect()
+}
+
+/// Reads rows, `n_at_once` at a time, and those that are throttled again; returns why those that are left could not be
+/// read. `read`: why, and which.
+pub(crate) async fn passes<T, F: Future<Output = Option<(Failure, T)>>>(
+    n_at_once: usize,
+    mut due: Vec<T>,
+    mut read: impl FnMut(T) -> F,
+) -> Vec<Failure> {
+    let mut left = Vec::new();
+    for _ in 0..MAX_PASSES {
+        let got = at_once(n_at_once, due.into_iter().map(&mut read)).await;
+        let (throttled, failed): (Vec<_>, Vec<_>) =
+            got.into_iter().flatten().partition(|(why, _)| *why == Failure::Throttled);
+        left.extend(failed.into_iter().map(|it| it.0));
+        due = throttled.into_iter().map(|it| it.1).collect();
+    }
+    left.extend(due.iter().map(|_| Failure::Throttled));
+    left
 }

@@ -222,6 +222,24 @@ impl Shared {
         Change::Source { scope: scope.clone(), state: SourceState::Live { at } }
     }
 
+    /// The scope is listed to its end; `left`: why single rows of all `n` could not be described. They stay as they are
+    /// until the next poll, and the scope says so.
+    pub(crate) fn described(
+        &self,
+        scope: &Scope,
+        account: &Account,
+        n: usize,
+        left: &[Failure],
+    ) -> Change {
+        let complete = self.complete(scope);
+        // A login mends that, and begins everything again.
+        let left = left.iter().filter(|it| !matches!(it, Failure::Expired(_)));
+        let whys: Vec<Text> = left.map(reason).collect();
+        let Some(first) = whys.first() else { return complete };
+        let failure = format!("{} of {n} could not be described: {first}", whys.len());
+        self.incomplete(scope, &Failure::Failed(failure.into()), &account.origin, n)
+    }
+
     /// The scope could not be read to its end; `n_read` objects of it were, in this attempt.
     pub(crate) fn incomplete(
         &self,
@@ -235,12 +253,7 @@ impl Shared {
         let log = state.scopes.entry(scope.clone()).or_default();
         log.attempts += 1;
         let attempts = log.attempts;
-        let error: Text = match failure {
-            Failure::Failed(it) => it.clone(),
-            Failure::Throttled => "too many requests, asking more slowly".into(),
-            Failure::Absent => "not found".into(),
-            Failure::Denied(_) | Failure::Expired(_) => "".into(),
-        };
+        let error = reason(failure);
         let state = match failure {
             Failure::Denied(denied) => {
                 // What was readable before is not any more, so a later failure is not a mere staleness.
@@ -287,6 +300,16 @@ impl Shared {
         } else {
             state.access = Access::None(why);
         }
+    }
+}
+
+/// Nothing for what a state has words of its own for.
+fn reason(failure: &Failure) -> Text {
+    match failure {
+        Failure::Failed(it) => it.clone(),
+        Failure::Throttled => "too many requests, asking more slowly".into(),
+        Failure::Absent => "not found".into(),
+        Failure::Denied(_) | Failure::Expired(_) => "".into(),
     }
 }
 
