@@ -430,6 +430,49 @@ fn words_that_came_before_the_question_apply_nothing() {
     assert_eq!(it.ends().0.exit_code(), 0);
 }
 
+/// Runs `WRITER | idscope explain -` in the foreground of a terminal, which sends an interrupt to both, and types the
+/// interrupt once nothing but that ends the log. `after`: what is typed when idscope has answered.
+///
+/// Gives the status, the answer, and what was said beside it.
+fn interrupts_a_log(writer: &str, after: Option<&str>) -> (i32, String, String) {
+    let home = TempDir::new().unwrap();
+    let answer = home.path().join("answer");
+    let script = format!(
+        "trap : INT; sh -c '{writer}' | \"$IDSCOPE\" explain - --demo={WORLD} >\"$ANSWER\"; echo \"ended with $?.\""
+    );
+    let program = env!("CARGO_BIN_EXE_idscope");
+    let env = [("IDSCOPE", program), ("ANSWER", answer.to_str().unwrap())];
+    let mut it = Terminal::start("/bin/sh".into(), &["-c", &script], &env);
+    // The writer waits, and so does its reader.
+    it.sees("the writer waits").sees("ctrl-c ends the log").types("\u{3}");
+    if let Some(keys) = after {
+        it.sees("lines say").types(keys);
+    }
+    it.sees("ended with ");
+    let (_, screen) = it.ends();
+    let status = screen.split("ended with ").nth(1).unwrap().split('.').next().unwrap();
+    (status.parse().unwrap(), std::fs::read_to_string(answer).unwrap(), screen)
+}
+
+#[test]
+fn an_interrupt_ends_the_log_and_not_the_answer() {
+    // Flushes what it has and ends, as `kubectl logs -f` does.
+    let writer = "sleep 600 >/dev/null & \
+        trap \"echo [pod/api-7d9f5c-abcde/app] AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity; kill $!; exit 130\" INT; \
+        echo all is well; echo the writer waits >&2; wait";
+    let (status, answer, said) = interrupts_a_log(writer, None);
+    assert_eq!(status, 1, "{answer}{said}");
+    for it in ["E05", "payments/api", "TRUST-SUB-03"] {
+        assert!(answer.contains(it), "no `{it}` in {answer}{said}");
+    }
+    // Takes no notice and lives on, until its input ends.
+    let writer = "trap \"\" INT; echo all is well; echo the writer waits >&2; exec cat";
+    let (status, answer, said) = interrupts_a_log(writer, Some("\u{4}"));
+    assert_eq!(status, 3, "{answer}{said}");
+    assert!(answer.contains("none of the 36"), "{answer}{said}");
+    assert!(said.contains("this is what the first 1 lines say"), "{said}");
+}
+
 /// The dashboard on endpoints that fail on every call that would change something, with every key pressed: none comes.
 #[test]
 fn read_only_sends_nothing_that_changes_anything() {

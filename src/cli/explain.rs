@@ -16,6 +16,7 @@ use crate::{
         triage::{self, Said},
     },
 };
+use tokio::time::Instant;
 
 /// What was asked, with standard input already read.
 pub struct Question {
@@ -24,6 +25,8 @@ pub struct Question {
     log: Option<Said>,
     /// `--error`.
     error: Option<Said>,
+    /// When standard input was read to its end.
+    pub log_ended: Option<Instant>,
 }
 
 impl Question {
@@ -64,12 +67,14 @@ pub async fn question(args: &Explain) -> Result<Option<Question>, UsageError> {
         },
         false => None,
     };
+    let log_ended = read.is_some().then(Instant::now);
+    let what = args.what.join(" ");
     Ok(Some(match (from_stdin, args.error.as_deref()) {
-        (true, _) => Question { what: String::new(), log: read, error: None },
-        (false, None) => Question { what: args.what.join(" "), log: None, error: None },
+        (true, _) => Question { what: String::new(), log: read, error: None, log_ended },
+        (false, None) => Question { what, log: None, error: None, log_ended },
         (false, Some(text)) => {
             let error = read.unwrap_or_else(|| text.into());
-            Question { what: args.what.join(" "), log: None, error: Some(error) }
+            Question { what, log: None, error: Some(error), log_ended }
         }
     }))
 }

@@ -1,7 +1,8 @@
 //! A log on standard input, which may be long, and may never end: `kubectl logs -f`.
 //!
 //! One that ends is read to its end. One that does not is answered once it holds a known error and no more comes, or
-//! only little; an interrupt ends it too.
+//! only little; an interrupt ends it too. That is the log's end and not the answer's: in `kubectl logs -f … | idscope
+//! explain -` it reaches both programs, and the first of them may say its last words and end a little before or after.
 
 use crate::{
     cli::error::UsageError,
@@ -12,7 +13,10 @@ use std::{
     io::{IsTerminal, Read as _},
     time::Duration,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 /// How long nothing may come behind a known error.
 const QUIET: Duration = Duration::from_secs(2);
@@ -24,8 +28,23 @@ const FLOOD: usize = 256 << 10;
 const TICK: Duration = Duration::from_millis(500);
 /// After how long without a known error it is said that none was found yet.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long last words are waited for after an interrupt, and how long after the end one is what ended the log.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What is taken for a whole line, however it goes on.
 const LINE: usize = 64 << 10;
+
+/// An interrupt that is meant for what is done now: not the one that ended the log, which was over at `log_ended`.
+pub async fn interrupted(log_ended: Option<Instant>) {
+    loop {
+        // Who cannot listen is not interrupted, but ended.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if log_ended.is_none_or(|it| LAST_WORDS < it.elapsed()) {
+            return;
+        }
+    }
+}
 
 /// `None` when interrupted before anything came.
 pub async fn from_stdin() -> Result<Option<Said>, UsageError> {
@@ -40,20 +59,16 @@ pub async fn from_stdin() -> Result<Option<Said>, UsageError> {
     let mut is_new = false;
     let mut ticks = tokio::time::interval(TICK);
     let mut is_told = false;
+    // One for the whole log: what comes while lines are looked at is not missed.
+    let mut interrupt = std::pin::pin!(interrupted(None));
     loop {
         tokio::select! {
-            part = arriving.recv() => match part {
-                None => break,
-                Some(Err(err)) => {
-                    return Err(UsageError::new(format!("failed to read standard input: {err}")));
-                }
-                Some(Ok(bytes)) => {
-                    newest = Instant::now();
-                    is_new = true;
-                    lately.push((newest, bytes.len()));
-                    log.take(&bytes);
-                }
-            },
+            part = arriving.recv() => {
+                let Some(part) = part else { break };
+                newest = Instant::now();
+                is_new = true;
+                lately.push((newest, log.take(part)?));
+            }
             _ = ticks.tick() => {
                 let now = Instant::now();
                 lately.retain(|(at, _)| now - *at <= QUIET);
@@ -74,7 +89,11 @@ pub async fn from_stdin() -> Result<Option<Said>, UsageError> {
                     eprintln!("idscope: reading; none of the {n_known} known errors so far (ctrl-c ends the log)");
                 }
             },
-            _interrupt = tokio::signal::ctrl_c() => {
+            () = &mut interrupt => {
+                let end = Instant::now() + LAST_WORDS;
+                while let Ok(Some(part)) = timeout_at(end, arriving.recv()).await {
+                    log.take(part)?;
+                }
                 if log.is_empty() {
                     return Ok(None);
                 }
@@ -86,7 +105,7 @@ pub async fn from_stdin() -> Result<Option<Said>, UsageError> {
     Ok(Some(log.finish()))
 }
 
-fn read(to: &mpsc::Sender<std::io::Result<Vec<u8>>>) {
+fn read(to: &mpsc::Sender<Part>) {
     let mut stdin = std::io::stdin().lock();
     let mut buffer = vec![0; LINE];
     loop {
@@ -103,6 +122,9 @@ fn read(to: &mpsc::Sender<std::io::Result<Vec<u8>>>) {
     }
 }
 
+/// What one read brought.
+type Part = std::io::Result<Vec<u8>>;
+
 /// What has come, cut into lines.
 #[derive(Default)]
 struct Reading {
@@ -113,16 +135,20 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(&mut self, bytes: &[u8]) {
-        self.line.extend_from_slice(bytes);
+    /// How many bytes that were.
+    fn take(&mut self, part: Part) -> Result<usize, UsageError> {
+        let bytes =
+            part.map_err(|it| UsageError::new(format!("failed to read standard input: {it}")))?;
+        self.line.extend_from_slice(&bytes);
         let end = match self.line.iter().rposition(|it| *it == b'\n') {
             Some(it) => it + 1,
             None if LINE < self.line.len() => self.line.len(),
-            None => return,
+            None => return Ok(bytes.len()),
         };
         self.n_lines += self.line[..end].iter().filter(|it| **it == b'\n').count();
         self.log.push(&String::from_utf8_lossy(&self.line[..end]));
         self.line.drain(..end);
+        Ok(bytes.len())
     }
 
     fn is_empty(&self) -> bool {

@@ -31,6 +31,7 @@ use crate::{
 };
 use clap::{CommandFactory, Parser};
 use std::{collections::BTreeSet, io::IsTerminal, process::ExitCode};
+use tokio::time::Instant;
 
 /// Exit status where not even the runtime starts.
 const USAGE: u8 = 2;
@@ -100,20 +101,20 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
             Ok(0)
         }
         Some(Command::Info(_)) => {
-            let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
+            let Some(read) = read(global, None).await? else { return Ok(INTERRUPTED) };
             print(&info::info(&read, global));
             Ok(0)
         }
         Some(Command::Check(it)) => {
             let filter = check::Filter::new(it)?;
-            let Some(read) = read(global).await? else { return Ok(INTERRUPTED) };
+            let Some(read) = read(global, None).await? else { return Ok(INTERRUPTED) };
             let (text, status) = check::run(it, &filter, &read, width());
             print(&text);
             Ok(status)
         }
         Some(Command::Explain(it)) => {
             let Some(question) = explain::question(it).await? else { return Ok(INTERRUPTED) };
-            let Some(read) = read(&question.widened(global)).await? else {
+            let Some(read) = read(&question.widened(global), question.log_ended).await? else {
                 return Ok(INTERRUPTED);
             };
             let (text, status) = explain::run(it, &question, &read)?;
@@ -128,12 +129,15 @@ async fn run(cli: Cli) -> Result<u8, UsageError> {
     }
 }
 
-/// Reads everything once; `None` when interrupted.
-async fn read(global: &Global) -> Result<Option<Collected>, UsageError> {
+/// Reads everything once; `None` when interrupted, and not by what ended a log just now.
+async fn read(
+    global: &Global,
+    log_ended: Option<Instant>,
+) -> Result<Option<Collected>, UsageError> {
     one_context(global)?;
     let lab = demo(global).await?;
     let settings = headless(global, lab.as_ref())?;
-    read_with(settings).await
+    read_with(settings, log_ended).await
 }
 
 /// Flags, environment and configuration of a run that reads once.
@@ -146,12 +150,15 @@ fn headless(global: &Global, lab: Option<&Lab>) -> Result<Settings, UsageError> 
 }
 
 /// Reads everything once and says on stderr what did not go well; `None` when interrupted.
-async fn read_with(settings: Settings) -> Result<Option<Collected>, UsageError> {
+async fn read_with(
+    settings: Settings,
+    log_ended: Option<Instant>,
+) -> Result<Option<Collected>, UsageError> {
     let progress = std::io::stderr().is_terminal();
     let read = tokio::select! {
         // Listened to before anything is asked.
         biased;
-        _interrupt = tokio::signal::ctrl_c() => return Ok(None),
+        () = log::interrupted(log_ended) => return Ok(None),
         read = collect(settings, progress) => read,
     };
     for notice in &read.notices {

@@ -137,7 +137,7 @@ impl Session<'_> {
             Purpose::Fix | Purpose::Finish { .. } => concerned(&job.plan, blast, proposal),
         };
         loop {
-            let Some(read) = read_with(self.settings.clone()).await? else {
+            let Some(read) = read_with(self.settings.clone(), None).await? else {
                 return Ok(ended(None, Vec::new(), INTERRUPTED));
             };
             let left: Vec<&'static str> = proposal

@@ -39,7 +39,7 @@ impl<'a> Session<'a> {
     pub(crate) async fn open(global: &'a Global) -> Result<Option<Session<'a>>, UsageError> {
         let lab = demo(global).await?;
         let settings = headless(global, lab.as_ref())?;
-        let read = read_with(settings.clone()).await?;
+        let read = read_with(settings.clone(), None).await?;
         Ok(read.map(|read| Session { global, settings, lab, read }))
     }
 
