@@ -12,12 +12,19 @@ use idscope::{
     ident::{Ref, Timestamp},
     identity::Signature,
     lab::{self, World},
-    report::triage::{Cause, Said, State, triage},
+    report::{
+        explain,
+        triage::{Cause, Said, State, triage},
+    },
 };
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Mutex,
 };
 
 fn now() -> Timestamp {
@@ -138,46 +145,111 @@ const PAIRS: &[(Signature, &str, &str)] = &[
     (Signature::E20, "PI-AGENT-01", "PI-AGENT-02"),
 ];
 
+/// Each pair both ways, with the scenario that has the first one.
+fn cases() -> impl Iterator<Item = (Signature, &'static str, &'static str, PathBuf)> {
+    let both = |(signature, one, other): &(_, _, _)| {
+        [(*signature, *one, *other), (*signature, *other, *one)]
+    };
+    let path = |it: &str| PathBuf::from(format!("tests/scenarios/{it}/fires.yaml"));
+    PAIRS
+        .iter()
+        .flat_map(both)
+        .map(move |(signature, here, not)| (signature, here, not, path(here)))
+}
+
+/// What is wrong with what is said of two codes, of which the first is so. `said`: state and reason of a code.
+fn told_apart(
+    signature: Signature,
+    here: &str,
+    not: &str,
+    said: impl Fn(&str) -> Option<(String, String)>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match said(here) {
+        Some((state, _)) if state == State::Confirmed.as_str() => {}
+        Some((state, because)) => wrong.push(format!("{signature} {here} is {state}: {because}")),
+        None => wrong.push(format!("{signature} does not name {here}")),
+    }
+    match said(not) {
+        // The reason is this ServiceAccount's, not the manual's.
+        Some((state, because))
+            if state == State::Excluded.as_str() && !because.starts_with("read, and not so") => {}
+        Some((state, because)) => {
+            wrong.push(format!("{signature} {here}: {not} is {state}: {because}"));
+        }
+        None => wrong.push(format!("{signature} does not name {not}")),
+    }
+    wrong
+}
+
 #[test]
 fn each_of_two_is_told_by_the_data() {
-    let scenario = |code: &str| PathBuf::from(format!("tests/scenarios/{code}/fires.yaml"));
     let mut wrong = Vec::new();
-    for (signature, one, other) in PAIRS {
-        for (here, not) in [(one, other), (other, one)] {
-            let path = Path::new("tests/scenarios").join(here).join("fires.yaml");
-            let path = if path.exists() { path } else { scenario(here) };
-            let read = read(&path);
-            let codes = read.codes();
-            if !codes.contains(*here) || codes.contains(*not) {
-                wrong.push(format!("{}: {here} and not {not}: {codes:?}", path.display()));
-                continue;
-            }
-            let causes = read.causes(here, *signature);
-            let of = |code: &str| causes.iter().find(|it| it.row.code == code);
-            match of(here) {
-                Some(it) if it.state == State::Confirmed => {}
-                Some(it) => wrong.push(format!(
-                    "{signature} {here} is {}: {}",
-                    it.state.as_str(),
-                    it.because
-                )),
-                None => wrong.push(format!("{signature} does not name {here}")),
-            }
-            match of(not) {
-                // The reason is this ServiceAccount's, not the manual's.
-                Some(it)
-                    if it.state == State::Excluded
-                        && !it.because.starts_with("read, and not so") => {}
-                Some(it) => wrong.push(format!(
-                    "{signature} {here}: {not} is {}: {}",
-                    it.state.as_str(),
-                    it.because
-                )),
-                None => wrong.push(format!("{signature} does not name {not}")),
-            }
+    for (signature, here, not, path) in cases() {
+        let read = read(&path);
+        let codes = read.codes();
+        if !codes.contains(here) || codes.contains(not) {
+            wrong.push(format!("{}: {here} and not {not}: {codes:?}", path.display()));
+            continue;
         }
+        let causes = read.causes(here, signature);
+        wrong.extend(told_apart(signature, here, not, |code| {
+            let it = causes.iter().find(|it| it.row.code == code)?;
+            Some((it.state.as_str().to_owned(), it.because.clone()))
+        }));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// How many programs run at the same time.
+const N_AT_ONCE: usize = 4;
+
+#[test]
+fn the_program_tells_them_apart_as_well() {
+    let cases = Mutex::new(cases());
+    let wrong = Mutex::new(Vec::new());
+    let next = || cases.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        for _ in 0..N_AT_ONCE {
+            scope.spawn(|| {
+                while let Some((signature, here, not, path)) = next() {
+                    let read = read(&path);
+                    let target =
+                        explain::target_name(&read.graph, &read.finding(here).unwrap().subject.at);
+                    let causes = asked(&target, &printed(signature), &path, signature);
+                    let said = |code: &str| {
+                        let it = causes.iter().find(|it| it["code"] == *code)?;
+                        let text = |key: &str| it[key].as_str().unwrap().to_owned();
+                        Some((text("state"), text("because")))
+                    };
+                    wrong.lock().unwrap().extend(told_apart(signature, here, not, said));
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What `explain TARGET --error -` says of every cause of the error.
+fn asked(target: &str, error: &str, world: &Path, signature: Signature) -> Vec<Value> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_idscope"))
+        .args(["explain", target, "--error", "-", "--output", "json"])
+        .arg(format!("--demo={}", world.display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(error.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{target} in {}: {said}", world.display());
+    let answer: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let errors = answer["errors"].as_array().unwrap();
+    let of = errors.iter().find(|it| it["signature"] == signature.to_string());
+    let of = of.unwrap_or_else(|| panic!("{signature} is not recognised in {error}"));
+    of["causes"].as_array().unwrap().clone()
 }
 
 /// Scenarios in which something stays open, since something is not read or not known.
