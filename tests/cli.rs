@@ -3,7 +3,6 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeSet,
     io::Write,
     path::PathBuf,
     process::{Command, Output, Stdio},
@@ -321,64 +320,235 @@ fn namespaces_narrow_the_report() {
     assert_eq!(json(&out)["findings"], serde_json::json!([]));
 }
 
-/// The keys of an object, sorted.
-fn keys(value: &Value) -> Vec<String> {
-    let keys: BTreeSet<String> = value.as_object().unwrap().keys().cloned().collect();
-    keys.into_iter().collect()
+/// The demo: something of everything.
+fn demo() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let path = "assets/scenarios/default.yaml".into();
+    World { _dir: dir, path }
+}
+
+/// An object's keys in the order of the contract, then what is told besides; and of what stands in it the same.
+/// `a|b` behind a key: its only values. `?`: or `null`.
+#[track_caller]
+fn is_shaped(value: &Value, wanted: &str) {
+    let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+    for (at, wanted) in wanted.split_whitespace().enumerate() {
+        let (name, rule) = wanted.split_once(':').unwrap_or((wanted, ""));
+        assert_eq!(keys.get(at).map(|it| &***it), Some(name), "{keys:?}");
+        let (values, or_null) = match rule.strip_suffix('?') {
+            Some(it) => (it, true),
+            None => (rule, false),
+        };
+        let it = &value[name];
+        let fits = match it {
+            Value::Null => or_null,
+            Value::String(text) => values.is_empty() || values.split('|').any(|it| it == text),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                values.is_empty()
+            }
+        };
+        assert!(fits, "`{name}` is {it}");
+    }
+}
+
+#[track_caller]
+fn each(value: &Value, mut check: impl FnMut(&Value)) {
+    let all = value.as_array().unwrap();
+    assert!(!all.is_empty(), "nothing to look at");
+    all.iter().for_each(&mut check);
+}
+
+const SEVERITIES: &str = "blocker|wrong-id|degraded|sec-high|sec-med|sec-low|hygiene|unknown";
+
+fn is_cluster(it: &Value) {
+    is_shaped(it, "context name arn account region issuer kubernetesVersion");
+}
+
+fn is_identity(it: &Value) {
+    is_shaped(
+        it,
+        "namespace serviceAccount exists:? mechanism:irsa|pod-identity|both|none roleArn:? targetRoleArn:? \
+         associationId:? verdict:allow|deny|unknown|none errorSignature:? because \
+         health:healthy|progressing|unknown|missing|degraded pods findings",
+    );
+    is_shaped(&it["pods"], "total injected stale nodeRole static");
+    assert_eq!(it["errorSignature"].is_null(), it["verdict"] != "deny", "{it}");
+    let (mechanism, is_associated) = (&it["mechanism"], !it["associationId"].is_null());
+    assert_eq!(is_associated, *mechanism == "pod-identity" || *mechanism == "both", "{it}");
+}
+
+fn is_container(it: &Value) {
+    is_shaped(
+        it,
+        "namespace pod container declared effective actual:irsa|pod-identity|static|node-role|none|unknown \
+         reach:proven|not-known|blocked? roleArn:?",
+    );
+    for key in ["declared", "effective"] {
+        let (mechanism, _) = it[key].as_str().unwrap().split_once(':').unwrap_or_default();
+        let is_so = ["irsa", "pod-identity"].contains(&mechanism) || it[key] == "none";
+        assert!(is_so, "{it}");
+    }
+}
+
+fn is_role(it: &Value) {
+    is_shaped(
+        it,
+        "arn knowledge:known|absent|denied|not-yet usedBy couldBeUsedBy \
+         openTo:nobody|listed|wildcard|everyone|unknown trusts complete lastUsed:?",
+    );
+    for it in it["trusts"].as_array().unwrap() {
+        is_shaped(
+            it,
+            "statement effect:Allow|Deny principalType principal scope:this-cluster|other-cluster|outside \
+             pattern:? verdict:allow|deny|none",
+        );
+    }
+    if !it["lastUsed"].is_null() {
+        is_shaped(&it["lastUsed"], "at:? region:? readAt");
+    }
+}
+
+fn is_finding(it: &Value) {
+    let keys = format!(
+        "code name severity:{SEVERITIES} confidence:certain|likely|runtime subject message errorSignature:? evidence \
+         affects fixes reference"
+    );
+    is_shaped(it, &keys);
+    is_shaped(
+        &it["subject"],
+        "kind:ServiceAccount|Pod|Container|Association|Role|OidcProvider|Node|Cluster|Workload|Namespace|AccessEntry|ConfigMap \
+         namespace:? name arn:? container:? workloadKind:?",
+    );
+    is_shaped(&it["affects"], "pods workloads");
+    for it in it["evidence"].as_array().unwrap() {
+        is_shaped(it, "where found needed");
+    }
+    for it in it["fixes"].as_array().unwrap() {
+        is_shaped(it, "id title applicability:safe|confirm|display-only restartNeeded commands");
+    }
 }
 
 #[test]
-fn every_key_of_the_report_is_always_there() {
-    let world = world(&broken());
-    let report = json(&run(&world, &["check", "-o", "json"]));
-    let check = |value: &Value, wanted: &str| {
-        let mut wanted: Vec<&str> = wanted.split_whitespace().collect();
-        wanted.sort_unstable();
-        let all = keys(value);
-        for it in wanted {
-            assert!(all.iter().any(|key| key == it), "no `{it}` in {value}");
-        }
-    };
-    check(
+fn documents_are_as_the_contract_has_them() {
+    let world = demo();
+    let report = json(&check(&world, &["check", "-o", "json"], 1, &[]));
+    is_shaped(
         &report,
-        "schema generatedAt cluster sources identities containers roles findings summary caller toolVersion accountsRead",
+        "schema:idscope/report/v1 generatedAt cluster sources identities containers roles findings summary caller \
+         toolVersion accountsRead",
     );
-    check(&report["cluster"], "context name arn account region issuer kubernetesVersion");
-    for it in report["sources"].as_array().unwrap() {
-        check(it, "name state observedAt count detail missingPermission");
-    }
-    for it in report["identities"].as_array().unwrap() {
-        check(
+    is_cluster(&report["cluster"]);
+    each(&report["sources"], |it| {
+        is_shaped(
             it,
-            "namespace serviceAccount exists mechanism roleArn targetRoleArn associationId verdict errorSignature \
-             because health pods findings",
+            "name state:live|cached|pending|denied|failed|truncated observedAt:? count detail:? missingPermission:?",
         );
-        check(&it["pods"], "total injected stale nodeRole static");
-    }
-    for it in report["containers"].as_array().unwrap() {
-        check(it, "namespace pod container declared effective actual reach roleArn");
-    }
-    for it in report["roles"].as_array().unwrap() {
-        check(it, "arn knowledge usedBy couldBeUsedBy openTo trusts complete lastUsed");
-        for it in it["trusts"].as_array().unwrap() {
-            check(it, "statement effect principalType principal scope pattern verdict");
-        }
-    }
-    for it in report["findings"].as_array().unwrap() {
-        check(
-            it,
-            "code name severity confidence subject message errorSignature evidence affects fixes reference",
-        );
-        check(&it["subject"], "kind namespace name arn container workloadKind");
-        check(&it["affects"], "pods workloads");
-        for it in it["fixes"].as_array().unwrap() {
-            check(it, "id title applicability restartNeeded commands");
-        }
-    }
-    check(
+    });
+    each(&report["identities"], is_identity);
+    each(&report["containers"], is_container);
+    each(&report["roles"], is_role);
+    each(&report["findings"], is_finding);
+    is_shaped(
         &report["summary"],
         "identities healthy blocker wrongId degraded security hygiene unknown",
     );
+    // It is a scenario with something of everything.
+    for (list, key, values) in [
+        ("identities", "mechanism", "irsa|pod-identity|both|none"),
+        ("identities", "verdict", "allow|deny|unknown|none"),
+        ("containers", "actual", "irsa|pod-identity|static|node-role"),
+        ("roles", "openTo", "listed|wildcard|everyone|unknown"),
+        ("findings", "severity", "blocker|wrong-id|sec-high|sec-med|hygiene|unknown"),
+    ] {
+        let all = report[list].as_array().unwrap();
+        for value in values.split('|') {
+            assert!(all.iter().any(|it| it[key] == *value), "no {list} whose {key} is {value}");
+        }
+    }
+    // The sums are those of the lists.
+    let all = report["findings"].as_array().unwrap();
+    for (key, severities) in [
+        ("blocker", "blocker"),
+        ("wrongId", "wrong-id"),
+        ("degraded", "degraded"),
+        ("security", "sec-high|sec-med|sec-low"),
+        ("hygiene", "hygiene"),
+        ("unknown", "unknown"),
+    ] {
+        let of = |it: &&Value| severities.split('|').any(|severity| it["severity"] == *severity);
+        assert_eq!(report["summary"][key], all.iter().filter(of).count(), "{key}");
+    }
+}
+
+#[test]
+fn an_explanation_has_what_the_report_has() {
+    let world = demo();
+    let report = timeless(json(&check(&world, &["check", "-o", "json"], 1, &[])));
+    let find = |list: &str, is_it: &dyn Fn(&Value) -> bool| -> Value {
+        let mut all = report[list].as_array().unwrap().iter();
+        all.find(|it| is_it(it)).unwrap_or_else(|| panic!("no such one in {list}")).clone()
+    };
+    let text = |it: &Value| it.as_str().unwrap().to_owned();
+    let explain = |target: &str| {
+        let out = run(&world, &["explain", target, "-o", "json"]);
+        let answer = json(&out);
+        if !answer["role"].is_null() {
+            is_role(&answer["role"]);
+        }
+        let answer = timeless(answer);
+        is_cluster(&answer["cluster"]);
+        answer["findings"].as_array().unwrap().iter().for_each(is_finding);
+        // Everything of it is in the document for people too.
+        let page = self::text(&run(&world, &["explain", target, "-o", "markdown"]).stdout);
+        let mut words: Vec<String> = Vec::new();
+        for it in answer["findings"].as_array().unwrap() {
+            words.extend(
+                ["code", "severity", "confidence", "message", "reference"]
+                    .map(|key| text(&it[key])),
+            );
+            words.extend(it["errorSignature"].as_str().map(|it| format!("error: {it}")));
+            words.extend(it["fixes"].as_array().unwrap().iter().map(|it| text(&it["title"])));
+            words.extend(it["evidence"].as_array().unwrap().iter().map(|it| text(&it["where"])));
+        }
+        if let Some(role) = answer["role"].as_object() {
+            words.extend([text(&role["openTo"]), text(&role["knowledge"])]);
+            words.extend(
+                role["lastUsed"]["region"].as_str().map(|it| format!(" in {it} (read at ")),
+            );
+            words
+                .extend(role["trusts"].as_array().unwrap().iter().map(|it| text(&it["principal"])));
+        }
+        for it in words {
+            assert!(page.contains(&it), "no `{it}` for {target} in {page}");
+        }
+        answer
+    };
+    for verdict in ["allow", "deny", "unknown", "none"] {
+        let identity =
+            find("identities", &|it| it["verdict"] == *verdict && it["pods"]["total"] != 0);
+        let (namespace, name) = (&identity["namespace"], &identity["serviceAccount"]);
+        let target = format!("sa/{}/{}", text(namespace), text(name));
+        let answer = explain(&target);
+        assert_eq!(answer["identity"], identity, "{target}");
+        is_identity(&answer["identity"]);
+        let mut found: Vec<String> =
+            answer["findings"].as_array().unwrap().iter().map(|it| text(&it["code"])).collect();
+        found.sort();
+        found.dedup();
+        assert_eq!(identity["findings"], serde_json::json!(found), "{target}");
+        each(&answer["containers"], |it| {
+            is_container(it);
+            assert!(report["containers"].as_array().unwrap().contains(it), "{it}");
+        });
+    }
+    for open_to in ["wildcard", "unknown"] {
+        let role = find("roles", &|it| it["openTo"] == *open_to);
+        let answer = explain(&format!("role/{}", text(&role["arn"])));
+        assert_eq!(answer["role"], role);
+    }
+    let used = find("roles", &|it| !it["lastUsed"]["region"].is_null());
+    explain(&format!("role/{}", text(&used["arn"])));
+    explain("cluster");
 }
 
 /// Without what tells the time or the port.
@@ -386,7 +556,7 @@ fn timeless(mut value: Value) -> Value {
     match &mut value {
         Value::Object(map) => {
             map.retain(|key, _| {
-                !matches!(key.as_str(), "generatedAt" | "observedAt" | "readAt" | "created")
+                !matches!(key.as_str(), "generatedAt" | "observedAt" | "readAt" | "at" | "created")
             });
             for (_, it) in map.iter_mut() {
                 *it = timeless(it.take());

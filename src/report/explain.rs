@@ -276,15 +276,22 @@ fn role(it: &json::Role) -> String {
         put(
             &mut res,
             format_args!(
-                "Statement[{}] {} {} {} ({}){}",
+                "Statement[{}] {} {} {} ({}){}{}",
                 trust.statement,
                 trust.effect,
                 visible(&trust.principal_type),
                 visible(&trust.principal),
                 trust.scope,
-                visible(&pattern)
+                visible(&pattern),
+                if trust.verdict == "none" { " to no effect" } else { "" }
             ),
         );
+    }
+    if let Some(used) = &it.last_used {
+        let at = used.at.as_ref().map_or("never, as far as IAM remembers", |it| it);
+        let region = used.region.as_ref().map(|it| format!(" in {it}")).unwrap_or_default();
+        let read = used.read_at.as_ref().map(|it| format!(" (read at {it})")).unwrap_or_default();
+        put(&mut res, format_args!("last used       {at}{}{read}", visible(&region)));
     }
     if !it.complete {
         put(&mut res, format_args!("not read        {}", list(&it.not_read)));
@@ -298,6 +305,13 @@ fn findings(items: &[json::Finding]) -> Option<String> {
         let severity = it.severity;
         put(&mut res, format_args!("{} {} ({severity}, {})", it.code, it.name, it.confidence));
         put(&mut res, format_args!("  {}", visible(&it.message)));
+        if let Some(signature) = &it.error_signature {
+            put(&mut res, format_args!("  error: {signature}"));
+        }
+        let json::Affects { pods, workloads } = it.affects;
+        if 0 < pods + workloads {
+            put(&mut res, format_args!("  affects: {pods} pods, {workloads} workloads"));
+        }
         for evidence in &it.evidence {
             put(&mut res, format_args!("  {}", visible(&evidence.place)));
             let or_nothing = |it: &str| match it.is_empty() {
@@ -314,6 +328,7 @@ fn findings(items: &[json::Finding]) -> Option<String> {
                 put(&mut res, format_args!("    {}", visible(command)));
             }
         }
+        put(&mut res, format_args!("  reference: {}", it.reference));
     }
     (!res.is_empty()).then_some(res)
 }

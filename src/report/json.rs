@@ -6,17 +6,17 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub schema: &'static str,
-    pub tool_version: &'static str,
     pub generated_at: String,
     pub cluster: Cluster,
-    pub caller: Option<Caller>,
-    pub accounts_read: Vec<String>,
     pub sources: Vec<Source>,
     pub identities: Vec<Identity>,
     pub containers: Vec<Container>,
     pub roles: Vec<Role>,
     pub findings: Vec<Finding>,
     pub summary: Summary,
+    pub caller: Option<Caller>,
+    pub tool_version: &'static str,
+    pub accounts_read: Vec<String>,
 }
 
 #[derive(Serialize, Debug, Clone, Default)]
@@ -105,12 +105,12 @@ pub struct Role {
     pub used_by: Vec<String>,
     pub could_be_used_by: Vec<String>,
     pub open_to: &'static str,
-    /// Whom it lets in beside those, in words.
-    pub lets: Vec<Lets>,
     pub trusts: Vec<Trust>,
     pub complete: bool,
-    pub not_read: Vec<String>,
     pub last_used: Option<LastUsed>,
+    /// Whom it lets in beside those, in words.
+    pub lets: Vec<Lets>,
+    pub not_read: Vec<String>,
 }
 
 #[derive(Serialize, Debug, Clone)]
