@@ -19,14 +19,15 @@ pub(crate) struct Limiter {
 #[derive(Debug)]
 struct State {
     rate: f64,
-    /// When the next call would be due if calls came at exactly `rate`.
-    due: Instant,
+    /// When the next call would be due if calls came at exactly `rate`; none was made yet without it, so the whole burst
+    /// is there.
+    due: Option<Instant>,
 }
 
 impl Limiter {
     /// `rate` calls a second in the long run, `burst` at once after a pause.
     pub(crate) fn new(rate: f64, burst: f64) -> Limiter {
-        let state = State { rate, due: Instant::now() };
+        let state = State { rate, due: None };
         Limiter { state: Mutex::new(state), max_rate: rate, burst }
     }
 
@@ -46,8 +47,8 @@ impl Limiter {
         let step = Duration::from_secs_f64(1.0 / state.rate);
         let slack = Duration::from_secs_f64((self.burst - 1.0).max(0.0) / state.rate);
         let earliest = now.checked_sub(slack).unwrap_or(now);
-        let due = state.due.max(earliest);
-        state.due = due + step;
+        let due = state.due.map_or(earliest, |it| it.max(earliest));
+        state.due = Some(due + step);
         due
     }
 
@@ -55,7 +56,7 @@ impl Limiter {
         let mut state = self.state.lock().expect("no holder of this lock can panic");
         state.rate = (state.rate / 2.0).max(FLOOR);
         // Whatever was saved up for a burst is gone.
-        state.due = state.due.max(now);
+        state.due = Some(state.due.map_or(now, |it| it.max(now)));
     }
 
     pub(crate) fn succeeded(&self) {
@@ -80,6 +81,13 @@ mod tests {
         let now = Instant::now() + Duration::from_secs(60);
         assert_eq!(last_of(&limiter, 5, now), 0);
         assert_eq!(last_of(&limiter, 20, now), 2_000);
+    }
+
+    #[test]
+    fn the_first_calls_are_a_burst_too() {
+        let now = Instant::now();
+        let limiter = Limiter::new(10.0, 5.0);
+        assert_eq!(last_of(&limiter, 5, now), 0);
     }
 
     #[test]
