@@ -1,6 +1,7 @@
 //! The Kubernetes source against an API server that misbehaves by script: nothing is lost, nothing is invented, and what
 //! happens is said.
 
+mod plugin;
 mod server;
 
 use idscope::{

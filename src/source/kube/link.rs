@@ -4,17 +4,21 @@
 //! decides, and shows it.
 
 use crate::{
-    ident::Text,
+    ident::{Text, Timestamp},
     source::{
         Settings,
         aws::KubeSide,
-        kube::config::{self, ConfigError, Login, Target},
+        kube::{
+            config::{self, ConfigError, Login, Target},
+            plugin,
+        },
         now,
     },
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
+use jiff::SignedDuration;
 use kube::client::{AuthError, Body, Client};
 use std::{
     sync::{Arc, Mutex},
@@ -55,9 +59,18 @@ pub(crate) struct Connected {
     /// Counts renewals, so that ten tasks that see one 401 renew once.
     epoch: u64,
     since: Instant,
+    /// Until when what the credential plugin gave holds.
+    expires: Option<Timestamp>,
 }
 
 impl Connected {
+    /// A little early, so that no request is under way when they end; but what lives shorter is not asked for again and
+    /// again.
+    fn is_over(&self) -> bool {
+        let left = self.expires.map(|it| it.duration_since(now()));
+        left.is_some_and(|it| it.is_negative() || it < EARLY && RENEW_AFTER < self.since.elapsed())
+    }
+
     /// One request with these credentials; the error is the cause of there being no answer.
     pub(crate) async fn send_raw(&self, request: Request<Body>) -> Result<Response<Body>, String> {
         let server = self.target.side.server.as_deref().unwrap_or_default();
@@ -77,8 +90,9 @@ pub(crate) struct Link {
     renewing: tokio::sync::Mutex<()>,
 }
 
-/// Plugins that ask a token service need a while; one that needs longer hangs.
-const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to be made.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+const EARLY: SignedDuration = SignedDuration::from_secs(30);
 /// A refusal of credentials younger than this is final for now: reading them again would give the same.
 const RENEW_AFTER: Duration = Duration::from_secs(2);
 
@@ -92,13 +106,15 @@ impl Link {
         self.connected.lock().expect("nothing panics while it holds this lock").clone()
     }
 
+    /// With credentials that hold.
+    pub(crate) async fn fresh(&self) -> Result<Connected, CallError> {
+        let connected = self.connected();
+        if connected.is_over() { self.renew(connected.epoch).await } else { Ok(connected) }
+    }
+
     /// Sends a GET and returns once the head of a 200 has arrived; the body is still to be read.
     pub(crate) async fn get(&self, path: &str) -> Result<Response<Body>, CallError> {
-        let mut connected = self.connected();
-        let until = connected.client.valid_until().as_ref();
-        if until.is_some_and(|it| it.duration_since(now()).as_secs() < 30) {
-            connected = self.renew(connected.epoch).await?;
-        }
+        let connected = self.fresh().await?;
         match self.send(&connected, path).await {
             Err(CallError::Expired { .. }) if RENEW_AFTER < connected.since.elapsed() => {
                 let renewed = self.renew(connected.epoch).await?;
@@ -201,9 +217,10 @@ async fn connect(settings: &Settings, epoch: u64) -> Result<Connected, ConnectEr
         // Nobody's certificate is looked at, so the platform's authorities need not be read.
         config.root_cert.get_or_insert_default();
     }
-    // Runs the credential plugin and waits for it, so not here.
+    let expires = plugin::log_in(&mut config, &target.login).await.map_err(failed)?;
+    // Reads certificates, and may run the command of an older kind of login.
     let client = tokio::task::spawn_blocking(|| Client::try_from(config));
-    let client = match tokio::time::timeout(PLUGIN_TIMEOUT, client).await {
+    let client = match tokio::time::timeout(CLIENT_TIMEOUT, client).await {
         Ok(Ok(Ok(it))) => it,
         Ok(Ok(Err(it))) => {
             let server = side.server.as_deref().unwrap_or_default();
@@ -211,19 +228,18 @@ async fn connect(settings: &Settings, epoch: u64) -> Result<Connected, ConnectEr
         }
         Ok(Err(it)) => return Err(failed(CallError::failed(it.to_string()))),
         Err(_) => {
-            let (plugin, seconds) = (&target.login.plugin, PLUGIN_TIMEOUT.as_secs());
-            let text =
-                format!("log in: credential plugin `{plugin}` gave no answer within {seconds} s");
+            let seconds = CLIENT_TIMEOUT.as_secs();
+            let text = format!("log in: no answer within {seconds} s");
             return Err(failed(CallError::failed(text)));
         }
     };
-    Ok(Connected { client, target: Arc::new(target), epoch, since: Instant::now() })
+    Ok(Connected { client, target: Arc::new(target), epoch, since: Instant::now(), expires })
 }
 
 /// A call that got no HTTP answer.
 fn transport(error: &kube::Error, server: &str, login: &Login) -> CallError {
     if let Some(auth) = auth_error(error) {
-        return plugin(auth, login);
+        return login_failed(auth, login);
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(it) = cause.source() {
@@ -246,30 +262,15 @@ fn auth_error(error: &kube::Error) -> Option<&AuthError> {
     None
 }
 
-/// What a credential plugin failed with: its own last line, never its output, which may hold a token.
-fn plugin(error: &AuthError, login: &Login) -> CallError {
-    let message = match error {
+/// A login that kube makes itself.
+fn login_failed(error: &AuthError, login: &Login) -> CallError {
+    match error {
+        // Its own words, never its output, which may hold a token.
         AuthError::AuthExecRun { cmd: _, out } => {
             let stderr = String::from_utf8_lossy(&out.stderr);
-            let said = stderr.lines().map(str::trim).rfind(|it| !it.is_empty());
-            let said = said.map_or_else(|| out.status.to_string(), str::to_owned);
-            format!("log in: credential plugin `{}`: {said}", login.plugin)
+            plugin::refused(&format!("log in: {}", stderr.trim()), login)
         }
-        AuthError::AuthExecStart(it) => {
-            format!("log in: credential plugin `{}` does not start: {it}", login.plugin)
-        }
-        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
-            format!("log in: credential plugin `{}` printed no ExecCredential", login.plugin)
-        }
-        other => format!("log in: {other}"),
-    };
-    let lower = message.to_ascii_lowercase();
-    let over = ["expired", "sso", "login", "refresh", "credentials", "token"];
-    match error {
-        AuthError::AuthExecRun { .. } if over.iter().any(|it| lower.contains(it)) => {
-            CallError::Expired { message: one_line(&message), login: login.clone() }
-        }
-        _ => CallError::failed(message),
+        other => CallError::failed(format!("log in: {other}")),
     }
 }
 

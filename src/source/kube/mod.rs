@@ -12,6 +12,7 @@ pub(crate) mod write;
 mod list;
 mod out;
 mod pace;
+mod plugin;
 mod proxy;
 mod server;
 pub mod split;

@@ -35,7 +35,9 @@ impl Link {
         content_type: Option<&'static str>,
         body: Vec<u8>,
     ) -> Result<Bytes, WriteError> {
-        let connected = self.connected();
+        let login =
+            |it: CallError| WriteError::Refused { status: 0, message: one_line(&it.to_string()) };
+        let connected = self.fresh().await.map_err(login)?;
         let mut request = Request::builder()
             .method(method)
             .uri(path)
