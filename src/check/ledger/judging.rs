@@ -35,7 +35,8 @@ pub(crate) struct Entry {
 #[derive(Clone)]
 pub(crate) struct PodEntry {
     pub(crate) key: SaKey,
-    pub(crate) lines: Vec<ContainerLine>,
+    /// One value for all pods of a ServiceAccount whose containers come to the same.
+    pub(crate) lines: Arc<[ContainerLine]>,
     pub(crate) marks: Marks,
 }
 
@@ -157,7 +158,7 @@ impl Ledger {
                 .spec
                 .containers
                 .iter()
-                .zip(&pod_entry.lines)
+                .zip(&*pod_entry.lines)
                 .map(|(container, line)| ContainerContext {
                     container,
                     effective: line.effective.clone(),

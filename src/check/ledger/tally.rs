@@ -11,7 +11,7 @@ use crate::{
     ident::Text,
     identity::{Carried, chain::Provider},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What one pod adds to the counts of its ServiceAccount.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -44,9 +44,19 @@ pub(crate) struct Tally {
     pub(crate) troubled: u32,
     /// How many of the pods run on which node.
     pub(crate) nodes: BTreeMap<Text, u32>,
+    /// What the containers of the pod that was weighed last come to: those of the next are mostly like them.
+    last: Arc<[ContainerLine]>,
 }
 
 impl Tally {
+    /// `lines`, in the memory of the last pod's where they are the same.
+    pub fn shared(&mut self, lines: Vec<ContainerLine>) -> Arc<[ContainerLine]> {
+        if *self.last != *lines {
+            self.last = lines.into();
+        }
+        Arc::clone(&self.last)
+    }
+
     pub fn count(&mut self, marks: &Marks, add: bool) {
         let change = |n: &mut u32, counts: bool| {
             *n = if add { *n + u32::from(counts) } else { *n - u32::from(counts) };

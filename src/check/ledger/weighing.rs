@@ -42,6 +42,7 @@ impl Ledger {
             let key = pod.service_account();
             let declaration = Declaration::of(graph, &key);
             let lines = judge::lines(graph, pod, &declaration);
+            let lines = self.tallies.entry(key.clone()).or_default().shared(lines);
             let mut marks = Marks::of(graph, pod, &declaration.carried(), &lines);
             marks.troubles = was.as_ref().map_or(0, |it| it.marks.troubles);
             PodEntry { key, lines, marks }
