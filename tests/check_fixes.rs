@@ -69,7 +69,8 @@ fn fixes_heal() {
                         continue;
                     }
                 };
-                let (mut then, _) = check::after(&graph, plan.edits(), now());
+                let planned: Vec<_> = plan.edits().cloned().collect();
+                let mut then = check::After::of(&graph, &planned, now()).graph().clone();
                 let rolled: Vec<&WorkloadKey> =
                     plan.edits().filter_map(|it| it.rolls_out()).collect();
                 for change in rolled.iter().flat_map(|it| remade(&then, it)).collect::<Vec<_>>() {
@@ -93,8 +94,7 @@ fn fixes_heal() {
                     })
                     // Credentials of before are served for a while.
                     .filter(|it| it.code != "PI-ASSOC-11")
-                    // The old statement is kept, and is told of now that it stands beside another.
-                    .filter(|it| fix.id != "FX-TRUST-ADD" || it.code != "SEC-TRUST-11")
+                    .filter(|it| !check::is_left(&graph, &then, it))
                     // The second choice opens what the pattern says, and says so.
                     .filter(|it| !fix.title.contains("StringLike") || it.code != "SEC-TRUST-04")
                     .map(|it| format!("{} on {}", it.code, it.subject.at))

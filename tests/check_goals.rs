@@ -203,12 +203,14 @@ fn leads(site: &Site, goal: Goal, expected: &[&str]) {
     let way = reach(site, goal, Some(&role("web"))).unwrap();
     assert_eq!(words(&way.edits), expected, "{:?}", way.notes);
     // The end of the way is where nothing is left to do, and AWS grants.
-    let (then, _) = check::after(&site.graph(), &way.edits, now());
-    let again = check::reach(&then, &key(), goal, Some(&Arn::from(&*role("web"))), now()).unwrap();
+    let graph = site.graph();
+    let then = check::After::of(&graph, &way.edits, now());
+    let then = then.graph();
+    let again = check::reach(then, &key(), goal, Some(&Arn::from(&*role("web"))), now()).unwrap();
     let left: Vec<_> =
         words(&again.edits).into_iter().filter(|it| !it.starts_with("restart")).collect();
     assert!(left.is_empty(), "{left:?}");
-    let verdict = judge::judge(&then, now()).identity(&key()).map(|it| it.verdict.clone());
+    let verdict = judge::judge(then, now()).identity(&key()).map(|it| it.verdict.clone());
     assert_eq!(verdict, Some(idscope::identity::Verdict::Allow));
 }
 
@@ -422,8 +424,9 @@ fn roles_of_the_cluster_before() {
         let Edit::SetTrust { document, .. } = it else { continue };
         assert!(!document.contains(OLD) && document.contains(ISS), "{document}");
     }
-    let (then, _) = check::after(&two.graph(), &way.edits, now());
-    let ledger = judge::judge(&then, now());
+    let graph = two.graph();
+    let then = check::After::of(&graph, &way.edits, now());
+    let ledger = judge::judge(then.graph(), now());
     for name in ["web", "api"] {
         let it = ledger.identity(&SaKey::new("shop", name)).unwrap();
         assert_eq!(it.verdict, idscope::identity::Verdict::Allow, "{name}: {}", it.because);

@@ -16,6 +16,7 @@ use crate::{
     },
 };
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// What is there now.
 pub(crate) async fn observe(
@@ -78,6 +79,11 @@ async fn find(account: &Account, cluster: &str, key: &SaKey) -> Result<Option<Te
     Ok(all.find(|it| it.service_account == *key).map(|it| it.id))
 }
 
+fn tags(fields: &AssociationFields) -> Option<HashMap<String, String>> {
+    let all = fields.tags.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+    (!fields.tags.is_empty()).then(|| all.collect())
+}
+
 /// Sends the edit, once. The association's id is in the answer.
 pub(crate) async fn send(
     account: &Account,
@@ -109,6 +115,7 @@ pub(crate) async fn send(
                     .set_target_role_arn(fields.target_role_arn.as_ref().map(ToString::to_string))
                     .set_disable_session_tags(fields.disable_session_tags.then_some(true))
                     .set_policy(fields.policy.as_ref().map(ToString::to_string))
+                    .set_tags(tags(fields))
             )?;
             let id = sent.association.and_then(|it| it.association_id);
             Ok(json!({"associationId": id}))

@@ -51,12 +51,12 @@ pub(crate) async fn observe(link: &Link, edit: &Edit) -> Result<Present, CallErr
     })
 }
 
-/// How far the new pods of a workload are. One that is gone is waited for no more.
+/// How far the new pods of a workload are.
 pub(crate) async fn readiness(link: &Link, key: &WorkloadKey) -> Result<Readiness, CallError> {
     let object = link.object(&key.path()).await?;
     Ok(match object {
         Some(it) => ready::readiness(key.kind, &it),
-        None => Readiness::GivenUp("it is gone".to_owned()),
+        None => Readiness::Gone,
     })
 }
 

@@ -86,20 +86,35 @@ async fn aws(account: &Account, step: &Step, call: &Call) -> May {
         Ref::Role(it) | Ref::Provider(it) => it.to_string(),
         _ => "*".to_owned(),
     };
-    // Whoever hands a role to EKS must be allowed to, whatever else they may do.
-    let (Edit::CreateAssociation { fields, .. } | Edit::UpdateAssociation { fields, .. }) =
-        &step.edit
-    else {
-        return simulated(account, &principal, &call.permission(), arn).await;
-    };
-    let passing = (Text::from("iam:PassRole"), fields.role_arn.to_string());
-    for (permission, resource) in [(call.permission(), arn), passing] {
+    let mut needed = vec![(call.permission(), arn)];
+    needed.extend(beside(&step.edit));
+    for (permission, resource) in needed {
         match simulated(account, &principal, &permission, resource).await {
             May::Yes => {}
             other => return other,
         }
     }
     May::Yes
+}
+
+/// What a call takes beside the permission of its own name, and on what.
+fn beside(edit: &Edit) -> Vec<(Text, String)> {
+    let mut res = Vec::new();
+    // Whoever hands a role to EKS must be allowed to, whatever else they may do.
+    if let Edit::CreateAssociation { fields, .. } | Edit::UpdateAssociation { fields, .. } = edit {
+        res.push(("iam:PassRole".into(), fields.role_arn.to_string()));
+    }
+    if let Edit::CreateAssociation { fields, .. } = edit
+        && !fields.tags.is_empty()
+    {
+        res.push(("eks:TagResource".into(), "*".to_owned()));
+    }
+    if let Edit::CreateProvider { tags, .. } = edit
+        && !tags.is_empty()
+    {
+        res.push(("iam:TagOpenIDConnectProvider".into(), "*".to_owned()));
+    }
+    res
 }
 
 async fn simulated(account: &Account, principal: &str, permission: &Text, resource: String) -> May {

@@ -100,11 +100,17 @@ pub(crate) fn standing(edit: &Edit, present: &Present) -> Standing {
             let is_before = *value == json!(was);
             either(is_before, *value == json!(document) || !is_before && is_ours())
         }
-        Edit::CreateAssociation { fields, .. } => either(value.is_null(), is_fields(value, fields)),
-        Edit::UpdateAssociation { was, fields, .. } => {
-            either(is_fields(value, was), is_fields(value, fields))
+        Edit::CreateAssociation { fields, .. } => {
+            either(value.is_null(), is_fields(value, |it| it.is_made_as(fields)))
         }
-        Edit::DeleteAssociation { was, .. } => either(is_fields(value, was), value.is_null()),
+        Edit::UpdateAssociation { was, fields, .. } => either(
+            is_fields(value, |it| it.gives_as(was)),
+            is_fields(value, |it| it.gives_as(fields)),
+        ),
+        // Tags that were put on it since would be lost.
+        Edit::DeleteAssociation { was, .. } => {
+            either(is_fields(value, |it| it == was), value.is_null())
+        }
         Edit::CreateAddon { .. } => either(value.is_null(), !value.is_null()),
         Edit::DeleteAddon { .. } => either(!value.is_null(), value.is_null()),
     }
@@ -115,8 +121,8 @@ pub(crate) fn fields(it: &AssociationFields) -> Value {
     json!(it)
 }
 
-fn is_fields(value: &Value, fields: &AssociationFields) -> bool {
-    !value.is_null() && *value == json!(fields)
+fn is_fields(value: &Value, fits: impl FnOnce(&AssociationFields) -> bool) -> bool {
+    serde_json::from_value(value.clone()).is_ok_and(|it| fits(&it))
 }
 
 fn has_item(value: &Value, item: &str) -> bool {

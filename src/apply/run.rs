@@ -9,14 +9,14 @@ use crate::{
         Hands, Journal,
         access::Permit,
         lock::Lock,
-        ready::READY_WITHIN,
+        ready::{READY_WITHIN, left_alone_for},
         step::{Done, Pending},
         told::{ended, made},
     },
     ident::{AccountId, Ref, Text, Timestamp},
     plan::{
-        Edit, Order, Outcome, Plan, Progress, Purpose, Recorded, Step, StepState, Whereabouts,
-        WorkloadKey, digest_of, left_alone,
+        Edit, Entry, Order, Outcome, Plan, Progress, Purpose, Recorded, Step, StepState,
+        Whereabouts, WorkloadKey, digest_of, left_alone,
     },
     source::{Settings, now},
 };
@@ -128,11 +128,12 @@ async fn carry_out(
         ready_within: job.ready_within,
         first: None,
         is_first_ready: false,
+        is_first_of_before: false,
         pending: Vec::new(),
         recent: Vec::new(),
         n_written: 0,
     };
-    work.take_up(&job.purpose);
+    work.take_up(job);
     let outcome = work.steps(&job.plan, job.purpose == Purpose::Fix).await;
     if let Err(error) = journal.end(&id, now(), outcome.clone()) {
         tracing::error!(%error, "failed to end the journal's entry");
@@ -191,6 +192,8 @@ pub(crate) struct Work<'a> {
     /// The workload whose pods were made anew first, and whether they are Ready.
     pub first: Option<WorkloadKey>,
     pub is_first_ready: bool,
+    /// It was an earlier plan that made them anew, and left others alone because of it.
+    pub is_first_of_before: bool,
     /// Written steps that are not shown yet.
     pub pending: Vec<Pending>,
     /// What was written, and when: others may not have heard of it yet.
@@ -199,11 +202,32 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// What an earlier run of the entry did counts. A restart that it announced is told by the time that was announced.
-    fn take_up(&mut self, purpose: &Purpose) {
-        let Purpose::Finish { entry, .. } = purpose else { return };
+    /// What was done before counts: by an earlier run of the entry, or by an earlier plan that left workloads of this one
+    /// alone.
+    fn take_up(&mut self, job: &Job) {
         let Ok((entries, _)) = self.journal.entries() else { return };
-        let Some(found) = entries.iter().find(|it| it.id == *entry) else { return };
+        match &job.purpose {
+            Purpose::Fix => {
+                let of_here = entries
+                    .iter()
+                    .filter(|it| it.id != self.id && it.place.differs(&job.place).is_none());
+                let of_here: Vec<&Entry> = of_here.collect();
+                let mut all = job.plan.edits().filter_map(Edit::rolls_out);
+                self.first = all.find_map(|it| left_alone_for(&of_here, it)).cloned();
+                self.is_first_of_before = self.first.is_some();
+            }
+            // What was made anew is put back as it is.
+            Purpose::Undo(_) => {}
+            Purpose::Finish { entry, .. } => {
+                if let Some(it) = entries.iter().find(|it| it.id == *entry) {
+                    self.take_up_entry(it);
+                }
+            }
+        }
+    }
+
+    /// A restart that an earlier run announced is told by the time that was announced.
+    fn take_up_entry(&mut self, found: &Entry) {
         self.n_written = found.n_done();
         let done = found.plan.edits.iter().zip(&found.steps).filter(|(_, it)| it.is_done());
         done.for_each(|(edit, _)| self.went(edit));

@@ -119,42 +119,66 @@ pub(crate) fn ends_of_new(cx: Context<'_>, owner: &Workload) -> Vec<End> {
     Asked::new(cx, &owner.service_account()).ends_of_new(owner)
 }
 
-/// The world after the edits, and the units that they concern. A copy: the graph itself is never touched.
-pub fn after<'e>(
-    graph: &Graph,
-    edits: impl IntoIterator<Item = &'e Edit>,
-    now: Timestamp,
-) -> (Graph, Vec<Ref>) {
-    let mut res = graph.clone();
-    let mut units = BTreeSet::new();
-    for edit in edits {
-        units.extend(plan::pretend(&mut res, edit, now));
-        units.extend(edit.rolls_out().map(plan::WorkloadKey::reference));
-    }
-    (res, units.into_iter().collect())
+/// The world after some edits, beside the one before: worked out once for everything that is asked of it. A copy: the
+/// graph itself is never touched.
+pub struct After<'g> {
+    before: Context<'g>,
+    edits: &'g [Edit],
+    graph: Graph,
+    units: Vec<Ref>,
 }
 
-/// Works out whom `edits` concern.
-pub fn blast<'e>(
-    graph: &Graph,
-    edits: impl IntoIterator<Item = &'e Edit>,
-    now: Timestamp,
-) -> Blast {
-    let (then, units) = after(graph, edits, now);
-    let mut keys = BTreeSet::new();
-    for unit in &units {
-        keys.extend(graph.accounts_of(unit));
-        keys.extend(then.accounts_of(unit));
+impl<'g> After<'g> {
+    pub fn of(graph: &'g Graph, edits: &'g [Edit], now: Timestamp) -> After<'g> {
+        let mut then = graph.clone();
+        let mut units = BTreeSet::new();
+        for edit in edits {
+            units.extend(plan::pretend(&mut then, edit, now));
+            units.extend(edit.rolls_out().map(plan::WorkloadKey::reference));
+        }
+        let before = Context { graph, now };
+        After { before, edits, graph: then, units: units.into_iter().collect() }
     }
-    let (before, after) = (Context { graph, now }, Context { graph: &then, now });
-    let mut res = Blast::default();
-    for key in &keys {
-        running(before, after, key, &mut res);
+
+    pub fn edits(&self) -> &'g [Edit] {
+        self.edits
     }
-    for owner in owners(graph, &then, &keys) {
-        replaced(before, after, &owner, &mut res);
+
+    pub fn before(&self) -> &'g Graph {
+        self.before.graph
     }
-    res
+
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What the edits concern.
+    pub fn units(&self) -> &[Ref] {
+        &self.units
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.before.now
+    }
+
+    /// Whom the edits concern.
+    pub fn blast(&self) -> Blast {
+        let Context { graph, now } = self.before;
+        let mut keys = BTreeSet::new();
+        for unit in &self.units {
+            keys.extend(graph.accounts_of(unit));
+            keys.extend(self.graph.accounts_of(unit));
+        }
+        let after = Context { graph: &self.graph, now };
+        let mut res = Blast::default();
+        for key in &keys {
+            running(self.before, after, key, &mut res);
+        }
+        for owner in owners(graph, &self.graph, &keys) {
+            replaced(self.before, after, &owner, &mut res);
+        }
+        res
+    }
 }
 
 /// What runs now keeps its env; only whether AWS grants it can change.

@@ -4,7 +4,7 @@
 //! what there is to go by.
 
 use crate::{
-    check::{Context, after, expect::Siblings, judge},
+    check::{After, Context, expect::Siblings, judge},
     fact::{AttachedPolicy, Knowledge, Policies, ServiceAccount},
     graph::Graph,
     iam::{self, glob_matches},
@@ -53,20 +53,18 @@ pub enum Level {
     Limited,
 }
 
-/// Every role that the edits let somebody new assume.
-pub fn deputies(graph: &Graph, edits: &[Edit], now: Timestamp) -> Vec<Deputy> {
-    let mut roles: Vec<&Arn> = Vec::new();
-    for role in edits.iter().filter_map(Edit::role) {
-        if !roles.contains(&role) {
-            roles.push(role);
+impl After<'_> {
+    /// Every role that the edits let somebody new assume.
+    pub fn deputies(&self) -> Vec<Deputy> {
+        let mut roles: Vec<&Arn> = Vec::new();
+        for role in self.edits().iter().filter_map(Edit::role) {
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
         }
+        let of_role = |role: &Arn| deputy(self.before(), self.graph(), role, self.now());
+        roles.into_iter().filter_map(of_role).collect()
     }
-    if roles.is_empty() {
-        return Vec::new();
-    }
-    let (then, _) = after(graph, edits, now);
-    let of_role = |role: &Arn| deputy(graph, &then, role, now);
-    roles.into_iter().filter_map(of_role).collect()
 }
 
 fn deputy(graph: &Graph, then: &Graph, role: &Arn, now: Timestamp) -> Option<Deputy> {

@@ -180,12 +180,7 @@ impl World {
         }
         self.pod_identity_trust(key, role)?;
         self.service_account(key, None)?;
-        let fields = AssociationFields {
-            role_arn: role.clone(),
-            target_role_arn: None,
-            disable_session_tags: false,
-            policy: None,
-        };
+        let fields = AssociationFields::of_role(role.clone());
         match self.graph.association_of(key) {
             Knowledge::Absent => {
                 self.make(Edit::CreateAssociation { service_account: key.clone(), fields });
@@ -238,12 +233,7 @@ impl World {
 
     /// The role's trust policy lets EKS in for the ServiceAccount.
     fn pod_identity_trust(&mut self, key: &SaKey, role: &Arn) -> Result<(), NoWay> {
-        let fields = AssociationFields {
-            role_arn: role.clone(),
-            target_role_arn: None,
-            disable_session_tags: false,
-            policy: None,
-        };
+        let fields = AssociationFields::of_role(role.clone());
         if let Some(it) = pod_identity_trust(self.cx(), key, &fields)? {
             self.make(it);
         }

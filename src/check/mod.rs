@@ -60,13 +60,13 @@ mod trust_sub;
 
 pub use crate::plan::quote;
 pub use aftermath::{Aftermath, Cure, LAG, Waits, aftermath};
-pub use blast::{Blast, End, Moved, When, after, blast};
+pub use blast::{After, Blast, End, Moved, When};
 pub use context::{
     AssociationContext, ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id,
 };
-pub use deputy::{Deputy, Level, Newcomer, Power, deputies};
+pub use deputy::{Deputy, Level, Newcomer, Power};
 pub use expect::{is_node_agent, known_controller};
-pub use forewarn::forewarn;
+pub use forewarn::is_left;
 pub use goal::{
     Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, migrate_all,
     of_namespace, re_home, reach,

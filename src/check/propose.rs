@@ -4,7 +4,7 @@
 //! world as it would be then.
 
 use crate::{
-    check::{Context, Finding, Fix, Ledger, Severity, blast, restarts, roll_up},
+    check::{After, Context, Finding, Fix, Ledger, Severity, restarts, roll_up},
     graph::Graph,
     ident::{Ref, SaKey, Text, Timestamp},
     plan::{self, Because, Edit, Plan, Refusal},
@@ -153,7 +153,7 @@ fn restart<'f>(finding: &'f Finding, fix: &Fix) -> impl Iterator<Item = &'f Edit
 /// rest of the repair.
 fn with_restarts(graph: &Graph, mut edits: Vec<Edit>, now: Timestamp) -> Vec<Edit> {
     if edits.iter().any(Edit::needs_restart) {
-        let blast = blast(graph, &edits, now);
+        let blast = After::of(graph, &edits, now).blast();
         let offered = restarts(graph, &edits, &blast).offered;
         edits.extend(offered.into_iter().map(|it| Edit::Restart { workload: it.workload }));
     }

@@ -3,7 +3,7 @@
 
 use crate::{
     check::{
-        blast::{self, Blast, Moved, When},
+        blast::{After, Blast, Moved, When},
         fix,
     },
     fact::Pod,
@@ -23,7 +23,7 @@ pub struct PutBack {
 /// Works out which pods keep what the fix gave them when `edits` are made, and who makes them anew. The fix was begun at
 /// `since`: who has only older pods got nothing from it and is left alone.
 pub fn put_back(graph: &Graph, edits: &[Edit], since: Timestamp, now: Timestamp) -> PutBack {
-    let Blast { gains, loses, changes_identity, not_known } = blast::blast(graph, edits, now);
+    let Blast { gains, loses, changes_identity, not_known } = After::of(graph, edits, now).blast();
     let mut res = PutBack::default();
     let all = [gains, loses, changes_identity, not_known];
     let mut moved: Vec<&Moved> =

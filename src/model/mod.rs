@@ -25,6 +25,7 @@ pub use options::Options;
 pub use pages::what_to_ask_for;
 pub use propose::{
     Asked, Healing, Journal, Offers, Planned, ProbeStage, Probing, Proposed, Run, Stage, Typed,
+    Wrong,
 };
 pub use screen::{Flash, Mode, Page, PageKind, Prompt, PromptKind, Screen, Search};
 pub use yaml::{Content, Yaml};

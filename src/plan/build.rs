@@ -238,7 +238,8 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
             };
             (Ref::Role(role.clone()), Some(it.id.clone()), owner::of_role(it), undo)
         }
-        Edit::CreateAssociation { service_account: key, .. } => {
+        Edit::CreateAssociation { service_account: key, fields } => {
+            warnings.extend(back::refused_by_target(graph, key, fields));
             if graph.association_of(key).is_known() && !is_made {
                 return Err(Refusal::Other(format!("`{key}` has an association already")));
             }
@@ -269,10 +270,10 @@ fn step(graph: &Graph, edit: Edit, warnings: &mut Vec<Warning>) -> Result<Step, 
                         .into(),
                 });
             }
-            let undo = back::takes_role(graph, was).map(|()| Edit::CreateAssociation {
-                service_account: service_account.clone(),
-                fields: was.clone(),
-            });
+            if let Knowledge::Known(it) = &it.detail {
+                warnings.extend(back::lost(graph, service_account, it));
+            }
+            let undo = back::association(graph, service_account, was);
             let at = Ref::Association(id.clone());
             (at, Some(id.clone()), owner::of_association(it), undo)
         }

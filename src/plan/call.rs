@@ -170,6 +170,9 @@ impl Edit {
                 let mut parameters = json!({"clusterName": cluster, "namespace": it.namespace,
                     "serviceAccount": it.name});
                 set_fields(&mut parameters, None, fields);
+                if !fields.tags.is_empty() {
+                    parameters["tags"] = object(&fields.tags);
+                }
                 aws("eks", "CreatePodIdentityAssociation", parameters)
             }
             Edit::UpdateAssociation { id, was, fields, .. } => {

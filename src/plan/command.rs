@@ -341,5 +341,10 @@ fn field_flags(was: Option<&AssociationFields>, now: &AssociationFields) -> Stri
     if was.and_then(|it| it.policy.as_ref()) != now.policy.as_ref() {
         res.push_str(&format!(" --policy {}", quote(now.policy.as_deref().unwrap_or_default())));
     }
+    if was.is_none() && !now.tags.is_empty() {
+        let tags = now.tags.iter().map(|(key, it)| (key.to_string(), it.to_string().into()));
+        let tags = serde_json::Value::Object(tags.collect()).to_string();
+        res.push_str(&format!(" --tags {}", quote(&tags)));
+    }
     res
 }

@@ -1,6 +1,9 @@
 //! The smallest things that can be changed. Closed: every way to write that idscope has is an arm here.
 
-use crate::ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey, Text, WorkloadKind};
+use crate::{
+    ident::{AccountId, Arn, Issuer, Partition, Ref, SaKey, Text, WorkloadKind},
+    plan::tags,
+};
 use serde::{Deserialize, Serialize};
 
 /// One write. `was` is what must be found; values that were never read (secrets) are `EnvEntry::Hidden`.
@@ -156,6 +159,10 @@ pub struct AssociationFields {
     /// The session policy as written.
     #[serde(default)]
     pub policy: Option<Text>,
+    /// By name, and only those that somebody else than AWS may set. Of a value that looks like a credential there is the
+    /// digest alone. An update has no say in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<(Text, Text)>,
 }
 
 impl WorkloadKey {
@@ -191,7 +198,32 @@ impl From<&crate::fact::AssociationDetail> for AssociationFields {
             target_role_arn: it.target_role_arn.clone(),
             disable_session_tags: it.disable_session_tags,
             policy: it.policy.clone(),
+            tags: tags::kept(&it.tags),
         }
+    }
+}
+
+impl AssociationFields {
+    /// What a new association of the role has beside it: nothing.
+    pub fn of_role(role_arn: Arn) -> AssociationFields {
+        AssociationFields {
+            role_arn,
+            target_role_arn: None,
+            disable_session_tags: false,
+            policy: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Whether it gives the same identity; tags give none.
+    pub(crate) fn gives_as(&self, other: &AssociationFields) -> bool {
+        let bare = |it: &AssociationFields| AssociationFields { tags: Vec::new(), ..it.clone() };
+        bare(self) == bare(other)
+    }
+
+    /// Whether it is what was to be made. Somebody may tag whatever is made.
+    pub(crate) fn is_made_as(&self, wanted: &AssociationFields) -> bool {
+        self.gives_as(wanted) && wanted.tags.iter().all(|it| self.tags.contains(it))
     }
 }
 

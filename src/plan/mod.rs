@@ -23,6 +23,7 @@ mod shell;
 mod show;
 mod shown;
 mod simulate;
+mod tags;
 mod terraform;
 mod threeway;
 mod turnover;

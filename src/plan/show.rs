@@ -76,7 +76,13 @@ fn fields(it: &AssociationFields) -> Vec<(String, Option<String>)> {
         ("targetRoleArn".into(), it.target_role_arn.as_ref().map(ToString::to_string)),
         ("disableSessionTags".into(), Some(it.disable_session_tags.to_string())),
         ("policy".into(), it.policy.as_ref().map(ToString::to_string)),
+        ("tags".into(), (!it.tags.is_empty()).then(|| tags(&it.tags))),
     ]
+}
+
+fn tags(all: &[(Text, Text)]) -> String {
+    let all: Vec<String> = all.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    all.join(", ")
 }
 
 pub(crate) fn diff(edit: &Edit) -> Vec<Line> {

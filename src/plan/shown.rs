@@ -142,7 +142,10 @@ pub fn shown(graph: &Graph, edit: &Edit) -> Shown {
             }
         }
         Edit::UpdateAssociation { id, was, fields, .. } => match graph.association(id) {
-            Some(it) => has_fields(it.detail.as_ref(), Some(was), Some(fields)),
+            Some(it) => it.detail.as_ref().known().map_or(Shown::NotKnown, |it| {
+                let it = AssociationFields::from(it);
+                compare(it.gives_as(was), it.gives_as(fields))
+            }),
             None => Shown::NotKnown,
         },
         Edit::DeleteAssociation { id, service_account, was } => match graph.association(id) {
@@ -222,7 +225,7 @@ fn has_fields(
     match detail {
         Knowledge::Known(it) => {
             let it = AssociationFields::from(it);
-            compare(was == Some(&it), now == Some(&it))
+            compare(was.is_some_and(|was| was == &it), now.is_some_and(|now| it.is_made_as(now)))
         }
         Knowledge::Absent | Knowledge::Denied(_) | Knowledge::NotYet => Shown::NotKnown,
     }

@@ -133,6 +133,9 @@ fn field_members(fields: &AssociationFields) -> Vec<(&'static str, String)> {
     if let Some(it) = &fields.policy {
         res.push(("policy", hcl(it)));
     }
+    if !fields.tags.is_empty() {
+        res.push(("tags", map(&fields.tags)));
+    }
     res
 }
 

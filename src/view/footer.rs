@@ -57,7 +57,7 @@ pub fn footer(model: &Model, area: Rect) -> (Pane, Option<(u16, u16)>) {
         let line = crate::view::fit::cut_line(line, room);
         return (pane(PaneKind::Footer, area, vec![line]), Some((x, area.y)));
     }
-    if let Some((line, cursor)) = fix::question(model) {
+    if let Some((line, cursor)) = fix::question(model, room) {
         let x = area.x + u16::try_from(cursor.min(room.saturating_sub(1))).unwrap_or(0);
         let line = crate::view::fit::cut_line(line, room);
         return (pane(PaneKind::Footer, area, vec![line]), Some((x, area.y)));

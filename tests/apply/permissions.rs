@@ -14,8 +14,9 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What a call needs beside the permission of its own name.
-const BESIDE: [(&str, &str); 3] = [
+const BESIDE: [(&str, &str); 4] = [
     ("eks:CreatePodIdentityAssociation", "iam:PassRole"),
+    ("eks:CreatePodIdentityAssociation", "eks:TagResource"),
     ("eks:UpdatePodIdentityAssociation", "iam:PassRole"),
     ("iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"),
 ];

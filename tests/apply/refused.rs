@@ -60,12 +60,7 @@ async fn what_was_read_before_the_credentials_expired_is_not_written_over() {
         "---\napiVersion: lab.idscope.dev/v1\nkind: Fault\napi: eks:ListPodIdentityAssociations\nanswer: expired\n",
     )
     .await;
-    let fields = AssociationFields {
-        role_arn: role("pods"),
-        target_role_arn: None,
-        disable_session_tags: false,
-        policy: None,
-    };
+    let fields = AssociationFields::of_role(role("pods"));
     let service_account = SaKey::new("shop", "free");
     let (file, digest) = home.plan_file(vec![Edit::CreateAssociation { service_account, fields }]);
     for args in

@@ -164,6 +164,72 @@ async fn what_cannot_be_undone_is_said_before() {
     assert!(said.as_str().unwrap().starts_with("cannot be undone: "), "{said}");
 }
 
+/// An association with all that can be set of one. `asks`: the external id that the target role's trust policy asks for.
+fn full_association(asks: &str) -> String {
+    let head = "apiVersion: lab.idscope.dev/v1\nkind:";
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Action": ["sts:AssumeRole", "sts:TagSession"], "Principal": {"AWS": role("pods")},
+        "Condition": {"StringEquals": {"sts:ExternalId": asks}}}]});
+    let policy = r#"{"Version": "2012-10-17",  "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
+    format!(
+        "---\n{head} IamRole\narn: {}\ntrustPolicy: {:?}\n---\n{head} PodIdentityAssociation\nnamespace: shop\n\
+         serviceAccount: lone\nroleArn: {}\ntargetRoleArn: {}\nexternalId: {asks}\ndisableSessionTags: true\n\
+         policy: {policy:?}\ntags: {{team: payments, \"cost centre\": \"42\", SIGNING_TOKEN: {SECRET:?}, \
+         \"aws:cloudformation:stack-name\": stack}}\n",
+        role("target"),
+        trust.to_string(),
+        role("pods"),
+        role("target"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_association_comes_back_with_all_that_can_be_set_of_it() {
+    let own = "eu-west-1/111122223333/prod/shop/lone";
+    let check = async |asks: &str, said_before: &[&str], unsaid: &[&str]| {
+        let home = Home::with(&full_association(asks)).await;
+        let found = home.lab.change(|world| {
+            let all = world.associations.iter();
+            all.clone().find(|it| &*it.service_account.name == "lone").cloned().unwrap()
+        });
+        let key = SaKey::new("shop", "lone");
+        let detail = home.graph.association_of(&key).known().unwrap().detail.clone();
+        let was = (&detail.known().unwrap()).into();
+        let edit = Edit::DeleteAssociation { id: found.id, service_account: key, was };
+        let (file, _) = home.plan_file(vec![edit.clone()]);
+        let shown = said(&output(&home, &["fix", "--plan", &file]).await);
+        for it in said_before {
+            assert!(shown.contains(it), "no `{it}` in {shown}");
+        }
+        for it in unsaid {
+            assert!(!shown.contains(it), "`{it}` in {shown}");
+        }
+        let id = carried_out(&home, vec![edit]).await;
+        let shown = said(&output(&home, &["undo", &id]).await);
+        assert!(shown.contains("--tags"), "{shown}");
+        let asked = shown.contains("has to be changed too");
+        assert_eq!(asked, asks != own, "{shown}");
+        let out = undone(&home, &id).await;
+        assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+        let back = home.lab.change(|world| world.associations.last().cloned().unwrap());
+        assert_eq!(back.target_role, found.target_role);
+        assert_eq!(back.policy, found.policy);
+        assert!(back.disable_session_tags);
+        let names: Vec<&str> = back.tags.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(names, ["cost centre", "team"]);
+        let journal = home.state.path().join("xdg/idscope/journal.jsonl");
+        assert!(!std::fs::read_to_string(journal).unwrap().contains(SECRET));
+    };
+    let whole = [
+        "tag `SIGNING_TOKEN` of the association looks like a credential",
+        "nobody but AWS can set",
+    ];
+    check(own, &whole, &["external id", SECRET]).await;
+    let asks = "eu-west-1/111122223333/before/shop/lone";
+    let told = format!("another external id than `{asks}`, for which the trust policy of");
+    check(asks, &[&told, whole[0], whole[1]], &[SECRET]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_restart_that_returns_pods_is_part_of_it() {
     let roles = ["good", "better"].map(|it| {

@@ -147,6 +147,36 @@ async fn the_first_workload_goes_alone_until_its_pods_are_ready() {
     check(Then::Gone, Outcome::Partly { done: 1, why: why.into() }, &[]).await;
 }
 
+/// What was left alone waits for the same workload when it is asked for again, until somebody sees to that one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_alone_waits_for_the_same_workload_again() {
+    let rest = || edits()[1..].to_vec();
+    let again = async |home: &Home| {
+        let job = Job { ready_within: Duration::from_millis(400), ..home.job(rest()) };
+        home.run(job).await.outcome
+    };
+    let left = async |home: &Home| {
+        let (outcome, _) = waits(home, Then::Nothing).await;
+        assert!(matches!(outcome, Outcome::Partly { done: 1, .. }), "{outcome:?}");
+        let Outcome::Nothing { why } = again(home).await else { panic!() };
+        let wanted = "deploy/shop/a-slow did not become Ready within 0 s: 0 of 2 pods are Ready; 2 workloads were left alone";
+        assert_eq!(&*why, wanted);
+        assert_eq!(restarted(home), ["shop/a-slow"]);
+    };
+    let home = Home::with(SLOW).await;
+    left(&home).await;
+    warm_up(&home).await;
+    assert_eq!(again(&home).await, Outcome::Applied);
+    assert_eq!(restarted(&home), ["shop/a-slow", "shop/db", "shop/web"]);
+    // What was restarted since waits for nobody.
+    assert_eq!(again(&home).await, Outcome::Applied);
+    let home = Home::with(SLOW).await;
+    left(&home).await;
+    let path = "/apis/apps/v1/namespaces/shop/deployments/a-slow";
+    assert_eq!(home.kube("DELETE", path, &Value::Null).await.0, 200);
+    assert_eq!(again(&home).await, Outcome::Applied);
+}
+
 /// A plan that was killed while it waited: the next one waits for the same workload, and restarts none twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_that_was_killed_while_it_waited_is_finished() {

@@ -150,12 +150,7 @@ pub fn rows(world: &World) -> Vec<Row> {
     };
     let workload = |kind: WorkloadKind, name: &str| WorkloadKey::new(kind, "shop", name);
     let web = || workload(WorkloadKind::Deployment, "web");
-    let fields = |name: &str| AssociationFields {
-        role_arn: role(name),
-        target_role_arn: None,
-        disable_session_tags: false,
-        policy: None,
-    };
+    let fields = |name: &str| AssociationFields::of_role(role(name));
     let id = world.associations[0].id.clone();
     let unset = |workload: WorkloadKey| Edit::SetEnv {
         workload,

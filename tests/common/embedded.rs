@@ -44,7 +44,7 @@ pub fn aws_contents(lab: &Lab) -> Value {
             .iter()
             .map(|it| {
                 let key = it.service_account.to_string();
-                json!([key, it.role, it.target_role, it.disable_session_tags, it.policy])
+                json!([key, it.role, it.target_role, it.disable_session_tags, it.policy, it.tags])
             })
             .collect();
         associations.sort_by_key(Value::to_string);

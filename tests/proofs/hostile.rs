@@ -68,6 +68,7 @@ fn edits(text: &str) -> Vec<Edit> {
         target_role_arn: None,
         disable_session_tags: true,
         policy: Some(policy.to_string().into()),
+        tags: vec![("team".into(), it())],
     };
     vec![
         Edit::Annotate {

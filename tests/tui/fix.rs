@@ -246,6 +246,39 @@ fn what_was_cut_off_is_said_and_can_be_finished() {
 }
 
 #[test]
+fn an_entry_with_nothing_left_is_closed_by_the_key_that_finishes() {
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    // Announced, written and read back; then it was cut off.
+    let begun = entry(&order(&hand), Some(StepState::Done), None);
+    hand.keys("esc esc");
+    comes_true(&mut hand);
+    hand.goes("undo").send(noted(begun.clone()));
+    assert!(hand.text().contains("cut off after 1 of 1 steps"), "{}", hand.text());
+    hand.requests();
+    hand.keys("a");
+    assert_eq!(hand.requests(), [Request::Close("20260110T115900Z-1a2b3c".into())]);
+    assert!(hand.text().contains("it is finished: everything in it"), "{}", hand.text());
+    // Closed, it is nothing to finish any more, and can be put back.
+    let closed = Entry { outcome: Some(Outcome::Applied), ..begun };
+    hand.goes("undo").send(noted(closed));
+    assert!(!hand.model.can(Command::Apply));
+    hand.keys("enter");
+    let purpose = hand.model.proposal().map(|it| it.purpose.clone());
+    assert!(matches!(purpose, Some(plan::Purpose::Undo(_))), "{}", hand.text());
+    // Of another cluster it is left alone.
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    let mut begun = entry(&order(&hand), Some(StepState::Done), None);
+    begun.place.cluster = Some("arn:aws:eks:eu-west-1:111122223333:cluster/other".into());
+    hand.keys("esc esc").goes("undo").send(noted(begun));
+    hand.requests();
+    hand.keys("a");
+    assert_eq!(hand.requests(), []);
+    assert!(hand.text().contains("it was made on cluster"), "{}", hand.text());
+}
+
+#[test]
 fn keys_from_before_the_question_are_dropped() {
     let mut hand = Hand::before_world(LARGE);
     proposed(&mut hand);
@@ -260,8 +293,15 @@ fn keys_from_before_the_question_are_dropped() {
     assert_eq!(typed.text, "");
     // Seen, it takes them; other words do nothing, and neither does a paste.
     hand.types("yse").keys("enter");
-    assert!(hand.text().contains("these are other words"), "{}", hand.text());
-    hand.keys("ctrl-u").send(Event::Paste("yes".into())).keys("enter");
+    let said = " ✖ these are other words; type yes to apply: yse";
+    assert_eq!(hand.pane(PaneKind::Footer).trim_end(), said);
+    // They stay to be mended.
+    hand.keys("backspace backspace");
+    assert_eq!(hand.pane(PaneKind::Footer).trim_end(), " type yes to apply: y");
+    hand.keys("ctrl-u").send(Event::Paste("yes".into()));
+    let said = hand.pane(PaneKind::Footer);
+    assert!(said.contains("✖ not pasted: type yes to apply:"), "{said}");
+    hand.keys("enter");
     assert!(!hand.requests().iter().any(|it| matches!(it, Request::Apply(_))));
     hand.types("yes").keys("enter");
     assert!(matches!(hand.requests().pop(), Some(Request::Apply(_))));

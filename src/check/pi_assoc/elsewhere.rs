@@ -39,12 +39,7 @@ pub(crate) fn report(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let role = accepting.into_iter().find(|it| judge::accepts(cx, it.arn.as_str()));
     finding.fixes.push(match role {
         Some(it) => {
-            let fields = AssociationFields {
-                role_arn: it.arn.clone(),
-                target_role_arn: None,
-                disable_session_tags: false,
-                policy: None,
-            };
+            let fields = AssociationFields::of_role(it.arn.clone());
             Fix::create_association(cx.cx, cx.key, fields)
         }
         None => {

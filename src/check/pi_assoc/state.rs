@@ -274,12 +274,7 @@ pub(crate) fn deleted(cx: &IdentityContext<'_>, acc: &mut Acc) {
     );
     // New pods would get nothing; those that run work again once it is back.
     if let Some(role) = meant(&cx.cx, cx.key, false) {
-        let fields = AssociationFields {
-            role_arn: role,
-            target_role_arn: None,
-            disable_session_tags: false,
-            policy: None,
-        };
+        let fields = AssociationFields::of_role(role);
         finding.fixes.push(Fix::create_association(cx.cx, cx.key, fields));
     }
     finding.fixes.push(Fix::restart(&first.namespace, &first.name, cx.cx.graph.root_owner(first)));

@@ -204,12 +204,7 @@ fn run_as_trusted(told: &Told<'_>) -> Fix {
 /// The other way of TRUST-PRIN-02: the association that the role was written for, instead of the annotation.
 fn associate(cx: &IdentityContext<'_>, role: &Arn) -> Option<Fix> {
     let annotation = cx.annotation?;
-    let fields = AssociationFields {
-        role_arn: role.clone(),
-        target_role_arn: None,
-        disable_session_tags: false,
-        policy: None,
-    };
+    let fields = AssociationFields::of_role(role.clone());
     let create = Fix::create_association(cx.cx, cx.key, fields);
     if create.edits.is_empty() {
         return Some(create);

@@ -115,10 +115,11 @@ impl<'a> Session<'a> {
             Some(Err(it)) => return Ok(self.refused(&it, &proposal, &names, how)),
             None => return Ok(self.nothing(&proposal, &names, how)),
         };
-        check::forewarn(graph, ledger, &mut plan, *now);
-        let blast = check::blast(graph, plan.edits(), *now);
         let edits: Vec<Edit> = plan.edits().cloned().collect();
-        let deputies = check::deputies(graph, &edits, *now);
+        let after = check::After::of(graph, &edits, *now);
+        after.forewarn(ledger, &mut plan);
+        let blast = after.blast();
+        let deputies = after.deputies();
         let place = Whereabouts::of(graph);
         let callers = plan::callers(graph);
         let may = match Hands::open(&self.settings, &plan, &place, &callers).await {

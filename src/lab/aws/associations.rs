@@ -97,6 +97,10 @@ fn create(state: &mut State, call: &Call<'_>, cluster: &Cluster) -> Result<Value
         return Err(AwsError::sender(409, "ResourceInUseException", message));
     }
     pass_role(state, call, &role)?;
+    if body["tags"].as_object().is_some_and(|it| !it.is_empty()) {
+        may(state, call, "eks:TagResource", None)?;
+    }
+    check_tags(&body)?;
     check_role(state, &role, cluster)?;
     check_policy(&body, body["disableSessionTags"] == true)?;
     let number = state.next().to_string();
@@ -185,12 +189,35 @@ fn check_policy(body: &Value, tags_disabled: bool) -> Result<(), AwsError> {
 
 /// Whoever hands a role to EKS must be allowed to.
 fn pass_role(state: &State, call: &Call<'_>, role: &Arn) -> Result<(), AwsError> {
-    if !state.world.caller.denies("iam:PassRole", Some(role.as_str())) {
+    may(state, call, "iam:PassRole", Some(role.as_str()))
+}
+
+fn may(
+    state: &State,
+    call: &Call<'_>,
+    action: &str,
+    resource: Option<&str>,
+) -> Result<(), AwsError> {
+    if !state.world.caller.denies(action, resource) {
         return Ok(());
     }
     let caller = call.principal.as_ref().map(|it| it.arn.to_string()).unwrap_or_default();
-    let error = AwsError::not_authorized(&caller, "iam:PassRole", Some(role.as_str()));
+    let error = AwsError::not_authorized(&caller, action, resource);
     Err(AwsError { code: "AccessDeniedException", ..error })
+}
+
+/// EKS keeps tags that begin with `aws:` to AWS, and takes few characters beside letters and digits.
+fn check_tags(body: &Value) -> Result<(), AwsError> {
+    let is_taken = |it: &str| {
+        it.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
+            && !it.to_ascii_lowercase().starts_with("aws:")
+    };
+    let mut tags = body["tags"].as_object().into_iter().flatten();
+    let wrong = tags.find(|(key, it)| !is_taken(key) || !it.as_str().is_some_and(is_taken));
+    match wrong {
+        None => Ok(()),
+        Some((key, _)) => Err(AwsError::invalid_parameter(format!("Invalid tag: {key}"))),
+    }
 }
 
 /// EKS looks at the trust policy when an association is made or changed, and never again.

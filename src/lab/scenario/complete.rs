@@ -147,7 +147,7 @@ fn associate(
         modified: doc.modified.unwrap_or(created),
         created,
         service_account: doc.service_account,
-        tags: Vec::new(),
+        tags: doc.tags,
     }
 }
 

@@ -53,6 +53,7 @@ pub struct AssociationDoc {
     pub policy: Option<Text>,
     pub owner: Option<Arn>,
     pub id: Option<Text>,
+    pub tags: Vec<(Text, Text)>,
     pub modified: Option<Timestamp>,
 }
 
@@ -274,6 +275,7 @@ fn association(node: &Node, now: Timestamp) -> Result<Aged<AssociationDoc>, Scen
         "policy",
         "ownerArn",
         "id",
+        "tags",
         "age",
         "modified",
     ];
@@ -288,6 +290,7 @@ fn association(node: &Node, now: Timestamp) -> Result<Aged<AssociationDoc>, Scen
         policy: it.node("policy").map(|it| document(it, "policy")).transpose()?,
         owner: it.arn_opt("ownerArn")?,
         id: it.text_opt("id")?,
+        tags: it.pairs("tags")?,
         modified: age(&it, "modified", now)?,
     };
     Ok(Aged { at: node.at, created: age(&it, "age", now)?, it: doc })

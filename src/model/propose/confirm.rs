@@ -2,11 +2,11 @@
 
 use crate::{
     command::Command,
-    event::{Key, KeyCode, Level},
+    event::{Key, KeyCode},
     ident::Text,
     model::{
         Model, Request,
-        propose::{Planned, ProbeStage, Probing, Proposed, Run, Stage, Typed},
+        propose::{Planned, ProbeStage, Proposed, Run, Stage, Typed, Wrong},
     },
     plan::{Order, Progress, StepState},
 };
@@ -26,16 +26,16 @@ impl Typed {
         match (key.code, key.ctrl) {
             (KeyCode::Esc, _) => return Typing::Left,
             (KeyCode::Enter, _) if self.text.trim() == words => return Typing::Confirmed,
-            (KeyCode::Enter, _) => self.is_wrong = true,
+            (KeyCode::Enter, _) => self.wrong = Some(Wrong::OtherWords),
             (KeyCode::Backspace, _) if self.text.is_empty() => return Typing::Left,
             (KeyCode::Backspace, _) => {
                 self.text.pop();
-                self.is_wrong = false;
+                self.wrong = None;
             }
             (KeyCode::Char('u'), true) => *self = Typed { is_seen: true, ..Typed::default() },
             (KeyCode::Char(c), false) if !c.is_control() && self.text.len() < MAX_LEN => {
                 self.text.push(c);
-                self.is_wrong = false;
+                self.wrong = None;
             }
             (_, _) => {}
         }
@@ -159,15 +159,22 @@ impl Model {
 
     /// A frame has shown the question.
     pub(in crate::model) fn question_seen(&mut self) {
-        if let Some(it) = self.proposed_mut()
-            && let Stage::Confirming(typed) = &mut it.stage
-        {
-            typed.is_seen = true;
+        if let Some(it) = self.typed_mut() {
+            it.is_seen = true;
         }
-        if let Some(it) = self.probing_mut()
-            && let ProbeStage::Confirming(typed) = &mut it.stage
-        {
-            typed.is_seen = true;
+    }
+
+    /// What is typed to set a plan or a probe going.
+    fn typed_mut(&mut self) -> Option<&mut Typed> {
+        if self.proposal().is_some() {
+            return match &mut self.proposed_mut()?.stage {
+                Stage::Confirming(typed) => Some(typed),
+                Stage::Shown | Stage::Running(_) | Stage::Ended { .. } => None,
+            };
+        }
+        match &mut self.probing_mut()?.stage {
+            ProbeStage::Confirming(typed) => Some(typed),
+            ProbeStage::Shown | ProbeStage::Asking | ProbeStage::Answered(_) => None,
         }
     }
 
@@ -203,12 +210,11 @@ impl Model {
 
     /// Text that was pasted while words are asked for: they are to be typed.
     pub(in crate::model) fn paste_into_proposal(&mut self) -> bool {
-        let is_asked = |it: &Probing| matches!(it.stage, ProbeStage::Confirming(_));
-        let confirms = self.proposal().is_some_and(Proposed::is_confirming)
-            || self.probing().is_some_and(is_asked);
         let runs = self.proposal().is_some_and(Proposed::is_running);
-        if confirms {
-            self.say(Level::Warning, "the words are to be typed, not pasted");
+        let typed = self.typed_mut();
+        let confirms = typed.is_some();
+        if let Some(it) = typed {
+            it.wrong = Some(Wrong::Pasted);
         }
         confirms || runs
     }

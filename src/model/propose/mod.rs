@@ -85,8 +85,17 @@ pub struct Typed {
     pub text: String,
     /// A frame has shown the prompt. Keys that were typed before were not meant for it.
     pub is_seen: bool,
-    /// Other words were entered.
-    pub is_wrong: bool,
+    /// What was wrong with it, until something else is typed.
+    pub wrong: Option<Wrong>,
+}
+
+/// Why words that were given set nothing going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Enter came after other ones, which stay to be mended.
+    OtherWords,
+    /// They are to be typed.
+    Pasted,
 }
 
 /// Where each step is.

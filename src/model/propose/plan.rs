@@ -45,7 +45,8 @@ impl Model {
 
     fn worked_out(&self, offer: Offer, purpose: Purpose, with_restart: bool) -> Proposed {
         let graph = &self.graph;
-        let blast = check::blast(graph, &offer.edits, self.now);
+        let after = check::After::of(graph, &offer.edits, self.now);
+        let blast = after.blast();
         let restarts = check::restarts(graph, &offer.edits, &blast);
         let mut edits = offer.edits.clone();
         if with_restart {
@@ -58,13 +59,13 @@ impl Model {
             let title = offer.title.clone();
             match plan::build(graph, offer.id, title, offer.because.clone(), edits) {
                 Ok(mut it) => {
-                    check::forewarn(graph, &self.ledger, &mut it, self.now);
+                    after.forewarn(&self.ledger, &mut it);
                     Planned::Plan(Box::new(it))
                 }
                 Err(it) => Planned::Refused(it),
             }
         };
-        let deputies = check::deputies(graph, &offer.edits, self.now);
+        let deputies = after.deputies();
         self.proposed(offer, plan, purpose, (blast, restarts, deputies), with_restart)
     }
 
@@ -96,7 +97,7 @@ impl Model {
 
     /// The page of what puts an entry of the journal back, or finishes it.
     pub(in crate::model) fn propose_undoing(&mut self, it: Undoing) -> Vec<Request> {
-        let (plan, because, title, edits) = match it.plan {
+        let (mut plan, because, title, edits) = match it.plan {
             Some(Ok(it)) => {
                 let edits: Vec<Edit> = it.edits().cloned().collect();
                 let (because, title) = (it.because.clone(), it.title.clone());
@@ -106,8 +107,12 @@ impl Model {
             None => (Planned::ByHand, Because::default(), String::new(), Vec::new()),
         };
         let title = if title.is_empty() { "undo".to_owned() } else { title };
-        let blast = check::blast(&self.graph, &edits, self.now);
-        let deputies = check::deputies(&self.graph, &edits, self.now);
+        let after = check::After::of(&self.graph, &edits, self.now);
+        if let Planned::Plan(it) = &mut plan {
+            after.forewarn(&self.ledger, it);
+        }
+        let blast = after.blast();
+        let deputies = after.deputies();
         let offer = Offer {
             id: "FX-UNDO",
             title,
@@ -178,7 +183,7 @@ impl Model {
         // What a role may do comes later than that it is there.
         let is_read = |it: &check::Deputy| !matches!(it.policies, Knowledge::NotYet);
         let deputies = (!it.deputies.iter().all(is_read))
-            .then(|| check::deputies(&self.graph, &it.offer.edits, self.now));
+            .then(|| check::After::of(&self.graph, &it.offer.edits, self.now).deputies());
         let Some(it) = self.proposed_mut() else { return };
         if let Some(deputies) = deputies {
             it.deputies = deputies;

@@ -17,7 +17,7 @@ pub use plan::plan;
 pub use probe::{probe, title as probe_title};
 
 use crate::{
-    model::{Model, Planned, ProbeStage, Proposed, Stage},
+    model::{Model, Planned, ProbeStage, Proposed, Stage, Wrong},
     plan::Purpose,
     view::{
         Back, Line, Tone,
@@ -41,8 +41,9 @@ pub fn title(it: &Proposed) -> String {
     }
 }
 
-/// The question in the last line, and how far the cursor stands behind its beginning.
-pub fn question(model: &Model) -> Option<(Line, usize)> {
+/// The question in the last line, and how far the cursor stands behind its beginning. What was wrong with what was typed
+/// comes first, so that no width cuts it off.
+pub fn question(model: &Model, room: usize) -> Option<(Line, usize)> {
     let (words, to, typed) = match (model.proposal(), model.probing()) {
         (Some(it), _) => {
             let Stage::Confirming(typed) = &it.stage else { return None };
@@ -55,13 +56,21 @@ pub fn question(model: &Model) -> Option<(Line, usize)> {
         }
         (None, None) => return None,
     };
-    let mut res = Line::of(Tone::Warning, " type ").add(Tone::Strong, words);
+    let mut res = match typed.wrong {
+        None => Line::of(Tone::Warning, " type "),
+        Some(Wrong::OtherWords) => {
+            Line::of(Tone::Error, " ✖ these are other words;").add(Tone::Warning, " type ")
+        }
+        Some(Wrong::Pasted) => Line::of(Tone::Error, " ✖ not pasted:").add(Tone::Warning, " type "),
+    };
+    res.push(Tone::Strong, words);
     res.push(Tone::Warning, format!(" to {to}: "));
-    res.push(Tone::Strong, &typed.text);
+    // Of much text its end stays in sight, where the cursor is.
+    let left = room.saturating_sub(res.width() + 1).max(8);
+    let skip = typed.text.chars().count().saturating_sub(left);
+    res.push(Tone::Strong, typed.text.chars().skip(skip).collect::<String>());
     let cursor = res.width();
-    if typed.is_wrong {
-        res.push(Tone::Error, "  these are other words");
-    } else if typed.text.is_empty() {
+    if typed.text.is_empty() {
         res.push(Tone::Muted, "  esc leaves it");
     }
     Some((res, cursor))
