@@ -330,6 +330,26 @@ fn stage_of(site: &Site, minutes: u64, answered: bool) -> Result<Migration, Stri
     check::migrate(&graph, &ledger, &key(), proof, now())
 }
 
+/// Leads back from a stage, by the world alone: to where IRSA is granted and nothing of a migration is left.
+#[track_caller]
+fn left(site: &Site, expected: &[&str]) {
+    let graph = site.graph();
+    let way = match check::leave(&graph, &[key()], now()) {
+        Ok(it) => it,
+        Err(why) => {
+            assert!(expected.is_empty() && why.contains("nothing of a migration"), "{why}");
+            return;
+        }
+    };
+    assert_eq!(words(&way.edits), expected, "{:?}", way.notes);
+    let then = check::After::of(&graph, &way.edits, now());
+    let ledger = judge::judge(then.graph(), now());
+    let it = ledger.identity(&key()).unwrap();
+    assert_eq!(it.verdict, idscope::identity::Verdict::Allow, "{}", it.because);
+    assert_eq!(it.mechanism, idscope::identity::Mechanism::Irsa);
+    assert!(check::leave(then.graph(), &[key()], now()).is_err());
+}
+
 #[test]
 fn stages() {
     let both = || vec![web(ISS), eks()];
@@ -337,20 +357,20 @@ fn stages() {
         let it = stage_of(site, 10, answered).unwrap();
         assert_eq!(it.stage, stage, "{}", it.because);
         assert_eq!(words(&it.way.edits), edits, "{}", it.because);
-        // Every stage can be left by a plan that is shown.
-        assert_eq!(words(&it.leave), leave, "{}", it.because);
+        // Every stage can be left by a plan that is shown, and the page of the stage says how.
+        left(site, leave);
         it.because
     };
-    let undo = ["delete-association"];
+    let undo = ["delete-association", "restart web", "restart worker"];
     check(&site(), false, Stage::DualTrust, &["open web"], &[]);
     let dual = Site { trust: both(), ..site() };
     let said = check(&dual, false, Stage::Associate, &["create-association"], &[]);
     assert!(said.contains("new pods switch"), "{said}");
     let second = |pods: &[&str]| deployment("worker", pods);
     let canary = Site { associated: true, more: second(&["irsa"]), ..dual.clone() };
-    check(&canary, false, Stage::Canary, &["restart web"], &undo);
+    check(&canary, false, Stage::Canary, &["restart web"], &undo[..1]);
     let rest = Site { pods: vec!["pod-identity"], ..canary.clone() };
-    check(&rest, false, Stage::Restart, &["restart worker"], &undo);
+    check(&rest, false, Stage::Restart, &["restart worker"], &undo[..2]);
     let moved = Site { pods: vec!["pod-identity"], more: second(&["pod-identity"]), ..canary };
     let said = check(&moved, false, Stage::Prove, &[], &undo);
     assert!(said.contains("EKS Auth has not answered"), "{said}");
@@ -359,8 +379,10 @@ fn stages() {
     assert!(said.because.contains("has not been Ready for 120 minutes"), "{}", said.because);
     check(&moved, true, Stage::Unannotate, &["unannotate"], &undo);
     let plain = Site { annotated: false, ..moved.clone() };
-    check(&plain, true, Stage::DropTrust, &["trust web"], &undo);
-    check(&Site { trust: vec![eks()], ..plain.clone() }, true, Stage::Finished, &[], &undo);
+    let back = [&["annotate"], &undo[..]].concat();
+    check(&plain, true, Stage::DropTrust, &["trust web"], &back);
+    let back = [&["open web"], &back[..]].concat();
+    check(&Site { trust: vec![eks()], ..plain.clone() }, true, Stage::Finished, &[], &back);
     // The statement stays as long as anybody needs it.
     let stays = |more: String, who: &str| {
         let it = stage_of(&Site { more, ..plain.clone() }, 10, true).unwrap_err();
@@ -580,6 +602,43 @@ fn a_restart_without_effect_is_refused() {
     assert!(said.contains("is paused") && said.contains("rollout resume"), "{said}");
 }
 
+/// The statement that a migration writes goes with it, and with it everything that a stage changed.
+#[test]
+fn a_migration_is_left_as_it_was_entered() {
+    let graph = site().graph();
+    let raw = |graph: &Graph| {
+        let role = Arn::from(&*role("web"));
+        graph.role(&role).known().unwrap().trust.raw.clone()
+    };
+    let entered = stage_of(&site(), 10, false).unwrap().way.edits;
+    let dual = check::After::of(&graph, &entered, now());
+    assert_ne!(raw(dual.graph()), raw(&graph));
+    let way = check::leave(dual.graph(), &[key()], now()).unwrap();
+    assert_eq!(words(&way.edits), ["trust web"]);
+    let left = check::After::of(dual.graph(), &way.edits, now());
+    assert_eq!(raw(left.graph()), raw(&graph));
+    // One stage later it goes after the association.
+    let ledger = judge::judge(dual.graph(), now());
+    let proof = Proof { ready_for: Duration::from_secs(600), answered: false };
+    let next = check::migrate(dual.graph(), &ledger, &key(), proof, now()).unwrap();
+    assert_eq!(next.stage, Stage::Associate);
+    let associated = check::After::of(dual.graph(), &next.way.edits, now());
+    let way = check::leave(associated.graph(), &[key()], now()).unwrap();
+    assert_eq!(words(&way.edits), ["delete-association", "trust web"]);
+    // Of several, those that are in a migration; one that is named alone is led back from Pod Identity in any case.
+    let pods_only = Site { annotated: false, associated: true, trust: vec![eks()], ..site() };
+    let graph = pods_only.graph();
+    let other = SaKey::new("shop", "other");
+    assert!(check::leave(&graph, &[key(), other], now()).is_err());
+    let way = check::leave(&graph, &[key()], now()).unwrap();
+    assert_eq!(words(&way.edits)[..3], ["open web", "annotate", "delete-association"]);
+    // What an add-on has given is the add-on's to take.
+    let owned = "---\napiVersion: lab.idscope.dev/v1\nkind: PodIdentityAssociation\nnamespace: shop\nserviceAccount: web\nownerArn: arn:aws:eks:eu-west-1:111122223333:addon/prod/x/y\nroleArn: ";
+    let more = format!("{owned}{}\n", role("web"));
+    let why = check::leave(&Site { more, ..site() }.graph(), &[key()], now()).unwrap_err();
+    assert!(why.contains("belongs to"), "{why}");
+}
+
 /// A namespace goes through the stages together: one workload of all goes first, and who cannot go is named.
 #[test]
 fn several_are_migrated_together() {
@@ -612,7 +671,7 @@ fn several_are_migrated_together() {
         let ledger = judge::judge(&graph, now());
         let keys = check::of_namespace(&graph, "shop");
         let proof = Proof { ready_for: Duration::from_secs(600), answered: true };
-        let it = check::migrate_all(&graph, &ledger, &keys, proof, now()).unwrap();
+        let it = check::migrate_all(&graph, &ledger, &keys, &|_| proof, now()).unwrap();
         assert_eq!(it.stage, stage, "{}", it.because);
         assert_eq!(words(&it.way.edits), edits, "{}", it.because);
         let said = it.way.notes.join("; ");

@@ -4,12 +4,15 @@
 //! Each way is made from the world as it is, so a way that was begun is gone on with by asking again.
 
 mod eligible;
+mod leave;
 mod migrate;
 mod migrate_all;
 mod re_home;
 mod trust;
 
 pub use eligible::{Eligibility, eligibility};
+pub(crate) use leave::is_under_way;
+pub use leave::leave;
 pub use migrate::{Migration, Proof, Stage, migrate};
 pub use migrate_all::{migrate_all, of_namespace};
 pub use re_home::re_home;

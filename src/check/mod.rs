@@ -6,6 +6,7 @@
 mod aftermath;
 mod blast;
 mod context;
+mod course;
 mod deputy;
 mod expect;
 mod fix;
@@ -64,19 +65,18 @@ pub use blast::{After, Blast, End, Moved, When};
 pub use context::{
     AssociationContext, ContainerContext, Context, IdentityContext, PodContext, blocker_or_wrong_id,
 };
+pub use course::{Course, Led, Whole, course, goals, whole};
 pub use deputy::{Deputy, Level, Newcomer, Power};
 pub use expect::{is_node_agent, known_controller};
 pub use forewarn::is_left;
 pub use goal::{
-    Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, migrate, migrate_all,
+    Eligibility, Goal, Migration, Proof, Stage, Way, eligibility, leave, migrate, migrate_all,
     of_namespace, re_home, reach,
 };
 pub use injection::Shown;
 pub use ledger::{Identity, Ledger, PodCounts};
 pub use lines::{ContainerLine, Reach};
-pub use offer::{
-    Class, Course, Healed, Offer, Whole, all_at_once, course, goals, offers, opens, whole,
-};
+pub use offer::{Class, Healed, Offer, all_at_once, offers, opens};
 pub use probe::probe_ask;
 pub use propose::{Proposal, Wanted, propose};
 pub use put_back::{PutBack, put_back};

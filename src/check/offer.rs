@@ -1,17 +1,12 @@
-//! What can be done about findings, best first, and which whole identities a ServiceAccount can be led to.
+//! What can be done about findings, best first.
 //!
 //! An offer is not a plan yet: it holds edits and where they come from. What may be written, and whom it would concern,
 //! is worked out when somebody looks at it.
 
 use crate::{
-    check::{
-        Finding, Fix, Goal, Ledger, Migration, Proof, Proposal, Severity, Stage, Wanted, Way,
-        goal::{self, NoWay},
-        propose,
-    },
+    check::{Finding, Fix, Ledger, Proposal, Severity, Wanted, propose},
     graph::Graph,
-    ident::{Arn, Ref, SaKey, Text, Timestamp},
-    identity::{Mechanism, Verdict},
+    ident::{Arn, Ref, Text, Timestamp},
     plan::{Because, Edit, TrustChange},
 };
 
@@ -193,129 +188,6 @@ pub fn all_at_once(
         left,
         notes: Vec::new(),
     })
-}
-
-/// What a ServiceAccount can be led to as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whole {
-    Irsa,
-    PodIdentity,
-    /// The present stage of going from the one to the other.
-    Migrate,
-}
-
-impl Whole {
-    pub const ALL: [Whole; 3] = [Whole::Irsa, Whole::PodIdentity, Whole::Migrate];
-
-    /// As it is typed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Whole::Irsa => "irsa",
-            Whole::PodIdentity => "pod-identity",
-            Whole::Migrate => "migrate",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Whole> {
-        Whole::ALL.into_iter().find(|it| it.as_str() == word)
-    }
-}
-
-/// The way to a whole identity, as a person reads of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Course {
-    pub title: String,
-    pub way: Way,
-    /// Where a migration stands, and what to know there.
-    pub stage: Option<(Stage, String)>,
-    /// Stages that were applied can be left again.
-    pub can_be_left: bool,
-}
-
-/// The way there; `Err` says why there is none. `role` is as for `goal::reach`; a migration has its own.
-pub fn course(
-    graph: &Graph,
-    ledger: &Ledger,
-    key: &SaKey,
-    goal: Whole,
-    role: Option<&Arn>,
-    proof: Proof,
-    now: Timestamp,
-) -> Result<Course, NoWay> {
-    let (straight, title) = match goal {
-        Whole::Irsa => (Goal::Irsa, format!("make IRSA work for `{key}`")),
-        Whole::PodIdentity => (Goal::PodIdentity, format!("make Pod Identity work for `{key}`")),
-        Whole::Migrate => {
-            let Migration { stage, way, because, leave } =
-                goal::migrate(graph, ledger, key, proof, now)?;
-            return Ok(Course {
-                title: format!("migrate `{key}` to Pod Identity: {}", stage.as_str()),
-                way,
-                stage: Some((stage, because)),
-                can_be_left: !leave.is_empty(),
-            });
-        }
-    };
-    let way = goal::reach(graph, key, straight, role, now)?;
-    Ok(Course { title, way, stage: None, can_be_left: false })
-}
-
-/// The way there as an offer; `Err` says why there is none.
-pub fn whole(
-    graph: &Graph,
-    ledger: &Ledger,
-    key: &SaKey,
-    goal: Whole,
-    proof: Proof,
-    now: Timestamp,
-) -> Result<Offer, String> {
-    let Course { title, way, stage, .. } = course(graph, ledger, key, goal, None, proof, now)?;
-    let because = stage.map(|(_, it)| it);
-    let is_stage = because.is_some();
-    let notes: Vec<String> = because.into_iter().chain(way.notes).collect();
-    if way.edits.is_empty() {
-        return Err(match is_stage {
-            true => notes.join("; "),
-            false => format!("`{key}` has everything that {} takes", goal.as_str()),
-        });
-    }
-    Ok(Offer {
-        id: goal.as_str(),
-        title,
-        class: Class::Goal,
-        because: Because {
-            code: None,
-            subject: Ref::ServiceAccount(key.clone()).to_string().into(),
-        },
-        heals: Vec::new(),
-        restart_needed: way.edits.iter().any(Edit::needs_restart),
-        edits: way.edits,
-        by_hand: Vec::new(),
-        left: Vec::new(),
-        notes,
-    })
-}
-
-/// The goals that fit a ServiceAccount as it stands: what it asks for and does not get, and the way on from IRSA.
-pub fn goals(
-    graph: &Graph,
-    ledger: &Ledger,
-    key: &SaKey,
-    proof: Proof,
-    now: Timestamp,
-) -> Vec<Offer> {
-    let Some(it) = ledger.identity(key) else { return Vec::new() };
-    let is_granted = it.verdict == Verdict::Allow;
-    let fitting: &[Whole] = match (it.mechanism, is_granted) {
-        (Mechanism::Irsa | Mechanism::Both | Mechanism::PodIdentity, true) => &[Whole::Migrate],
-        (Mechanism::Both, false) => &[Whole::PodIdentity, Whole::Migrate],
-        (Mechanism::Irsa, false) => &[Whole::Irsa, Whole::PodIdentity],
-        (Mechanism::PodIdentity, false) => &[Whole::PodIdentity],
-        // Only where a trust policy names it: the role is known then.
-        (Mechanism::None, _) => &[Whole::Irsa, Whole::PodIdentity],
-    };
-    let way = |it: &Whole| whole(graph, ledger, key, *it, proof, now).ok();
-    fitting.iter().filter_map(way).collect()
 }
 
 #[cfg(test)]

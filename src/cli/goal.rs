@@ -1,9 +1,9 @@
 //! `fix --goal`: the way to a whole identity instead of the repair of findings.
 
 use crate::{
-    check::{self, Course, Proof, Proposal, Stage, Whole},
+    check::{self, Course, Led, Proof, Proposal, Stage, Whole},
     cli::{args::Reach, collect::Collected, error::UsageError, fix::RE_HOME},
-    ident::{Arn, Ref, SaKey, visible},
+    ident::{Arn, Ref, SaKey, Text, visible},
     plan::{self, Because, Edit},
 };
 use std::time::Duration;
@@ -42,7 +42,8 @@ pub fn namespaces(
     let mut res = (Vec::new(), Vec::new());
     for it in targets {
         let name = ["ns/", "namespace/"].iter().find_map(|prefix| it.strip_prefix(prefix));
-        match name.filter(|_| goal == Some(Reach::Migrate)) {
+        let takes_several = matches!(goal, Some(Reach::Migrate | Reach::LeaveMigration));
+        match name.filter(|_| takes_several) {
             Some(name) if read.graph.identities_in(name).next().is_some() => {
                 res.0.push(Ref::Namespace(name.into()));
             }
@@ -86,57 +87,42 @@ pub fn proposal(
         Reach::Irsa => Whole::Irsa,
         Reach::PodIdentity => Whole::PodIdentity,
         Reach::Migrate => Whole::Migrate,
+        Reach::LeaveMigration => Whole::LeaveMigration,
         Reach::ReHome => return re_homed(targets, read),
     };
-    let target = match targets {
-        [it] if !matches!(it, Ref::Namespace(_)) => it,
-        _ if goal == Whole::Migrate => return migrated(asked, targets, read),
+    let keys = keys(targets, read);
+    let called: Text = match targets {
+        [Ref::Namespace(_)] => targets[0].to_string().into(),
+        [target] => match &keys[..] {
+            [key] => format!("sa/{key}").into(),
+            _ => {
+                return Err(UsageError::new(format!(
+                    "{target} has no ServiceAccount that could be led to a goal"
+                )));
+            }
+        },
+        many if goal.takes_several() => format!("{} targets", many.len()).into(),
         _ => return Err(UsageError::new("--goal takes one ServiceAccount, pod or workload")),
     };
-    let key = graph.account_of(target).ok_or_else(|| {
-        UsageError::new(format!("{target} has no ServiceAccount that could be led to a goal"))
-    })?;
     let role = asked.role.map(Arn::from);
     let proof = Proof { ready_for: asked.ready_for, answered: asked.answered };
-    let Course { title, way, stage, can_be_left } =
-        check::course(graph, ledger, &key, goal, role.as_ref(), proof, *now)
-            .map_err(|it| UsageError::new(format!("`{key}`: {it}")))?;
+    let led = Led { keys: &keys, called: called.clone(), proof: &|_| proof };
+    let Course { title, way, stage } =
+        check::course(graph, ledger, &led, goal, role.as_ref(), *now).map_err(
+            |it| match &keys[..] {
+                [key] => UsageError::new(format!("`{key}`: {it}")),
+                _ => UsageError::new(it),
+            },
+        )?;
     if let Some((stage, because)) = stage {
         eprintln!("idscope: stage {}: {}", stage.as_str(), visible(&because));
-        if stage != Stage::Finished && can_be_left {
-            eprintln!("idscope: `idscope undo` leaves the stages that were applied");
-        }
     }
     for it in &way.notes {
         eprintln!("idscope: note: {}", visible(it));
     }
-    let because = Because { code: None, subject: format!("sa/{key}").into() };
+    let because = Because { code: None, subject: called };
     let id = goal.as_str();
     let plan = (!way.edits.is_empty()).then(|| plan::build(graph, id, title, because, way.edits));
-    Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
-}
-
-/// The present stage of several ServiceAccounts.
-fn migrated(asked: &Asked<'_>, targets: &[Ref], read: &Collected) -> Result<Proposal, UsageError> {
-    let Collected { graph, ledger, now, .. } = read;
-    let proof = Proof { ready_for: asked.ready_for, answered: asked.answered };
-    let it = check::migrate_all(graph, ledger, &keys(targets, read), proof, *now)
-        .map_err(UsageError::new)?;
-    eprintln!("idscope: stage {}: {}", it.stage.as_str(), visible(&it.because));
-    if it.stage != Stage::Finished && !it.leave.is_empty() {
-        eprintln!("idscope: `idscope undo` leaves the stages that were applied");
-    }
-    for it in &it.way.notes {
-        eprintln!("idscope: note: {}", visible(it));
-    }
-    let subject = match targets {
-        [one] => one.to_string(),
-        many => format!("{} targets", many.len()),
-    };
-    let title = format!("migrate {subject} to Pod Identity: {}", it.stage.as_str());
-    let because = Because { code: None, subject: subject.into() };
-    let plan = (!it.way.edits.is_empty())
-        .then(|| plan::build(graph, Whole::Migrate.as_str(), title, because, it.way.edits));
     Ok(Proposal { plan, left: Vec::new(), findings: Vec::new() })
 }
 

@@ -380,6 +380,28 @@ fn goals_are_offered_and_typed() {
 }
 
 #[test]
+fn a_namespace_or_marked_rows_are_migrated_together() {
+    let mut hand = Hand::before_world(LARGE);
+    hand.goes("ns");
+    while !hand.selected().contains("payments") {
+        hand.keys("down");
+    }
+    hand.goes("goal migrate");
+    let text = hand.pane(PaneKind::Page);
+    assert!(text.contains("migrate ns/payments to Pod Identity: dual-trust"), "{text}");
+    let of_namespace = order(&hand).plan.edits().count();
+    assert!(1 < of_namespace, "{text}");
+    // Marked rows, as far as they have something to be led.
+    let mut hand = Hand::before_world(LARGE);
+    hand.goes("sa payments").keys("space down space").goes("goal migrate");
+    let text = hand.pane(PaneKind::Page);
+    assert!(text.contains("migrate 2 marked rows to Pod Identity"), "{text}");
+    // What is for one is not for several.
+    hand.keys("esc").goes("goal irsa");
+    assert!(hand.text().contains("`irsa` is for one ServiceAccount at a time"), "{}", hand.text());
+}
+
+#[test]
 fn a_plan_is_taken_along_in_every_form() {
     let mut hand = Hand::before_world(LARGE);
     proposed(&mut hand);

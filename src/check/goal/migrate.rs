@@ -44,8 +44,6 @@ pub struct Migration {
     pub way: Way,
     /// What to know at this stage, and what it waits for.
     pub because: String,
-    /// How the stages so far are left again.
-    pub leave: Vec<Edit>,
 }
 
 /// What stands between a migration and its last stages.
@@ -120,7 +118,6 @@ pub(super) fn staged(
         stage,
         way: Way { edits, notes: notes.clone() },
         because,
-        leave: leave(graph, key),
     };
     if !trust.is_empty() {
         let because = "the role trusts both ways from now on; nothing changes for what runs";
@@ -312,18 +309,4 @@ fn needs_web_identity(graph: &Graph, key: &SaKey, role: &Arn) -> Option<String> 
         .filter(|it| !it.completed)
         .find(|it| it.template.containers.iter().any(names_role));
     template.map(|it| format!("{}/{}/{}", it.kind.short(), it.namespace, it.name))
-}
-
-/// What takes the stages so far back.
-fn leave(graph: &Graph, key: &SaKey) -> Vec<Edit> {
-    let Knowledge::Known(it) = graph.association_of(key) else { return Vec::new() };
-    if it.owner_arn.is_some() {
-        return Vec::new();
-    }
-    let Knowledge::Known(detail) = &it.detail else { return Vec::new() };
-    vec![Edit::DeleteAssociation {
-        id: it.id.clone(),
-        service_account: key.clone(),
-        was: detail.into(),
-    }]
 }

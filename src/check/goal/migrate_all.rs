@@ -29,13 +29,13 @@ pub fn migrate_all(
     graph: &Graph,
     ledger: &Ledger,
     keys: &[SaKey],
-    proof: Proof,
+    proof: &dyn Fn(&SaKey) -> Proof,
     now: Timestamp,
 ) -> Result<Migration, NoWay> {
     let mut stages: Vec<(&SaKey, Migration)> = Vec::new();
     let mut left = Vec::new();
     for key in keys {
-        match staged(graph, ledger, key, proof, Pace::Canary, now) {
+        match staged(graph, ledger, key, proof(key), Pace::Canary, now) {
             Ok(it) => stages.push((key, it)),
             Err(why) => left.push(format!("`{key}` stays as it is: {why}")),
         }
@@ -51,18 +51,15 @@ pub fn migrate_all(
     let pace = if has_begun { Pace::All } else { Pace::Canary };
     let stage = if stage == Stage::Canary && has_begun { Stage::Restart } else { stage };
     let at = |it: Stage| it == stage || stage == Stage::Restart && it == Stage::Canary;
-    let mut res = Migration {
-        stage,
-        way: Default::default(),
-        because: String::new(),
-        leave: stages.iter().flat_map(|(_, it)| it.leave.clone()).collect(),
-    };
+    let mut res = Migration { stage, way: Default::default(), because: String::new() };
     // Two of them may have one role: each is worked out where the edits before it are made.
     let mut world = graph.clone();
     let mut because: Vec<String> = Vec::new();
     for (key, it) in stages.iter().filter(|(_, it)| at(it.stage)) {
         let it = match stage {
-            Stage::DualTrust | Stage::Restart => staged(&world, ledger, key, proof, pace, now)?,
+            Stage::DualTrust | Stage::Restart => {
+                staged(&world, ledger, key, proof(key), pace, now)?
+            }
             Stage::Associate
             | Stage::Canary
             | Stage::Prove

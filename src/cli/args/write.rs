@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Fix {
-    /// As for explain, with --goal migrate also ns/NAME; none with --all, --plan or --finish
+    /// As for explain, with --goal migrate or leave-migration also ns/NAME; none with --all, --plan or --finish
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Only findings of this code
@@ -55,6 +55,8 @@ pub enum Reach {
     PodIdentity,
     /// The next stage from IRSA to Pod Identity
     Migrate,
+    /// Back from any stage of that to IRSA, by what is there: no journal is needed
+    LeaveMigration,
     /// Provider and trust policies of all roles after the cluster was made again; TARGET `cluster`, or roles
     ReHome,
 }

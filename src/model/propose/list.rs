@@ -1,9 +1,9 @@
 //! What can be done about rows: the list that `f` opens.
 
 use crate::{
-    check::{self, Finding, Offer, Proof, Whole},
+    check::{self, Finding, Led, Offer, Proof, Whole},
     event::Level,
-    ident::{Ref, SaKey},
+    ident::{Ref, SaKey, Text},
     model::{Mode, Model, PageKind, Request},
     plan::Purpose,
     tree::RowId,
@@ -86,9 +86,8 @@ impl Model {
             let by_hand = offers.iter().position(|it| it.edits.is_empty()).unwrap_or(offers.len());
             offers.splice(by_hand..by_hand, goals);
             if offers.is_empty() {
-                let goal = Whole::Migrate;
-                let way =
-                    check::whole(&self.graph, &self.ledger, &key, goal, self.proof(&key), self.now);
+                let led = self.led(&of, Whole::Migrate);
+                let way = self.whole(&led, Whole::Migrate);
                 out_of_reach.extend(way.err());
             }
         }
@@ -133,26 +132,61 @@ impl Model {
         Proof { ready_for, answered: self.is_delivered(key) }
     }
 
-    /// `:goal irsa`, of the selected ServiceAccount.
+    /// `:goal irsa`, of the selected ServiceAccount; a migration takes a namespace or all marked rows as well.
     pub(in crate::model) fn go_to_goal(&mut self, word: &str) -> Vec<Request> {
         let Some(goal) = Whole::parse(word.trim()) else {
-            self.say(Level::Error, "`:goal irsa`, `:goal pod-identity` or `:goal migrate`");
+            let all: Vec<String> =
+                Whole::ALL.iter().map(|it| format!("`:goal {}`", it.as_str())).collect();
+            self.say(Level::Error, &all.join(", "));
             return Vec::new();
         };
-        let key = self.about().and_then(|it| match it.node()? {
-            Ref::ServiceAccount(key) => Some(key),
-            _ => self.key_of(&it),
-        });
-        let Some(key) = key else {
-            self.say(Level::Error, "stand on a ServiceAccount or one of its pods first");
+        let led = self.led(&self.fixed_rows(), goal);
+        if led.1.is_empty() {
+            let text = match goal.takes_several() {
+                true => "stand on a ServiceAccount, one of its pods or a namespace first",
+                false => "stand on a ServiceAccount or one of its pods first",
+            };
+            self.say(Level::Error, text);
             return Vec::new();
-        };
-        match check::whole(&self.graph, &self.ledger, &key, goal, self.proof(&key), self.now) {
+        }
+        match self.whole(&led, goal) {
             Ok(it) => self.propose(it, Purpose::Fix),
             Err(why) => {
                 self.say(Level::Warning, &why);
                 Vec::new()
             }
         }
+    }
+
+    /// Whom rows would lead to a goal, and what all of them are called.
+    fn led(&self, rows: &[RowId], goal: Whole) -> (Text, Vec<SaKey>) {
+        let mut keys: Vec<SaKey> = Vec::new();
+        for row in rows {
+            let found = match row.node() {
+                Some(Ref::Namespace(it)) if goal.takes_several() => {
+                    check::of_namespace(&self.graph, &it)
+                }
+                Some(Ref::ServiceAccount(it)) => vec![it],
+                _ => self.key_of(row).into_iter().collect(),
+            };
+            for it in found {
+                if !keys.contains(&it) {
+                    keys.push(it);
+                }
+            }
+        }
+        let called = match (rows, &keys[..]) {
+            ([one], _) if matches!(one.node(), Some(Ref::Namespace(_))) => {
+                one.node().map(|it| it.to_string()).unwrap_or_default()
+            }
+            (_, [key]) => Ref::ServiceAccount(key.clone()).to_string(),
+            (many, _) => format!("{} marked rows", many.len()),
+        };
+        (called.into(), keys)
+    }
+
+    fn whole(&self, (called, keys): &(Text, Vec<SaKey>), goal: Whole) -> Result<Offer, String> {
+        let led = Led { keys, called: called.clone(), proof: &|it| self.proof(it) };
+        check::whole(&self.graph, &self.ledger, &led, goal, self.now)
     }
 }
