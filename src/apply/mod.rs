@@ -4,6 +4,7 @@
 //! written, what was not answered is not tried again. Everything is in the journal before it happens and after.
 
 mod access;
+mod before;
 mod journal;
 mod kube_target;
 mod iam_target;

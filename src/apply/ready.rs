@@ -7,7 +7,7 @@ use crate::{
         told::ended,
     },
     ident::WorkloadKind,
-    plan::{Edit, Entry, Outcome, Plan, StepState, WorkloadKey},
+    plan::{Edit, Outcome, Plan, StepState, WorkloadKey},
     source::now,
 };
 use serde_json::Value;
@@ -90,28 +90,6 @@ impl Work<'_> {
             self.first.get_or_insert_with(|| it.clone());
         }
     }
-}
-
-/// The workload that the newest plan about `key` made anew first, if it left `key` alone then: whatever held it back may
-/// still be so. What was put back since holds nothing back.
-pub(crate) fn left_alone_for<'e>(
-    entries: &[&'e Entry],
-    key: &WorkloadKey,
-) -> Option<&'e WorkloadKey> {
-    let is_fix = |it: &&&Entry| it.undoes.is_none() && it.undone_by.is_none();
-    let rolled = |it: &'e Entry| {
-        let all = it.plan.edits.iter().zip(&it.steps);
-        all.filter_map(|(edit, step)| Some((edit.rolls_out()?, step.is_done())))
-    };
-    let newest = entries
-        .iter()
-        .rev()
-        .filter(is_fix)
-        .find(|it| it.plan.edits.iter().any(|it| it.rolls_out() == Some(key)))?;
-    if rolled(newest).any(|(it, is_done)| it == key && is_done) {
-        return None;
-    }
-    rolled(newest).find(|(it, is_done)| *is_done && *it != key).map(|(it, _)| it)
 }
 
 /// The workloads that are left alone.

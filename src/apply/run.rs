@@ -9,14 +9,14 @@ use crate::{
         Hands, Journal,
         access::Permit,
         lock::Lock,
-        ready::{READY_WITHIN, left_alone_for},
+        ready::READY_WITHIN,
         step::{Done, Pending},
         told::{ended, made},
     },
     ident::{AccountId, Ref, Text, Timestamp},
     plan::{
-        Edit, Entry, Order, Outcome, Plan, Progress, Purpose, Recorded, Step, StepState,
-        Whereabouts, WorkloadKey, digest_of, left_alone,
+        Edit, Order, Outcome, Plan, Progress, Purpose, Recorded, Step, StepState, Whereabouts,
+        WorkloadKey, digest_of, left_alone,
     },
     source::{Settings, now},
 };
@@ -202,43 +202,6 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// What was done before counts: by an earlier run of the entry, or by an earlier plan that left workloads of this one
-    /// alone.
-    fn take_up(&mut self, job: &Job) {
-        let Ok((entries, _)) = self.journal.entries() else { return };
-        match &job.purpose {
-            Purpose::Fix => {
-                let of_here = entries
-                    .iter()
-                    .filter(|it| it.id != self.id && it.place.differs(&job.place).is_none());
-                let of_here: Vec<&Entry> = of_here.collect();
-                let mut all = job.plan.edits().filter_map(Edit::rolls_out);
-                self.first = all.find_map(|it| left_alone_for(&of_here, it)).cloned();
-                self.is_first_of_before = self.first.is_some();
-            }
-            // What was made anew is put back as it is.
-            Purpose::Undo(_) => {}
-            Purpose::Finish { entry, .. } => {
-                if let Some(it) = entries.iter().find(|it| it.id == *entry) {
-                    self.take_up_entry(it);
-                }
-            }
-        }
-    }
-
-    /// A restart that an earlier run announced is told by the time that was announced.
-    fn take_up_entry(&mut self, found: &Entry) {
-        self.n_written = found.n_done();
-        let done = found.plan.edits.iter().zip(&found.steps).filter(|(_, it)| it.is_done());
-        done.for_each(|(edit, _)| self.went(edit));
-        let announced = found.steps.iter().rev().find_map(|it| {
-            it.before.as_ref()?.get("restartedAt")?.as_str()?.parse::<Timestamp>().ok()
-        });
-        if let Some(it) = announced {
-            self.restarted_at = it;
-        }
-    }
-
     /// `goes_on`: what stands beside a step that fails is carried out all the same.
     async fn steps(&mut self, plan: &Plan, goes_on: bool) -> Outcome {
         let mut failed: Vec<usize> = Vec::new();
@@ -253,7 +216,7 @@ impl Work<'_> {
                 left.push(format!("{}: {why}", step.target).into());
                 continue;
             }
-            if needs_the_others(&step.edit)
+            if self.needs_the_others(plan, step)
                 && let Some(it) = self.settle(plan).await
             {
                 return it;
@@ -311,6 +274,14 @@ impl Work<'_> {
 
     pub(crate) async fn tell(&self, index: usize, state: StepState) {
         let _ = self.progress.send(Progress::Step { index, state }).await;
+    }
+
+    /// Whether a step can only work once what was written before it is in force: EKS looks at a trust policy when an
+    /// association is made, new pods ask for credentials at once, and what is written twice is found as it was left.
+    fn needs_the_others(&self, plan: &Plan, step: &Step) -> bool {
+        matches!(step.edit, Edit::CreateAssociation { .. } | Edit::UpdateAssociation { .. })
+            || step.edit.rolls_out().is_some()
+            || self.pending.iter().any(|it| plan.steps[it.index].target == step.target)
     }
 
     /// Waits until every written step is shown. `Some`: one is not, or something else is there.
@@ -379,13 +350,6 @@ impl Work<'_> {
             Done::Lost(why) => Outcome::Partly { done: index + 1, why: why.into() },
         }
     }
-}
-
-/// Whether a step can only work once what was written before it is in force: EKS looks at a trust policy when an
-/// association is made, and new pods ask for credentials at once.
-fn needs_the_others(edit: &Edit) -> bool {
-    matches!(edit, Edit::CreateAssociation { .. } | Edit::UpdateAssociation { .. })
-        || edit.rolls_out().is_some()
 }
 
 /// When something was written.

@@ -4,9 +4,10 @@
 //! world as it would be then.
 
 use crate::{
-    check::{After, Context, Finding, Fix, Ledger, Severity, restarts, roll_up},
+    check::{After, Context, Finding, Fix, Ledger, Severity, judge, restarts, roll_up},
+    fact::Knowledge,
     graph::Graph,
-    ident::{Ref, SaKey, Text, Timestamp},
+    ident::{Arn, Ref, SaKey, Text, Timestamp},
     plan::{self, Because, Edit, Plan, Refusal},
 };
 use std::collections::BTreeSet;
@@ -39,49 +40,33 @@ const RECREATED: &str = "OIDC-04";
 /// More findings than this are not repaired by one plan; nobody could read it.
 const MOST: usize = 200;
 
+/// A repair uncovers what it stood before: an annotation that is mended leads to a trust policy that is wrong as well. More
+/// layers than these there are not.
+const LAYERS: usize = 4;
+
 /// Makes one plan of the best repairs.
 pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) -> Proposal {
     let mut findings: Vec<Finding> = asked_for(graph, ledger, wanted);
-    findings.sort_by(|a, b| {
-        let key = |it: &Finding| (it.severity, it.code, it.subject.at.clone());
-        key(a).cmp(&key(b))
-    });
+    findings.sort_by(worst_first);
     findings.truncate(MOST);
-    let mut world = World { graph: graph.clone(), now, is_changed: false };
-    let mut edits: Vec<Edit> = Vec::new();
-    let mut left = Vec::new();
-    let mut titles: Vec<String> = Vec::new();
-    let mut id = None;
-    for finding in &findings {
-        let mut next = world.again(finding);
-        while let Some(present) = next {
-            next = None;
-            let Some(fix) = automatic(&present) else {
-                left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it)));
-                continue;
-            };
-            let all: Vec<&Edit> = match finding.code {
-                // The provider and every role: none of them repairs anything alone.
-                RECREATED => present.fixes.iter().flat_map(|it| &it.edits).collect(),
-                _code => fix.edits.iter().chain(restart(&present, fix)).collect(),
-            };
-            let new: Vec<Edit> =
-                all.into_iter().filter(|it| !edits.contains(it)).cloned().collect();
-            world.make(&new);
-            if !new.is_empty() {
-                titles.push(fix.title.clone());
-                if finding.code == RECREATED {
-                    titles.extend(present.fixes.iter().skip(1).map(|it| it.title.clone()));
-                }
-                id.get_or_insert(fix.id);
-                // What is wrong with a provider may take several: itself, and every role that trusts another one.
-                if let Ref::Provider(_) = finding.subject.at {
-                    next = world.again(finding);
-                }
+    let world = World { graph: graph.clone(), now, is_changed: false };
+    let mut draft =
+        Draft { world, edits: Vec::new(), left: Vec::new(), titles: Vec::new(), id: None };
+    findings.iter().for_each(|it| draft.repair(it));
+    // Whoever asks for a code is not to get another repair.
+    if wanted.code.is_none() {
+        let keys = keys_of(graph, wanted);
+        for _layer in 0..LAYERS {
+            let mut found = draft.world.uncovered(&keys, &findings);
+            if found.is_empty() {
+                break;
             }
-            edits.extend(new);
+            found.sort_by(worst_first);
+            found.iter().for_each(|it| draft.repair(it));
+            findings.extend(found);
         }
     }
+    let Draft { edits, left, mut titles, id, .. } = draft;
     let because = Because {
         code: single(findings.iter().map(|it| it.code)).map(Into::into),
         subject: match wanted.targets.as_slice() {
@@ -100,12 +85,62 @@ pub fn propose(graph: &Graph, ledger: &Ledger, wanted: &Wanted, now: Timestamp) 
     Proposal { plan, left, findings }
 }
 
+fn worst_first(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    let key = |it: &Finding| (it.severity, it.code, it.subject.at.clone());
+    key(a).cmp(&key(b))
+}
+
+/// A plan as far as it is made.
+struct Draft {
+    world: World,
+    edits: Vec<Edit>,
+    left: Vec<(&'static str, Fix)>,
+    titles: Vec<String>,
+    /// Of the repair that came first.
+    id: Option<&'static str>,
+}
+
+impl Draft {
+    /// Adds what repairs the finding, as it would be by then.
+    fn repair(&mut self, finding: &Finding) {
+        let mut next = self.world.again(finding);
+        while let Some(present) = next {
+            next = None;
+            let Some(fix) = automatic(&present) else {
+                self.left.extend(present.fixes.into_iter().next().map(|it| (finding.code, it)));
+                continue;
+            };
+            let all: Vec<&Edit> = match finding.code {
+                // The provider and every role: none of them repairs anything alone.
+                RECREATED => present.fixes.iter().flat_map(|it| &it.edits).collect(),
+                _code => fix.edits.iter().chain(restart(&present, fix)).collect(),
+            };
+            let new: Vec<Edit> =
+                all.into_iter().filter(|it| !self.edits.contains(it)).cloned().collect();
+            self.world.make(&new);
+            if !new.is_empty() {
+                self.titles.push(fix.title.clone());
+                if finding.code == RECREATED {
+                    self.titles.extend(present.fixes.iter().skip(1).map(|it| it.title.clone()));
+                }
+                self.id.get_or_insert(fix.id);
+                // What is wrong with a provider may take several: itself, and every role that trusts another one.
+                if let Ref::Provider(_) = finding.subject.at {
+                    next = self.world.again(finding);
+                }
+            }
+            self.edits.extend(new);
+        }
+    }
+}
+
+fn keys_of(graph: &Graph, wanted: &Wanted) -> BTreeSet<SaKey> {
+    wanted.targets.iter().filter_map(|it| graph.account_of(it)).collect()
+}
+
 /// The findings on the targets, siblings once.
 fn asked_for(graph: &Graph, ledger: &Ledger, wanted: &Wanted) -> Vec<Finding> {
-    let mut keys: BTreeSet<SaKey> = BTreeSet::new();
-    for target in &wanted.targets {
-        keys.extend(graph.account_of(target));
-    }
+    let keys = keys_of(graph, wanted);
     let of_keys: Vec<&Finding> =
         keys.iter().flat_map(|it| ledger.findings_of_identity(graph, it)).collect();
     roll_up(graph, ledger)
@@ -174,6 +209,48 @@ impl World {
         for edit in edits {
             plan::pretend(&mut self.graph, edit, self.now);
         }
+    }
+
+    /// What keeps the identities from their roles and was not found before: it stood behind what is repaired.
+    fn uncovered(&self, keys: &BTreeSet<SaKey>, known: &[Finding]) -> Vec<Finding> {
+        if !self.is_changed {
+            return Vec::new();
+        }
+        let mut units = vec![Ref::Cluster];
+        for key in keys {
+            units.push(Ref::ServiceAccount(key.clone()));
+            let declared = judge::Declaration::of(&self.graph, key);
+            let role = declared.annotation.map(|it| Arn::new(it.clone()));
+            units.extend(role.clone().map(Ref::Role));
+            let issuer = self.graph.issuer().known();
+            let provider =
+                role.and_then(|it| Some(issuer?.provider_arn(&it.partition()?, &it.account()?)));
+            units.extend(provider.map(Ref::Provider));
+            if let Knowledge::Known(it) = declared.association {
+                units.push(Ref::Association(it.id.clone()));
+            }
+        }
+        let mut ledger = Ledger::default();
+        ledger.refresh(&self.graph, &units, self.now);
+        let is_new = |it: &&Finding| {
+            known.iter().all(|was| was.code != it.code || was.subject.at != it.subject.at)
+        };
+        // What pods show goes by their restart, which is planned last.
+        let is_in_the_way = |it: &&Finding| {
+            it.severity <= Severity::Degraded
+                && matches!(
+                    it.subject.at,
+                    Ref::ServiceAccount(_) | Ref::Role(_) | Ref::Provider(_) | Ref::Association(_)
+                )
+        };
+        let found = keys.iter().flat_map(|it| ledger.findings_of_identity(&self.graph, it));
+        let mut res: Vec<Finding> = Vec::new();
+        for it in found.filter(is_in_the_way).filter(is_new) {
+            if !res.iter().any(|other| other.code == it.code && other.subject.at == it.subject.at) {
+                res.push(it.clone());
+            }
+        }
+        res
     }
 
     /// The same finding as it would be now; `None` when it is healed.

@@ -509,7 +509,7 @@ fn gone(code: &str, plans: &[Value], before: &Said, after: &Said) -> Result<(), 
             let of_running = ["HOOK-", "PI-POD-", "PI-ASSOC-12", "PI-ASSOC-11", "NODE-"];
             let waits = plans.iter().any(|it| it["restartNeeded"] == true)
                 && of_running.iter().any(|it| code.starts_with(it));
-            // The old statement is kept, and is told of now that it stands beside another.
+            // The old statement is kept, and is told of now that it stands beside another (`check::is_left`).
             let is_kept =
                 code == "SEC-TRUST-11" && plans.iter().any(|it| it["id"] == "FX-TRUST-ADD");
             is_above_hygiene(it) && !waits && !is_kept

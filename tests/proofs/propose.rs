@@ -84,6 +84,30 @@ fn pods_are_made_anew_as_part_of_it_where_that_brings_them_something() {
     check(&unheard, Some("ANN-05"), None, &["annotate"]);
 }
 
+/// One repair uncovers the next: whoever asks for the identity gets all of them, whoever asks for a code only that one.
+#[test]
+fn what_stood_behind_a_fault_is_repaired_with_it() {
+    let trust = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
+        ours("system:serviceaccount: shop:web").replace("sts.amazonaws.com", "sts.amazon.com")
+    );
+    let role = format!("role-arn: \"arn:aws:iam::{ACCOUNT}:role/web\"");
+    // An ARN of another partition leads to no role, so nobody sees what its trust policy and the provider are like.
+    let other = role.replace("arn:aws:", "arn:aws-cn:");
+    let text = base(&trust)
+        .replace(&role, &other)
+        .replace("clientIds: [sts.amazonaws.com]", "clientIds: [x]");
+    check(&text, Some("ANN-09"), Some(web()), &["annotate"]);
+    let all = ["annotate", "add-client-id", "set-trust", "restart"];
+    let plan = check(&text, None, Some(web()), &all).unwrap();
+    let edits: Vec<Edit> = plan.edits().cloned().collect();
+    let before = graph(&text);
+    let after = check::After::of(&before, &edits, now());
+    let ledger = judge(after.graph(), now());
+    let it = ledger.identity(&SaKey::new("shop", "web")).unwrap();
+    assert_eq!(it.verdict, idscope::identity::Verdict::Allow, "{}", it.because);
+}
+
 #[test]
 fn a_restart_beside_what_a_person_has_to_do_is_not_proposed() {
     for name in ["ANN-01/fires-variables", "ANN-11/fires-label", "ANN-13/fires-documentation"] {

@@ -109,7 +109,9 @@ fn table() -> String {
          scenarios of `tests/scenarios`: with the plan simulated, the finding is gone and nothing worse is there\n\
          (`tests/check_fixes.rs`); carried out against the embedded endpoints it is gone, AWS would grant, and undone every\n\
          document is as it was (`tests/proofs/lab.rs`). `tests/live/fixes.rs` carries plans out on real servers and puts them\n\
-         back.\n\n\
+         back. A statement that a fix keeps byte for byte, because nobody but a person can say who needs it, is no news of the\n\
+         fix: where only EC2 or an account's root was let in (TRUST-PRIN-01), SEC-TRUST-11 has that statement looked at, and\n\
+         the plan says so before.\n\n\
          | code | what is wrong | automatic | by hand | proofs |\n|---|---|---|---|---|\n",
     );
     let ids = |all: &BTreeSet<&str>| match all.is_empty() {
