@@ -486,8 +486,15 @@ fn read_only_sends_nothing_that_changes_anything() {
         "kube:*:patch",
         "kube:*:update",
         "kube:*:delete*",
+        "iam:Add*",
+        "iam:Create*",
+        "iam:Delete*",
+        "iam:Remove*",
         "iam:Update*",
         "eks:Create*",
+        "eks:Delete*",
+        "eks:Update*",
+        "eks-auth:*",
     ] {
         lab.break_with(Fault {
             api: api.into(),
@@ -519,7 +526,9 @@ fn read_only_sends_nothing_that_changes_anything() {
         for key in ('!'..='~').filter(|it| !"q:/".contains(*it)) {
             it.types(&key.to_string());
         }
-        for line in ["undo", "goal irsa", "goal pod-identity", "goal migrate", "login", "roles"] {
+        let goals = ["irsa", "pod-identity", "migrate", "leave-migration"];
+        let goals = goals.map(|it| format!("goal {it}"));
+        for line in ["undo", "login", "roles"].into_iter().chain(goals.iter().map(|it| &**it)) {
             it.types(":sa payments\r").sees("identities(payments)[4]");
             it.types(&format!(":{line}\r")).types("auryes\r");
         }

@@ -3,6 +3,7 @@
 use crate::{
     fact::{Knowledge, Scope},
     graph::Graph,
+    iam,
     ident::{Arn, SaKey, Text, Timestamp},
     plan::{AssociationFields, Edit, Entry, Names, RecordedStep, Shown, pretend, shown},
 };
@@ -48,11 +49,29 @@ pub fn undo(entry: &Entry, graph: &Graph, now: Timestamp) -> Undo {
                 continue;
             }
         };
-        if shown(&world, &back) == Shown::After {
+        let (back, found) = match shown(&world, &back) {
             // Somebody has put it back, or it was never written.
+            Shown::After => continue,
+            Shown::Other => match beside_others(&world, &back) {
+                Some(it) => {
+                    let found = shown(&world, &it);
+                    (it, found)
+                }
+                None => (back, Shown::Other),
+            },
+            it @ (Shown::Before | Shown::NotKnown) => (back, it),
+        };
+        if found == Shown::After {
             continue;
         }
         if let Err(why) = may_go(&world, &back) {
+            res.left.push(Left { why, edit: Some(back) });
+            continue;
+        }
+        // Nothing would be written over it; what it is like now is for a person to look at.
+        if found == Shown::Other {
+            let why =
+                format!("{} was changed since; look at it before putting it back", what(&back));
             res.left.push(Left { why, edit: Some(back) });
             continue;
         }
@@ -60,6 +79,69 @@ pub fn undo(entry: &Entry, graph: &Graph, now: Timestamp) -> Undo {
         res.edits.push(back);
     }
     res
+}
+
+/// What puts a trust policy back that somebody else has changed since in other statements: theirs stay as they are. `None`
+/// where the statements that the fix wrote are not there any more as it wrote them.
+fn beside_others(graph: &Graph, back: &Edit) -> Option<Edit> {
+    let Edit::SetTrust { role, was: ours, document: before, change } = back else { return None };
+    let present = &graph.role(role).known()?.trust;
+    let parsed = |it: &Text| iam::Document::parse(it.clone(), iam::Kind::Trust).parsed.ok();
+    let (ours, before) = (parsed(ours)?, parsed(before)?);
+    let mut wanted = present.parsed.as_ref().ok()?.clone();
+    let is_in = |it: &iam::Policy, of: &iam::Statement| it.statements.contains(of);
+    let mut gone = before.statements.iter().filter(|it| !is_in(&ours, it));
+    for written in ours.statements.iter().filter(|it| !is_in(&before, it)) {
+        let at = wanted.statements.iter().position(|it| it == written)?;
+        match gone.next() {
+            Some(it) => wanted.statements[at] = it.clone(),
+            None => drop(wanted.statements.remove(at)),
+        }
+    }
+    wanted.statements.extend(gone.cloned());
+    // A policy lets somebody in.
+    if wanted.statements.is_empty() {
+        return None;
+    }
+    let document = present.rewritten(&wanted, iam::Kind::Trust)?;
+    Some(Edit::SetTrust {
+        role: role.clone(),
+        was: present.raw.clone(),
+        document: document.into(),
+        change: *change,
+    })
+}
+
+/// What an edit is about, as a person calls it.
+fn what(edit: &Edit) -> String {
+    match edit {
+        Edit::Annotate { service_account: it, key, .. } => {
+            format!("annotation `{key}` of ServiceAccount `{it}`")
+        }
+        Edit::CreateServiceAccount { service_account: it, .. }
+        | Edit::DeleteServiceAccount { service_account: it, .. } => {
+            format!("ServiceAccount `{it}`")
+        }
+        Edit::UseServiceAccount { workload: it, .. } => format!("the ServiceAccount of {it}"),
+        Edit::SetEnv { workload: it, container, .. }
+        | Edit::RestoreEnv { workload: it, container, .. } => {
+            format!("the environment of container `{container}` of {it}")
+        }
+        Edit::SetMetadata { workload: it, key, .. } => format!("`{key}` of {it}"),
+        Edit::Restart { workload: it } => it.to_string(),
+        Edit::CreateProvider { issuer, .. } => format!("OIDC provider `{issuer}`"),
+        Edit::DeleteProvider { arn: it, .. }
+        | Edit::AddClientId { provider: it, .. }
+        | Edit::RemoveClientId { provider: it, .. }
+        | Edit::SetThumbprints { provider: it, .. } => format!("OIDC provider `{it}`"),
+        Edit::SetTrust { role, .. } => format!("the trust policy of `{role}`"),
+        Edit::CreateAssociation { service_account: it, .. }
+        | Edit::UpdateAssociation { service_account: it, .. }
+        | Edit::DeleteAssociation { service_account: it, .. } => {
+            format!("the association of `{it}`")
+        }
+        Edit::CreateAddon { name } | Edit::DeleteAddon { name } => format!("add-on `{name}`"),
+    }
 }
 
 /// The undo of one step, with what only the answer told, or what is there now if that is what the step made.

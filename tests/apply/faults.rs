@@ -502,6 +502,32 @@ async fn nothing_is_written_as_somebody_else_or_elsewhere() {
     assert_eq!(home.run_with(&settings, home.job(annotate())).await.outcome, Outcome::Applied);
 }
 
+/// What a step finds is what an earlier step of the plan left: it is waited for until reading shows that.
+#[tokio::test]
+async fn two_writes_to_one_role_are_one_after_the_other() {
+    use idscope::plan::{Edit, TrustChange};
+    let home = Home::new().await;
+    let set = |was: &str, now: &str| Edit::SetTrust {
+        role: crate::world::role("app"),
+        was: trust(was).into(),
+        document: trust(now).into(),
+        change: TrustChange::NearMiss,
+    };
+    let (first, then, last) = (
+        "system:serviceaccount: shop:web",
+        "system:serviceaccount:shop:web",
+        "system:serviceaccount:shop:api",
+    );
+    home.lab.break_with(Fault { times: Some(7), ..fault("iam:GetRole", Answer::Stale) });
+    let ran = home.run(home.job(vec![set(first, then), set(then, last)])).await;
+    assert_eq!(ran.outcome, Outcome::Applied, "{ran:?}");
+    let found = home.lab.change(|world| {
+        let mut all = world.roles.iter();
+        all.find(|it| it.arn.name() == Some("app")).unwrap().trust.to_string()
+    });
+    assert_eq!(found, trust(last));
+}
+
 #[tokio::test]
 async fn a_step_that_fails_ends_the_plan_and_what_was_written_stays() {
     let home = Home::new().await;

@@ -125,6 +125,56 @@ async fn what_somebody_uses_by_now_stays() {
     }
 }
 
+/// Somebody else's statements stay; where they changed the very statement of the fix, it is a person's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trust_policy_is_put_back_beside_what_others_wrote_since() {
+    let theirs = json!({"Sid": "Theirs", "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:role/ci"}});
+    let of_app = |home: &Home, change: &dyn Fn(&mut Value)| {
+        home.lab.change(|world| {
+            let role = world.roles.iter_mut().find(|it| it.arn.name() == Some("app")).unwrap();
+            let mut document: Value = serde_json::from_str(&role.trust).unwrap();
+            change(&mut document);
+            role.trust = document.to_string().into();
+            document
+        })
+    };
+    let home = Home::new().await;
+    let id = applied(&home, &["set trust"]).await;
+    of_app(&home, &|it| it["Statement"].as_array_mut().unwrap().insert(0, theirs.clone()));
+    let out = undone(&home, &id).await;
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    let mut wanted: Value =
+        serde_json::from_str(&trust("system:serviceaccount: shop:web")).unwrap();
+    wanted["Statement"].as_array_mut().unwrap().insert(0, theirs.clone());
+    assert_eq!(of_app(&home, &|_| {}), wanted);
+
+    let check = async |names: &[&str], change: &dyn Fn(&Home), words: &str| {
+        let home = Home::new().await;
+        let id = applied(&home, names).await;
+        change(&home);
+        let there = home.contents().await;
+        let out = output(&home, &["undo", &id, "--apply"]).await;
+        assert_eq!(out.status.code(), Some(4), "{}", said(&out));
+        let told = text(&out.stderr);
+        assert!(told.contains(&format!("{words} was changed since")), "{told}");
+        assert_eq!(home.contents().await, there);
+    };
+    let own = |home: &Home| {
+        of_app(home, &|it| it["Statement"][0]["Sid"] = "Renamed".into());
+    };
+    let words = "the trust policy of `arn:aws:iam::111122223333:role/app`";
+    check(&["set trust"], &own, words).await;
+    let thumbprints = |home: &Home| {
+        home.lab.change(|world| {
+            let it = world.providers.iter_mut().find(|it| it.url.ends_with("D39E")).unwrap();
+            it.thumbprints = vec!["c".repeat(40).into()];
+        });
+    };
+    let words = format!("OIDC provider `{}`", crate::world::provider(crate::world::ISSUER));
+    check(&["set thumbprints"], &thumbprints, &words).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_entry_of_another_cluster_is_refused() {
     let check = async |change: fn(&mut idscope::lab::World), wanted: &str| {
@@ -145,6 +195,12 @@ async fn an_entry_of_another_cluster_is_refused() {
     };
     check(later, "the cluster was made again since").await;
     check(|world| world.cluster.name = "other".into(), "it was made on cluster").await;
+    let issuer = |world: &mut idscope::lab::World| {
+        let other = crate::world::ISSUER.replace("C891", "D902");
+        world.cluster.issuer = Some(other.as_str().into());
+        world.cluster.published_issuer = Some(other.into());
+    };
+    check(issuer, "the cluster had issuer").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -263,4 +319,20 @@ async fn the_restart_that_returns_pods_is_part_of_it() {
     let steps: Vec<&str> =
         plan["steps"].as_array().unwrap().iter().map(|it| it["target"].as_str().unwrap()).collect();
     assert_eq!(steps, ["sa/shop/api", "deploy/shop/api"], "{plan:#}");
+    assert!(!plan["warnings"].to_string().contains("interruption"), "{plan:#}");
+    // Back to a role that refuses it: that its pods stop working is said before.
+    let annotate = Edit::Annotate {
+        service_account: SaKey::new("shop", "api"),
+        key: "eks.amazonaws.com/role-arn".into(),
+        was: Some(role("app").to_string().into()),
+        value: Some(role("good").to_string().into()),
+    };
+    let restart =
+        Edit::Restart { workload: WorkloadKey::new(WorkloadKind::Deployment, "shop", "api") };
+    let broken = api.replace(&role("good").to_string(), &role("app").to_string());
+    let home = Home::with(&(roles.concat() + &broken)).await;
+    let id = carried_out(&home, vec![annotate, restart]).await;
+    let plan = parsed(&output(&home, &["undo", &id, "-o", "json"]).await);
+    let said = "its pods work as role `good` now and will have role `app` (refused, E05) again, as before the fix: the interruption cannot be avoided";
+    assert!(plan["warnings"].to_string().contains(said), "{plan:#}");
 }

@@ -237,6 +237,46 @@ async fn a_workload_that_was_paused_since_is_not_restarted() {
     assert_eq!(restarted(&home).len(), before);
 }
 
+/// Asked to stop while a write is on its way: that step is finished, read back and noted; nothing is begun after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_step_in_flight_is_finished_and_nothing_after_it_is_begun() {
+    let all = ["annotate", "set trust", "update association"];
+    for (index, name) in all.into_iter().enumerate() {
+        let home = Home::new().await;
+        let rows = rows(&home.world);
+        let row = |name: &str| rows.iter().find(|it| it.name == name).unwrap();
+        let edits = all.iter().map(|it| row(it).edit.clone()).collect();
+        let (settings, journal, job) = (home.settings(), home.journal(), home.job(edits));
+        let n_before = usize::from(row(name).is_kubernetes());
+        let mut pause = home.lab.pause(row(name).write, n_before, When::Before);
+        let (progress, mut told) = mpsc::channel(64);
+        let (stop, stopped) = watch::channel(false);
+        let listening = async { while told.recv().await.is_some() {} };
+        let running = async {
+            let outcome = apply::run(&settings, &journal, job, &progress, &stopped).await;
+            drop(progress);
+            outcome
+        };
+        let stopping = async {
+            pause.reached().await;
+            stop.send_replace(true);
+            pause.release();
+        };
+        let (outcome, (), ()) = tokio::join!(running, listening, stopping);
+        // Once the last one is written nothing is left to be stopped.
+        let wanted = match index {
+            2 => Outcome::Applied,
+            _ => Outcome::Stopped { done: index + 1 },
+        };
+        assert_eq!(outcome, wanted, "{name}");
+        assert_eq!(home.lab.mutations().len(), index + 1, "{name}");
+        let entry = home.journal().entries().unwrap().0.pop().unwrap();
+        assert_eq!((entry.n_done(), entry.cut_off()), (index + 1, None), "{name}");
+        assert_eq!(entry.steps[index].state, Some(StepState::Done), "{name}");
+        assert_eq!(entry.outcome, Some(outcome), "{name}");
+    }
+}
+
 /// Roles stand beside each other; what is about one of them goes with it.
 #[tokio::test]
 async fn a_step_that_fails_takes_only_those_with_it_that_need_it() {

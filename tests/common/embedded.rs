@@ -44,7 +44,9 @@ pub fn aws_contents(lab: &Lab) -> Value {
             .iter()
             .map(|it| {
                 let key = it.service_account.to_string();
-                json!([key, it.role, it.target_role, it.disable_session_tags, it.policy, it.tags])
+                let mut tags = it.tags.clone();
+                tags.sort();
+                json!([key, it.role, it.target_role, it.disable_session_tags, it.policy, tags])
             })
             .collect();
         associations.sort_by_key(Value::to_string);

@@ -3,10 +3,13 @@
 use crate::{faults::faults, judge::judge, world::parse};
 use idscope::{
     check::{Finding, Fix},
+    fact::{Change, Scope, SourceState},
     graph::Graph,
-    ident::{Arn, Text, Timestamp},
+    ident::{Arn, SaKey, Text, Timestamp, WorkloadKind},
     lab::{self, World},
-    plan::{self, Because, Confirm, Edit, Plan, Refusal, TrustChange},
+    plan::{
+        self, AssociationFields, Because, Confirm, Edit, Plan, Refusal, TrustChange, WorkloadKey,
+    },
 };
 use std::collections::BTreeSet;
 
@@ -416,6 +419,67 @@ fn whoever_keeps_an_object_is_named_with_the_place_to_change() {
         "ANN-05",
         "eksctl",
     );
+}
+
+/// Whatever an edit is about: facts of before allow none, and what it is not about does not matter.
+#[test]
+fn facts_that_are_older_than_the_last_reading_allow_no_write() {
+    let trust = document(&ours("system:serviceaccount: shop:web"));
+    let role = Arn::new(format!("arn:aws:iam::{ACCOUNT}:role/web"));
+    let key = SaKey::new("shop", "web");
+    let workload = WorkloadKey::new(WorkloadKind::Deployment, "shop", "web");
+    let annotate = Edit::Annotate {
+        service_account: key.clone(),
+        key: "k".into(),
+        was: None,
+        value: Some("v".into()),
+    };
+    let set = Edit::SetTrust {
+        role: role.clone(),
+        was: trust.as_str().into(),
+        document: document(&ours("system:serviceaccount:shop:web")).into(),
+        change: TrustChange::NearMiss,
+    };
+    let provider = Arn::new(format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISS}"));
+    let client_id = Edit::AddClientId { provider, client_id: "x".into() };
+    let fields = AssociationFields::of_role(role);
+    let associate = Edit::CreateAssociation { service_account: key, fields };
+    let addon = Edit::CreateAddon { name: "vpc-cni".into() };
+    let namespace = || None;
+    let account = || Text::from(ACCOUNT);
+    let all = [
+        (annotate, Scope::ServiceAccounts { namespace: namespace() }),
+        (
+            Edit::Restart { workload },
+            Scope::Workloads { kind: WorkloadKind::Deployment, namespace: namespace() },
+        ),
+        (set, Scope::Roles { account: account() }),
+        (client_id, Scope::Providers { account: account() }),
+        (associate, Scope::Associations),
+        (addon, Scope::Addons),
+    ];
+    let at = now();
+    let states = [
+        SourceState::Stale { at, error: "gone".into(), attempts: 3 },
+        SourceState::Cached { at },
+        SourceState::Expired { profile: "p".into(), login: "l".into() },
+    ];
+    let built = |state: Option<(Scope, SourceState)>, edit: &Edit| {
+        let mut graph = graph(&base(&trust));
+        if let Some((scope, state)) = state {
+            graph.apply(Change::Source { scope, state });
+        }
+        plan::build(&graph, "FX", "t".to_owned(), Because::default(), vec![edit.clone()]).map(drop)
+    };
+    for (index, (edit, scope)) in all.iter().enumerate() {
+        assert_eq!(built(None, edit), Ok(()), "{edit:?}");
+        for state in &states {
+            let refused = built(Some((scope.clone(), state.clone())), edit);
+            assert!(matches!(refused, Err(Refusal::NotFresh { .. })), "{edit:?}: {refused:?}");
+            let (_, other) = &all[(index + 1) % all.len()];
+            assert_eq!(built(Some((other.clone(), state.clone())), edit), Ok(()), "{edit:?}");
+        }
+    }
 }
 
 #[test]

@@ -343,6 +343,19 @@ fn a_plan_is_dropped_with_its_caller_and_old_with_its_world() {
     assert!(hand.text().contains("what it repairs is not there any more"), "{}", hand.text());
     assert!(!hand.model.can(Command::Apply));
 
+    // What it was made from cannot be read any more.
+    let mut hand = Hand::before_world(LARGE);
+    proposed(&mut hand);
+    allowed(&mut hand);
+    hand.keys("a").types("ye");
+    let scope = idscope::fact::Scope::Roles { account: "111122223333".into() };
+    let state = idscope::fact::SourceState::Stale { at: now(), error: "gone".into(), attempts: 1 };
+    hand.facts(vec![Change::Source { scope, state }]).send(Event::Tick(now()));
+    assert!(hand.text().contains("read it again first"), "{}", hand.text());
+    hand.types("s").keys("enter");
+    assert!(!hand.model.can(Command::Apply));
+    assert!(!hand.requests().iter().any(|it| matches!(it, Request::Apply(_))));
+
     let mut hand = Hand::before_world(LARGE);
     proposed(&mut hand);
     let caller = hand.model.world().graph.caller().known().unwrap().clone();

@@ -116,12 +116,7 @@ fn create(state: &mut State, call: &Call<'_>, cluster: &Cluster) -> Result<Value
         owner: None,
         created: now(),
         modified: now(),
-        tags: body["tags"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, it)| (key.as_str().into(), it.as_str().unwrap_or_default().into()))
-            .collect(),
+        tags: tags_of(&body),
         service_account: key,
     };
     let res = json!({"association": full(&new, cluster)});
@@ -204,6 +199,15 @@ fn may(
     let caller = call.principal.as_ref().map(|it| it.arn.to_string()).unwrap_or_default();
     let error = AwsError::not_authorized(&caller, action, resource);
     Err(AwsError { code: "AccessDeniedException", ..error })
+}
+
+/// A map, which has no order.
+fn tags_of(body: &Value) -> Vec<(Text, Text)> {
+    let all = body["tags"].as_object().into_iter().flatten();
+    let text = |it: &Value| Text::from(it.as_str().unwrap_or_default());
+    let mut res: Vec<(Text, Text)> = all.map(|(key, it)| (key.as_str().into(), text(it))).collect();
+    res.sort();
+    res
 }
 
 /// EKS keeps tags that begin with `aws:` to AWS, and takes few characters beside letters and digits.
