@@ -728,6 +728,59 @@ fn a_role_is_evidence_to_keep() {
     assert!(unread.contains("iam:ListRoles"), "{unread}");
 }
 
+#[test]
+fn whomever_a_deny_leaves_is_told() {
+    let other = ISSUER.replace("C891", "0000");
+    let statement = |issuer: &str, effect: &str, condition: &str| {
+        format!(
+            r#"{{"Effect":"{effect}","Principal":{{"Federated":"arn:aws:iam::111122223333:oidc-provider/{issuer}"}},"Action":"sts:AssumeRoleWithWebIdentity"{}}}"#,
+            condition.replace("ISSUER", issuer)
+        )
+    };
+    let like = |sub: &str| format!(r#","Condition":{{"StringNotLike":{{"ISSUER:sub":"{sub}"}}}}"#);
+    let equal = |operator: &str, subs: &str| {
+        format!(r#","Condition":{{"{operator}":{{"ISSUER:sub":[{subs}]}}}}"#)
+    };
+    let of_shop = like("system:serviceaccount:shop:*");
+    let two = r#""system:serviceaccount:shop:web","system:serviceaccount:future:api""#;
+    let check = |statements: &[String], open_to: &str, may: &[&str], lets: &[&str]| {
+        let policy =
+            format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+        let role = lab(
+            "IamRole",
+            &format!("arn: arn:aws:iam::111122223333:role/shared\ntrustPolicy: {policy:?}"),
+        );
+        let answer = json(&check(&world(&role), &["explain", "role/shared", "-o", "json"], 0, &[]));
+        let role = &answer["role"];
+        let who: Vec<&str> =
+            role["lets"].as_array().unwrap().iter().map(|it| it["who"].as_str().unwrap()).collect();
+        assert_eq!(
+            (&role["openTo"], &role["couldBeUsedBy"]),
+            (&Value::from(open_to), &serde_json::json!(may)),
+            "{policy}"
+        );
+        assert_eq!(who, lets, "{policy}");
+    };
+    let all = || statement(ISSUER, "Allow", "");
+    // Those of a namespace, also the ones that nobody has made yet.
+    let of_namespace = "any ServiceAccount of namespace `shop` (3 exist today)";
+    let in_shop = ["shop/default", "shop/pi", "shop/web"];
+    check(&[all(), statement(ISSUER, "Deny", &of_shop)], "wildcard", &in_shop, &[of_namespace]);
+    let but = statement(ISSUER, "Allow", &like("system:serviceaccount:kube-system:*"));
+    check(&[but, statement(ISSUER, "Deny", &of_shop)], "wildcard", &in_shop, &[of_namespace]);
+    // Two that are written out, of which one does not exist.
+    let deny = statement(ISSUER, "Deny", &equal("StringNotEquals", two));
+    check(&[all(), deny], "wildcard", &["future/api", "shop/web"], &[]);
+    // Another cluster's.
+    let elsewhere = [statement(&other, "Allow", ""), statement(&other, "Deny", &of_shop)];
+    let who = format!("any ServiceAccount of namespace `shop` of the cluster with issuer {other}");
+    check(&elsewhere, "wildcard", &[], &[&who]);
+    // Nobody gets in, whatever is allowed.
+    check(&[all(), statement(ISSUER, "Deny", "")], "nobody", &[], &[]);
+    let spaced = equal("StringEquals", r#""system:serviceaccount: shop:web""#);
+    check(&[statement(ISSUER, "Allow", &spaced)], "nobody", &[], &[]);
+}
+
 /// What the answer says of a code, with the reason.
 fn cause(answer: &Value, code: &str) -> (String, String) {
     let errors = answer["errors"].as_array().unwrap();

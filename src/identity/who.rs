@@ -96,6 +96,15 @@ pub fn named(role: &IamRole) -> impl Iterator<Item = SaKey> {
     subject_values(role).filter_map(|it| exact(it))
 }
 
+/// The ServiceAccounts that Deny statements write out as those whom they do not mean.
+pub fn spared(role: &IamRole) -> impl Iterator<Item = SaKey> {
+    let denies = policy(role).into_iter().flat_map(|it| &it.statements);
+    let denies = denies.filter(|it| it.effect == iam::Effect::Deny);
+    let conditions = denies.flat_map(|it| &it.conditions).filter(|it| is_subject(it));
+    let negated = conditions.filter(|it| it.parsed_operator().is_some_and(|it| it.negated));
+    negated.flat_map(|it| &it.values).filter_map(|it| exact(it))
+}
+
 pub fn policy(role: &IamRole) -> Option<&iam::Policy> {
     role.trust.parsed.as_ref().ok()
 }
@@ -105,10 +114,6 @@ fn allows(role: &IamRole) -> impl Iterator<Item = &iam::Statement> {
         .into_iter()
         .flat_map(|it| &it.statements)
         .filter(|it| it.effect == iam::Effect::Allow)
-}
-
-pub fn trusts_anybody(role: &IamRole) -> bool {
-    allows(role).next().is_some()
 }
 
 /// Who is listed, by kind of principal; everyone as `*`.

@@ -66,21 +66,18 @@ enum Subjects<'a> {
 }
 
 fn subjects<'a>(statement: &'a iam::Statement, issuer: &Issuer) -> Subjects<'a> {
-    let key = format!("{issuer}:sub");
-    let own = statement.conditions.iter().filter(|it| it.key.eq_ignore_ascii_case(&key));
     let mut patterns = Vec::new();
     let mut but = Vec::new();
     let mut is_asked = false;
-    for it in own {
+    for it in subject_conditions(statement, issuer) {
         let Some(operator) = it.parsed_operator() else { continue };
         if operator.negated {
             but.extend(&it.values);
             continue;
         }
         is_asked = true;
-        let is_pattern = |it: &&Text| {
-            it.contains("${") || (operator.test.has_wildcards() && it.contains(['*', '?']))
-        };
+        let is_pattern =
+            |it: &&Text| it.contains("${") || (operator.test.has_wildcards() && is_wild(it));
         patterns.extend(it.values.iter().filter(is_pattern));
     }
     match (is_asked, but.is_empty()) {
@@ -104,6 +101,22 @@ fn of_cluster(
         let verdict = who::accepts(graph, role, key, &Knowledge::Known(issuer.clone()), now);
         !matches!(verdict, Verdict::Deny(_) | Verdict::None)
     };
+    let fitting = |pattern: &Text, res: &mut Vec<json::Lets>| {
+        let Some((words, example)) = in_words(pattern) else { return };
+        if !gets_in(&example) {
+            return;
+        }
+        let fits = |it: &&SaKey| iam::glob_matches(pattern, &it.subject());
+        let n =
+            is_counted.then(|| graph.identities().filter(fits).filter(|it| gets_in(it)).count());
+        let of = match n {
+            Some(0) => " (none exists today)".to_owned(),
+            Some(1) => " (1 exists today)".to_owned(),
+            Some(n) => format!(" ({n} exist today)"),
+            None => format!(" {whose}"),
+        };
+        res.push(line(index, scope, format!("{words}{of}"), n));
+    };
     let stranger = SaKey::new("idscope-probe-ns", "idscope-probe-sa");
     match subjects(statement, issuer) {
         Subjects::Any if gets_in(&stranger) => {
@@ -119,49 +132,57 @@ fn of_cluster(
             res.push(line(index, scope, who, None));
         }
         Subjects::Patterns(patterns) => {
-            for pattern in patterns {
-                let Some((words, example)) = in_words(pattern) else { continue };
-                if !gets_in(&example) {
-                    continue;
-                }
-                let fits = |it: &&SaKey| iam::glob_matches(pattern, &it.subject());
-                let n = is_counted
-                    .then(|| graph.identities().filter(fits).filter(|it| gets_in(it)).count());
-                let of = match n {
-                    Some(0) => " (none exists today)".to_owned(),
-                    Some(1) => " (1 exists today)".to_owned(),
-                    Some(n) => format!(" ({n} exist today)"),
-                    None => format!(" {whose}"),
-                };
-                res.push(line(index, scope, format!("{words}{of}"), n));
-            }
+            patterns.into_iter().for_each(|it| fitting(it, res));
             if !is_own {
-                named(statement, issuer, index, &whose, &gets_in, res);
+                let asked = subject_conditions(statement, issuer);
+                named(asked, index, &whose, &gets_in, res);
             }
         }
-        Subjects::Any | Subjects::AnyBut(_) => {}
+        // Whomever a Deny leaves of everybody.
+        Subjects::Any | Subjects::AnyBut(_) => {
+            let denies = who::policy(role).into_iter().flat_map(|it| &it.statements);
+            let denies = denies.filter(|it| it.effect == iam::Effect::Deny);
+            for it in denies.flat_map(|it| subject_conditions(it, issuer)) {
+                let Some(operator) = it.parsed_operator().filter(|it| it.negated) else { continue };
+                let is_pattern = |it: &&Text| operator.test.has_wildcards() && is_wild(it);
+                it.values.iter().filter(is_pattern).for_each(|it| fitting(it, res));
+                if !is_own {
+                    named(std::iter::once(it), index, &whose, &gets_in, res);
+                }
+            }
+        }
     }
 }
 
-/// Those of another cluster that are written out.
-fn named(
-    statement: &iam::Statement,
+/// What a statement asks of the subject.
+fn subject_conditions<'a>(
+    statement: &'a iam::Statement,
     issuer: &Issuer,
+) -> impl Iterator<Item = &'a iam::Condition> {
+    let key = format!("{issuer}:sub");
+    statement.conditions.iter().filter(move |it| it.key.eq_ignore_ascii_case(&key))
+}
+
+fn is_wild(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// Those of another cluster that are written out.
+fn named<'a>(
+    conditions: impl Iterator<Item = &'a iam::Condition>,
     index: usize,
     whose: &str,
     gets_in: &dyn Fn(&SaKey) -> bool,
     res: &mut Vec<json::Lets>,
 ) {
-    let key = format!("{issuer}:sub");
-    let own = statement.conditions.iter().filter(|it| it.key.eq_ignore_ascii_case(&key));
-    for value in own.flat_map(|it| &it.values) {
+    for value in conditions.flat_map(|it| &it.values) {
         let Some((namespace, name)) =
             value.strip_prefix("system:serviceaccount:").and_then(|it| it.split_once(':'))
         else {
             continue;
         };
         let of = SaKey::new(namespace, name);
-        if !value.contains(['*', '?']) && gets_in(&of) {
+        if !is_wild(value) && gets_in(&of) {
             res.push(line(index, "other-cluster", format!("ServiceAccount {of} {whose}"), None));
         }
     }
@@ -180,7 +201,6 @@ fn elsewhere(graph: &Graph, issuer: &Issuer) -> String {
 /// A pattern for subjects in words, and a ServiceAccount that fits it; `None` for one that no ServiceAccount can fit.
 fn in_words(pattern: &str) -> Option<(String, SaKey)> {
     let example = |it: &str| it.replace('*', "idscope-probe").replace('?', "x");
-    let is_wild = |it: &str| it.contains(['*', '?']);
     if pattern.contains("${") {
         return None;
     }

@@ -27,7 +27,8 @@ pub fn role(graph: &Graph, arn: &Arn, now: Timestamp) -> json::Role {
         graph.annotated_with(arn).map(ToString::to_string).collect();
     used_by.extend(graph.associated_with(arn).map(|it| it.service_account.to_string()));
     let known = knowledge.clone().known();
-    let reach = known.map(|it| reach(graph, it, now));
+    let lets = known.map(|it| lets::lets(graph, it, now, Today::Counted)).unwrap_or_default();
+    let reach = known.map(|it| reach(graph, it, now, !lets.is_empty()));
     let not_read = not_read(graph, arn, &knowledge);
     json::Role {
         arn: arn.to_string(),
@@ -35,7 +36,7 @@ pub fn role(graph: &Graph, arn: &Arn, now: Timestamp) -> json::Role {
         used_by: used_by.into_iter().collect(),
         could_be_used_by: reach.as_ref().map(|it| it.subjects.clone()).unwrap_or_default(),
         open_to: reach.as_ref().map_or("unknown", |it| it.open_to),
-        lets: known.map(|it| lets::lets(graph, it, now, Today::Counted)).unwrap_or_default(),
+        lets,
         trusts: known.map(|it| trusts(graph, it)).unwrap_or_default(),
         complete: not_read.is_empty(),
         not_read,
@@ -55,13 +56,13 @@ struct Reach {
 }
 
 /// Asks the trust policy for every ServiceAccount of this cluster, for those that it names and that may be made at any
-/// time, and for one that cannot exist.
-fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
+/// time, and for one that cannot exist. `lets_others`: somebody beside those gets in.
+fn reach(graph: &Graph, role: &IamRole, now: Timestamp, lets_others: bool) -> Reach {
     let issuer = graph.issuer();
     let mut subjects: BTreeSet<String> = BTreeSet::new();
     let mut unknown = role.trust.parsed.is_err();
     let probe = who::accepts_strangers(graph, role, &issuer, now);
-    let named: BTreeSet<SaKey> = who::named(role).collect();
+    let named: BTreeSet<SaKey> = who::named(role).chain(who::spared(role)).collect();
     let all = !matches!(probe, Verdict::Deny(_) | Verdict::None) || who::has_wildcards(role);
     let known = graph.identities().filter(|it| all || named.contains(*it));
     for key in known.chain(&named).collect::<BTreeSet<_>>() {
@@ -93,10 +94,8 @@ fn reach(graph: &Graph, role: &IamRole, now: Timestamp) -> Reach {
         Verdict::Unknown(_) => "unknown",
         Verdict::Deny(_) | Verdict::None if open_elsewhere => "everyone",
         Verdict::Deny(_) | Verdict::None if unknown => "unknown",
+        Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !lets_others => "nobody",
         Verdict::Deny(_) | Verdict::None if who::has_wildcards(role) => "wildcard",
-        Verdict::Deny(_) | Verdict::None if subjects.is_empty() && !who::trusts_anybody(role) => {
-            "nobody"
-        }
         Verdict::Deny(_) | Verdict::None => "listed",
     };
     Reach { subjects: subjects.into_iter().collect(), open_to }

@@ -113,6 +113,8 @@ const FORMS: &[Form] = &[
     form(Signature::E12, "ec2rolerequesterror"),
     form(Signature::E12, "failedtoloadcredentialsfromimds"),
     form(Signature::E12, "unabletosignrequestwithoutcredentialsset"),
+    form(Signature::E12, "nocredentialscouldbeloadedfromthechain"),
+    form(Signature::E12, "noidentitycouldberesolvedfromthechain"),
     form(Signature::E12, "kind:missingcredentials"),
     form(Signature::E12, "novalidcredentialsources"),
     form(Signature::E12, "nocredentialsinthepropertybag"),

@@ -650,6 +650,14 @@ mod tests {
             ),
             ("no providers in chain provided credentials", 12),
             (
+                "CredentialsProviderException: No credentials could be loaded from the chain: CredentialsProviderChain -> EnvironmentCredentialsProvider",
+                12,
+            ),
+            (
+                "CredentialsProviderException: No identity could be resolved from the chain: CredentialsProviderChain -> EnvironmentCredentialsProvider",
+                12,
+            ),
+            (
                 "operation error S3: ListBuckets, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, exceeded maximum number of attempts, 3, request send failed, Get \"http://169.254.169.254/latest/meta-data/iam/security-credentials/\": dial tcp 169.254.169.254:80: i/o timeout",
                 12,
             ),
