@@ -77,7 +77,7 @@ impl Hands {
         // Whoever changes the current context meanwhile does not change where this plan goes.
         let context = place.context.as_deref().filter(|it| !it.is_empty());
         settings.context = settings.context.or_else(|| context.map(str::to_owned));
-        let link = Link::connect(&settings)
+        let link = Link::connect(&settings, |_known| {})
             .await
             .map_err(|it| AccessError::Kubernetes(it.into_call().to_string()))?;
         let cluster = place.cluster.as_deref().and_then(|it| it.rsplit('/').next());

@@ -1,6 +1,7 @@
 //! Credential plugins: run once for a connection, told what `kubectl` tells them, and their failures in words.
 
 use crate::{ALL_PODS, Answer, Home, Reader, Server, calm, status};
+use idscope::fact::{Scope, SourceState};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -84,4 +85,24 @@ async fn a_plugin_is_told_of_the_cluster_and_has_its_variables() {
 async fn a_plugin_that_is_not_there_is_named() {
     let exec = json!({"apiVersion": API, "command": "/nowhere/get-token"});
     run(&Home::new(), &exec, Err("plugin `get-token` does not start: No such file")).await;
+}
+
+#[tokio::test]
+async fn aws_is_not_kept_waiting_by_a_plugin() {
+    let home = Home::new();
+    let server = Server::start(calm).await;
+    let flag = home.dir.path().join("go");
+    let right = credential(&json!({"token": "right"}));
+    let script = format!("until [ -e '{}' ]; do sleep 0.02; done; echo '{right}'", flag.display());
+    let exec = json!({"apiVersion": API, "command": "sh", "args": ["-c", script]});
+    home.write(&server.url, &json!({"exec": exec}));
+    let mut reader = Reader::start(home.settings());
+    // Nobody has credentials here: that this is known means that they were looked for.
+    let is_told = |it: &Reader| {
+        it.state(&Scope::Caller).is_some_and(|it| !matches!(it, SourceState::Pending { .. }))
+    };
+    reader.until("AWS is asked", is_told).await;
+    assert!(server.log.lock().unwrap().is_empty());
+    fs::write(&flag, "").unwrap();
+    reader.until("it is live", |it| it.is_live(&ALL_PODS)).await;
 }

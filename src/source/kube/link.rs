@@ -97,8 +97,12 @@ const EARLY: SignedDuration = SignedDuration::from_secs(30);
 const RENEW_AFTER: Duration = Duration::from_secs(2);
 
 impl Link {
-    pub(crate) async fn connect(settings: &Settings) -> Result<Link, ConnectError> {
-        let connected = Mutex::new(connect(settings, 0).await?);
+    /// `found` is told what the kubeconfig says, before anybody logs in.
+    pub(crate) async fn connect(
+        settings: &Settings,
+        found: impl FnOnce(&KubeSide),
+    ) -> Result<Link, ConnectError> {
+        let connected = Mutex::new(connect(settings, 0, found).await?);
         Ok(Link { settings: settings.clone(), connected, renewing: tokio::sync::Mutex::new(()) })
     }
 
@@ -180,7 +184,8 @@ impl Link {
         if present.epoch != epoch {
             return Ok(present);
         }
-        let renewed = connect(&self.settings, epoch + 1).await.map_err(ConnectError::into_call)?;
+        let renewed = connect(&self.settings, epoch + 1, |_known| {}).await;
+        let renewed = renewed.map_err(ConnectError::into_call)?;
         *self.connected.lock().expect("nothing panics while it holds this lock") = renewed.clone();
         Ok(renewed)
     }
@@ -190,28 +195,33 @@ impl Link {
 #[derive(Debug)]
 pub(crate) enum ConnectError {
     Config(ConfigError),
-    /// The kubeconfig is fine, and says this much for the AWS side, but there is no client for it.
-    Call(CallError, Option<KubeSide>),
+    /// The kubeconfig is fine, but there is no client for it.
+    Call(CallError),
 }
 
 impl ConnectError {
     pub(crate) fn into_call(self) -> CallError {
         match self {
             ConnectError::Config(it) => CallError::failed(it.to_string()),
-            ConnectError::Call(it, _) => it,
+            ConnectError::Call(it) => it,
         }
     }
 }
 
-async fn connect(settings: &Settings, epoch: u64) -> Result<Connected, ConnectError> {
+async fn connect(
+    settings: &Settings,
+    epoch: u64,
+    found: impl FnOnce(&KubeSide),
+) -> Result<Connected, ConnectError> {
     let wanted = settings.clone();
     let load = move || tokio::runtime::Handle::current().block_on(config::load(&wanted));
     let target = match tokio::task::spawn_blocking(load).await {
         Ok(it) => it.map_err(ConnectError::Config)?,
-        Err(it) => return Err(ConnectError::Call(CallError::failed(it.to_string()), None)),
+        Err(it) => return Err(ConnectError::Call(CallError::failed(it.to_string()))),
     };
     let side = target.side.clone();
-    let failed = |it| ConnectError::Call(it, Some(side.clone()));
+    found(&side);
+    let failed = ConnectError::Call;
     let mut config = target.config.clone();
     if config.cluster_url.scheme_str() == Some("http") {
         // Nobody's certificate is looked at, so the platform's authorities need not be read.

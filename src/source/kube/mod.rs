@@ -140,7 +140,9 @@ async fn connect(
             offered = Some(contexts.clone());
             out.contexts(contexts).await?;
         }
-        let error = match Link::connect(settings).await {
+        // The AWS side starts from the first word it gets, while the credential plugin runs.
+        let tell = |side: &KubeSide| tell_first(sides, Some(side.clone()));
+        let error = match Link::connect(settings, tell).await {
             Err(it) => it,
             Ok(it) => {
                 if 0 < attempts {
@@ -150,19 +152,10 @@ async fn connect(
             }
         };
         attempts += 1;
-        // The AWS side starts from the first word it gets: what the kubeconfig says, when that much is known. Without
-        // a kubeconfig it can only go by the flags.
-        let side = match &error {
-            ConnectError::Call(_, side) => side.clone(),
-            ConnectError::Config(_) => settings.cluster.is_some().then(no_side),
-        };
-        sides.send_if_modified(|it| {
-            let is_first = it.is_none() && side.is_some();
-            if is_first {
-                *it = side;
-            }
-            is_first
-        });
+        // Without a kubeconfig it can only go by the flags.
+        if matches!(error, ConnectError::Config(_)) {
+            tell_first(sides, settings.cluster.is_some().then(no_side));
+        }
         let is_final =
             !settings.follow && (3 <= attempts || matches!(error, ConnectError::Config(_)));
         let error = error.into_call();
@@ -179,6 +172,16 @@ async fn connect(
         }
         pace.after(attempts).await;
     }
+}
+
+fn tell_first(sides: &watch::Sender<Option<KubeSide>>, side: Option<KubeSide>) {
+    sides.send_if_modified(|it| {
+        let is_first = it.is_none() && side.is_some();
+        if is_first {
+            *it = side;
+        }
+        is_first
+    });
 }
 
 /// `None` when the kubeconfig cannot be read; connecting will say why.
