@@ -2,7 +2,7 @@
 
 use idscope::{
     fact::*,
-    graph::Graph,
+    graph::{Affected, Graph, Sweep},
     iam::{Document, Kind},
     ident::{AccountId, Arn, Issuer, Ref, SaKey, Text, WorkloadKind},
 };
@@ -950,6 +950,46 @@ proptest! {
                 }
             }
             before = after;
+        }
+    }
+
+    /// While portions of what is wide are counted out, the graph goes on changing.
+    #[test]
+    fn nobody_is_forgotten_who_is_counted_out_later(seeds in seeds(), n in 1_usize..4) {
+        let mut graph = Graph::default();
+        let mut sweeps: Vec<Sweep> = Vec::new();
+        // When each was concerned last, and when it was returned last.
+        let (mut concerned, mut returned) = (BTreeMap::new(), BTreeMap::new());
+        let mut before = views(&graph);
+        let n_changes = seeds.len();
+        for (turn, seed) in seeds.into_iter().enumerate() {
+            let affected = graph.affect(change(seed));
+            let after = views(&graph);
+            for unit in before.keys().chain(after.keys()) {
+                if before.get(unit) != after.get(unit) {
+                    concerned.insert(unit.clone(), turn);
+                }
+            }
+            before = after;
+            sweeps.extend(affected.wide.iter().cloned().map(Sweep::new));
+            let at_once = Affected { wide: Vec::new(), ..affected };
+            returned.extend(graph.counted_out(at_once).into_iter().map(|it| (it, turn)));
+            for sweep in &mut sweeps {
+                let portion = graph.sweep(sweep, n);
+                prop_assert!(portion.wide.is_empty());
+                returned.extend(graph.counted_out(portion).into_iter().map(|it| (it, turn)));
+            }
+            sweeps.retain(|it| !it.is_over());
+        }
+        for mut sweep in sweeps {
+            while !sweep.is_over() {
+                let portion = graph.sweep(&mut sweep, n);
+                returned.extend(graph.counted_out(portion).into_iter().map(|it| (it, n_changes)));
+            }
+        }
+        for (unit, turn) in concerned {
+            let last = returned.get(&unit).copied();
+            prop_assert!(last.is_some_and(|it| turn <= it), "{unit}: {turn}, returned {last:?}");
         }
     }
 

@@ -7,7 +7,7 @@
 mod renamed;
 
 use idscope::{
-    check::Ledger,
+    check::{Ledger, Told},
     fact::{Change, Denied, Fact, Knowledge, Scope, SourceState},
     graph::Graph,
     ident::{Ref, SaKey, Timestamp},
@@ -126,19 +126,39 @@ fn slot(fact: &Fact) -> String {
 struct Judge {
     graph: Graph,
     ledger: Ledger,
+    /// The same judged in portions, as the dashboard does.
+    sliced: Ledger,
     /// Everything that was ever judged.
     units: BTreeSet<Ref>,
 }
 
 impl Judge {
     fn new() -> Judge {
-        Judge { graph: Graph::default(), ledger: Ledger::default(), units: BTreeSet::new() }
+        Judge {
+            graph: Graph::default(),
+            ledger: Ledger::default(),
+            sliced: Ledger::default(),
+            units: BTreeSet::new(),
+        }
     }
 
     fn apply(&mut self, change: Change) {
-        let units = self.graph.apply(change);
+        let affected = self.graph.affect(change);
+        let units = self.graph.counted_out(affected.clone());
         self.ledger.refresh(&self.graph, &units, now());
         self.units.extend(units);
+        self.sliced.expect(&self.graph, affected);
+    }
+
+    /// Judges a portion, as large as this many pods are.
+    fn work(&mut self, n: usize) {
+        self.sliced.work(&self.graph, n, now());
+    }
+
+    fn work_off(&mut self) {
+        while 0 < self.sliced.n_waiting() {
+            self.work(7);
+        }
     }
 
     /// What a judgement from nothing makes of the same facts.
@@ -155,7 +175,11 @@ fn said(graph: &Graph, ledger: &Ledger) -> BTreeSet<String> {
     for key in graph.identities() {
         let identity = ledger.identity(key);
         let (counts, health) = (ledger.counts(key), ledger.health(graph, key));
-        res.insert(format!("{key} {identity:?} {counts:?} {health:?}"));
+        let of_pods: BTreeSet<Told> = ledger.told_of_pods(key).collect();
+        res.insert(format!("{key} {identity:?} {counts:?} {health:?} {of_pods:?}"));
+        let all = ledger.findings_of_identity(graph, key).into_iter();
+        let at_pods = all.filter(|it| matches!(it.subject.at, Ref::Pod { .. }));
+        assert_eq!(of_pods, at_pods.map(Told::of).collect(), "{key}");
     }
     res
 }
@@ -275,7 +299,7 @@ fn at_rest_it_is_as_if_nothing_had_happened() {
     let pairs = pairs();
     let mut n_steps = 0;
     for seed in 0..N_WORLDS {
-        let dice = &mut Dice::new(seed);
+        let (dice, slices) = (&mut Dice::new(seed), &mut Dice::new(!seed));
         let (first, second) = worlds(dice, &pairs);
         let mut judge = Judge::new();
         let mut known: BTreeSet<String> = BTreeSet::new();
@@ -305,6 +329,13 @@ fn at_rest_it_is_as_if_nothing_had_happened() {
             let (is, wanted) =
                 (said(&judge.graph, &judge.ledger), said(&judge.graph, &judge.afresh()));
             assert!(is == wanted, "{told}\n{}", difference(&is, &wanted));
+            // Portions fall behind what happens, and catch up when nothing does for a while.
+            judge.work(1 + slices.below(8));
+            if slices.below(6) == 0 {
+                judge.work_off();
+                let is = said(&judge.graph, &judge.sliced);
+                assert!(is == wanted, "in portions: {told}\n{}", difference(&is, &wanted));
+            }
         }
         // It comes to rest as the first or the second world.
         let rest = if dice.below(2) == 0 { &first } else { &second };
@@ -333,6 +364,9 @@ fn at_rest_it_is_as_if_nothing_had_happened() {
         all.for_each(|it| fresh.apply(it));
         let (is, wanted) = (said(&judge.graph, &judge.ledger), said(&fresh.graph, &fresh.ledger));
         assert!(is == wanted, "seed {seed} at rest\n{}", difference(&is, &wanted));
+        judge.work_off();
+        let is = said(&judge.graph, &judge.sliced);
+        assert!(is == wanted, "seed {seed} at rest, in portions\n{}", difference(&is, &wanted));
     }
     assert!(N_WORLDS as usize * N_STEPS <= n_steps);
 }

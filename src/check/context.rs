@@ -4,6 +4,7 @@ use crate::{
     check::{PodCounts, Reach, Severity, pod_env::Fault},
     fact::{Association, Container, Knowledge, Pod, PodSpec, ServiceAccount, Workload},
     graph::Graph,
+    iam,
     ident::{AccountId, Arn, Issuer, SaKey, Text, Timestamp},
     identity::{
         Carried, Judged, Mechanism, Verdict, chain::Chain, near_miss::Diagnosis, sts,
@@ -46,6 +47,8 @@ pub struct IdentityContext<'a> {
     pub(crate) session: Knowledge<Text>,
     /// What is wrong with the annotated role's trust policy; worked out when the first row asks.
     pub(crate) diagnosis: OnceCell<Option<Diagnosis>>,
+    /// That trust policy, where it is known and valid; looked up when the first row asks.
+    pub(crate) trust: OnceCell<Option<Arc<iam::Document>>>,
 }
 
 /// One Pod Identity association, listed and not painted from the disk.

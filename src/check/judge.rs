@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
 
-pub(crate) use crate::check::lines::lines;
+pub(crate) use crate::check::lines::{asks_agent, lines};
 
 /// What the webhook makes the token's audience unless the ServiceAccount says otherwise.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -78,6 +78,9 @@ pub(crate) fn is_settled(graph: &Graph, scope: &Scope) -> bool {
 /// The role as far as it may be judged.
 pub(crate) fn settled_role<'a>(graph: &'a Graph, arn: &Arn) -> Knowledge<&'a IamRole> {
     let role = graph.role(arn);
+    if !graph.has_painted_scopes() {
+        return role;
+    }
     let Some(account) = arn.account() else { return role };
     let scope = Scope::Roles { account: account.as_str().into() };
     match (graph.source(&scope), &role) {
@@ -136,6 +139,7 @@ pub(crate) fn identity<'a>(
         audience: Arc::from([audience.unwrap_or_else(|| AUDIENCE.into())]),
         session: Knowledge::Absent,
         diagnosis: OnceCell::new(),
+        trust: OnceCell::new(),
     };
     res.session = session(&res);
     if issuer_mismatch(cx.graph).is_some() {

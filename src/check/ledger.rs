@@ -17,7 +17,7 @@ use crate::{
         overview::Overview,
     },
     fact::Knowledge,
-    graph::{Affected, Graph},
+    graph::{Affected, Graph, Wide},
     ident::{Arn, Ref, SaKey, Text, Timestamp},
     identity::{Judged, Mechanism, Verdict},
 };
@@ -29,6 +29,7 @@ use std::{
 };
 use store::Store;
 use tally::Tally;
+pub use tally::Told;
 
 /// Everything derived, by unit. Holds no facts.
 #[derive(Clone, Default)]
@@ -68,8 +69,12 @@ pub struct Identity {
 pub struct Worked {
     /// The units that are not of one ServiceAccount alone.
     pub units: Vec<Ref>,
-    /// ServiceAccounts of which something may be told that was not before.
+    /// ServiceAccounts that were judged themselves.
+    pub judged: BTreeSet<SaKey>,
+    /// Others of which something may be told that was not before.
     pub concerned: BTreeSet<SaKey>,
+    /// As `concerned`, where they are many.
+    pub wide: BTreeSet<Wide>,
 }
 
 /// Pods of one ServiceAccount that have not run to their end.
@@ -84,6 +89,29 @@ pub struct PodCounts {
     pub node_role: u32,
     /// Some container ends with static keys.
     pub fixed: u32,
+}
+
+impl Worked {
+    /// Adds the ServiceAccounts that findings at this place are told of.
+    fn concern(&mut self, graph: &Graph, place: &Ref) {
+        match place {
+            Ref::Cluster => drop(self.wide.insert(Wide::Everything)),
+            Ref::Provider(it) => self.wide.extend(it.account().map(Wide::RolesOf)),
+            Ref::Role(it) => drop(self.wide.insert(Wide::UsersOf(it.clone()))),
+            Ref::Node(it) => self.concerned.extend(graph.accounts_on(it)),
+            Ref::Namespace(_)
+            | Ref::ServiceAccount(_)
+            | Ref::Pod { .. }
+            | Ref::Workload { .. }
+            | Ref::Webhook(_)
+            | Ref::Budget { .. }
+            | Ref::ConfigMap { .. }
+            | Ref::Secret { .. }
+            | Ref::Association(_)
+            | Ref::Addon(_)
+            | Ref::Nodegroup(_) => self.concerned.extend(graph.account_of(place)),
+        }
+    }
 }
 
 impl Ledger {
@@ -118,15 +146,19 @@ impl Ledger {
         let mut portion = self.agenda.take(graph, n);
         let mut identities = BTreeSet::new();
         let mut others = BTreeSet::new();
+        let mut gone = Vec::new();
         for unit in portion.units {
             match unit {
                 Ref::ServiceAccount(it) => {
                     identities.insert(it);
                 }
-                Ref::Pod { namespace, name } => {
-                    portion.weigh.push((namespace.clone(), name.clone()));
-                    portion.judge.push((namespace, name));
-                }
+                Ref::Pod { namespace, name } => match graph.pod(&namespace, &name) {
+                    Some(it) => {
+                        portion.weigh.push(it);
+                        portion.judge.push(it);
+                    }
+                    None => gone.push((namespace, name)),
+                },
                 Ref::Cluster
                 | Ref::Namespace(_)
                 | Ref::Workload { .. }
@@ -148,10 +180,9 @@ impl Ledger {
             self.look_over(cx);
         }
         let mut concerned = BTreeSet::new();
-        for (namespace, name) in &portion.weigh {
-            if let Some(it) = self.weigh_pod(graph, namespace, name, &mut concerned) {
-                identities.insert(it);
-            }
+        let held = portion.weigh.iter().map(|it| (&it.namespace, &it.name, Some(*it)));
+        for (namespace, name, pod) in held.chain(gone.iter().map(|(a, b)| (a, b, None))) {
+            identities.extend(self.weigh_pod(graph, (namespace, name), pod, &mut concerned));
         }
         for key in &identities {
             let again = self.judge_identity(cx, key);
@@ -168,43 +199,17 @@ impl Ledger {
                 self.expect_all_pods(graph);
             }
         }
-        for (namespace, name) in &portion.judge {
-            self.judge_pod(cx, namespace, name, &mut concerned);
-        }
+        self.judge_pods(cx, &portion.judge, &mut concerned);
         for unit in &others {
             self.judge_unit(cx, unit);
         }
-        concerned.extend(identities);
         concerned.extend(others.iter().filter_map(|it| graph.account_of(it)));
+        let units = others.into_iter().collect();
+        let mut res = Worked { units, judged: identities, concerned, wide: BTreeSet::new() };
         for place in self.findings.take_moved() {
-            self.concern(graph, &place, &mut concerned);
+            res.concern(graph, &place);
         }
-        Worked { units: others.into_iter().collect(), concerned }
-    }
-
-    /// The ServiceAccounts that findings at this place are told of.
-    fn concern(&self, graph: &Graph, place: &Ref, concerned: &mut BTreeSet<SaKey>) {
-        match place {
-            Ref::Cluster => concerned.extend(self.identities.keys().cloned()),
-            Ref::Provider(arn) => {
-                let account = arn.account();
-                let roles = account.iter().flat_map(|it| graph.named_roles_in(it));
-                concerned.extend(roles.flat_map(|it| graph.annotated_with(it)).cloned());
-            }
-            Ref::Node(it) => concerned.extend(graph.accounts_on(it)),
-            Ref::Namespace(_)
-            | Ref::ServiceAccount(_)
-            | Ref::Pod { .. }
-            | Ref::Workload { .. }
-            | Ref::Webhook(_)
-            | Ref::Budget { .. }
-            | Ref::ConfigMap { .. }
-            | Ref::Secret { .. }
-            | Ref::Association(_)
-            | Ref::Role(_)
-            | Ref::Addon(_)
-            | Ref::Nodegroup(_) => concerned.extend(graph.accounts_of(place)),
-        }
+        res
     }
 
     /// The units to judge again because time has passed.
@@ -262,6 +267,11 @@ impl Ledger {
         res
     }
 
+    /// What is told of its pods themselves, each once, however many there are.
+    pub fn told_of_pods(&self, key: &SaKey) -> impl Iterator<Item = Told> {
+        self.tallies.get(key).into_iter().flat_map(|it| it.told.keys().copied())
+    }
+
     pub fn health(&self, graph: &Graph, key: &SaKey) -> Health {
         let Some(entry) = self.identities.get(key) else { return Health::Unknown };
         let identity = &entry.identity;
@@ -292,7 +302,7 @@ impl Ledger {
     }
 
     /// As `findings_of_identity` without the pods' own: costs the same however many there are.
-    fn findings_around(&self, graph: &Graph, key: &SaKey) -> Vec<&Finding> {
+    pub fn findings_around(&self, graph: &Graph, key: &SaKey) -> Vec<&Finding> {
         let mut units = vec![Ref::ServiceAccount(key.clone())];
         units.extend(graph.workloads_of(key).map(|it| Ref::Workload {
             kind: it.kind,

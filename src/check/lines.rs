@@ -2,7 +2,7 @@
 
 use crate::{
     check::judge::Declaration,
-    fact::{Container, ContainerKind, EnvSource, Knowledge, Pod},
+    fact::{Container, ContainerKind, EnvSource, Knowledge, Pod, PodSpec},
     graph::Graph,
     ident::{Arn, Text},
     identity::{
@@ -94,6 +94,12 @@ fn effective(container: &Container, declaration: &Declaration<'_>) -> Carried {
         return Carried::PodIdentity(role);
     }
     Carried::None
+}
+
+/// Whether some container asks the agent for credentials, whatever is declared.
+pub(crate) fn asks_agent(spec: &PodSpec, declaration: &Declaration<'_>) -> bool {
+    let mut carried = spec.containers.iter().map(|it| effective(it, declaration));
+    carried.any(|it| matches!(it, Carried::PodIdentity(_)))
 }
 
 /// The role of the session that the agent hands out: the target role where there is one.

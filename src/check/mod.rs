@@ -74,7 +74,7 @@ pub use goal::{
     of_namespace, re_home, reach,
 };
 pub use injection::Shown;
-pub use ledger::{Identity, Ledger, PodCounts};
+pub use ledger::{Identity, Ledger, PodCounts, Told};
 pub use lines::{ContainerLine, Reach};
 pub use offer::{Class, Healed, Offer, all_at_once, offers, opens};
 pub use probe::probe_ask;
@@ -82,7 +82,8 @@ pub use propose::{Proposal, Wanted, propose};
 pub use put_back::{PutBack, put_back};
 pub use restarts::{Offered, Restarts, next_restart, restarts};
 pub use rollup::{Affects, Rolled, roll_up};
-pub use table::{FAMILIES, row, table};
+pub use table::{FAMILIES, row, stage, table};
+pub(crate) use table::{OF_IDENTITIES, OF_PODS, OF_UNITS};
 pub use undoing::{Undoing, finish, undo};
 
 use crate::{
@@ -332,8 +333,10 @@ pub struct Fix {
 }
 
 /// Where rules put their findings; fills in what the row already says.
+#[derive(Default)]
 pub struct Acc {
-    row: &'static Row,
+    /// `None` before the first row had its turn.
+    row: Option<&'static Row>,
     found: Vec<Finding>,
     lapses: Option<Timestamp>,
     /// Whom the unit's trust policy lets in, worked out when the first row asks.
@@ -341,13 +344,14 @@ pub struct Acc {
 }
 
 impl Acc {
-    pub(crate) fn new(row: &'static Row) -> Acc {
-        Acc { row, found: Vec::new(), lapses: None, openness: OnceCell::new() }
+    /// Goes on to the next row of the same unit.
+    pub(crate) fn turn_to(&mut self, row: &'static Row) {
+        self.row = Some(row);
     }
 
-    /// Goes on to another row of the same unit.
-    pub(crate) fn turn_to(&mut self, row: &'static Row) {
-        self.row = row;
+    fn row(&self) -> &'static Row {
+        // INVARIANT: a rule is asked when its row has the turn.
+        self.row.expect("a row")
     }
 
     /// What was said is not true any longer at `at`, even if nothing changes.
@@ -361,7 +365,7 @@ impl Acc {
 
     /// The code that is asked for now.
     pub(crate) fn code(&self) -> &'static str {
-        self.row.code
+        self.row().code
     }
 
     pub(crate) fn into_findings(self) -> Vec<Finding> {
@@ -375,13 +379,14 @@ impl Acc {
         message: String,
         evidence: Vec<Evidence>,
     ) -> &mut Finding {
+        let row = self.row();
         self.found.push(Finding {
-            code: self.row.code,
-            severity: self.row.severity,
-            confidence: self.row.confidence,
+            code: row.code,
+            severity: row.severity,
+            confidence: row.confidence,
             subject,
             message,
-            signature: self.row.signatures.first().copied(),
+            signature: row.signatures.first().copied(),
             evidence,
             fixes: Vec::new(),
         });

@@ -105,6 +105,9 @@ pub(crate) fn explains_nothing_injected(found: &[Finding]) -> bool {
 }
 
 fn give_way(found: &mut Vec<Finding>) {
+    if found.len() < 2 {
+        return;
+    }
     // A large policy may have thousands of the same code.
     let codes: BTreeSet<&str> = found.iter().map(|it| it.code).collect();
     let is_lost = |code: &&str| {

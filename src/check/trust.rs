@@ -93,9 +93,12 @@ pub(crate) fn diagnose(cx: &IdentityContext<'_>) -> Option<Diagnosis> {
 }
 
 /// The trust policy of the annotated role, where it is known and valid.
-pub(crate) fn policy<'a>(cx: &IdentityContext<'a>) -> Option<&'a iam::Policy> {
-    let role = crate::check::judge::settled_role(cx.cx.graph, &cx.annotated_role()?);
-    role.known()?.trust.parsed.as_ref().ok()
+pub(crate) fn policy<'a>(cx: &'a IdentityContext<'_>) -> Option<&'a iam::Policy> {
+    let trust = cx.trust.get_or_init(|| {
+        let role = crate::check::judge::settled_role(cx.cx.graph, &cx.annotated_role()?);
+        Some(role.known()?.trust.clone())
+    });
+    trust.as_ref()?.parsed.as_ref().ok()
 }
 
 /// Which code a fault has; `None` where the reference has only a page for it.

@@ -2,7 +2,7 @@
 
 use crate::{
     fact::Pod,
-    graph::Graph,
+    graph::{Graph, wide::n_members},
     ident::{Ref, SaKey, Text},
 };
 use std::ops::Bound;
@@ -72,7 +72,7 @@ impl Graph {
     /// How many pods, workloads and associations a ServiceAccount has.
     pub fn n_members(&self, key: &SaKey) -> usize {
         let seat = self.seats.get(&key.namespace, &key.name);
-        seat.map_or(0, |it| it.pods.len() + it.workloads.len() + it.associations.len())
+        seat.map_or(0, n_members)
     }
 
     /// The ServiceAccounts of the pods on a node, without duplicates.

@@ -8,16 +8,38 @@ use crate::{
         slot::{Slot, covers},
         table::{Held, Mark},
         touch::Touched,
+        wide::{Sweep, Wide},
     },
     ident::{Ref, SaKey, Text},
 };
+use std::collections::BTreeSet;
 
-/// What a change concerns. Both sorted and without duplicates; a unit may be told by either.
+/// What a change concerns. All sorted and without duplicates; a unit may be told by several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affected {
     /// ServiceAccounts, each with all its pods, workloads and associations. One that is gone is told, to be forgotten.
     pub whole: Vec<SaKey>,
     pub units: Vec<Ref>,
+    /// What is too much to be counted out at once.
+    pub wide: Vec<Wide>,
+}
+
+impl Affected {
+    pub(crate) fn sorted(
+        whole: impl IntoIterator<Item = SaKey>,
+        units: impl IntoIterator<Item = Ref>,
+        wide: Vec<Wide>,
+    ) -> Affected {
+        let mut res = Affected {
+            whole: whole.into_iter().collect(),
+            units: units.into_iter().collect(),
+            wide,
+        };
+        res.whole.sort();
+        res.units.sort();
+        res.units.dedup();
+        res
+    }
 }
 
 /// # Changing
@@ -43,7 +65,20 @@ impl Graph {
     /// Not tracked: what a rule reads by iterating over everything, and, for a pod, the other pods of its
     /// ServiceAccount and of its owner.
     pub fn apply(&mut self, change: Change) -> Vec<Ref> {
-        let Affected { whole, units: mut res } = self.affect(change);
+        let affected = self.affect(change);
+        self.counted_out(affected)
+    }
+
+    /// All of it, sorted, without duplicates.
+    pub fn counted_out(&self, affected: Affected) -> Vec<Ref> {
+        let Affected { mut whole, units: mut res, wide } = affected;
+        for it in wide {
+            let more = self.sweep(&mut Sweep::new(it), usize::MAX);
+            whole.extend(more.whole);
+            res.extend(more.units);
+        }
+        whole.sort();
+        whole.dedup();
         for key in whole {
             res.extend(
                 self.pods_after(&key, None)
@@ -58,8 +93,8 @@ impl Graph {
         res
     }
 
-    /// As `apply`, without counting out what a ServiceAccount brings with it, so that even what concerns everybody is
-    /// taken in at once.
+    /// As `apply`, without counting out what a ServiceAccount brings with it nor what is wide, so that even what
+    /// concerns everybody is taken in at once.
     pub fn affect(&mut self, change: Change) -> Affected {
         let mut acc = Touched::default();
         match change {
@@ -229,6 +264,8 @@ impl Graph {
         if reads_otherwise {
             self.touch_missing(&scope, acc);
         }
+        self.n_painted += usize::from(matches!(state, SourceState::Cached { .. }));
+        self.n_painted -= usize::from(was_cached);
         self.sources.insert(scope.clone(), state);
         if painted {
             self.touch_painted(&scope, acc);
@@ -241,41 +278,21 @@ impl Graph {
         }
     }
 
-    /// What was gathered, in order. Everything that exists, when everything is concerned.
-    fn finish(&mut self, mut acc: Touched) -> Affected {
+    /// What was gathered, in order.
+    fn finish(&mut self, acc: Touched) -> Affected {
         self.renew_wanted(&acc);
-        let mut units: Vec<Ref> = acc.refs.into_iter().collect();
-        let mut whole: Vec<SaKey> = acc.whole.into_iter().collect();
-        if acc.all {
-            whole.extend(self.identities().cloned());
-            units.extend(self.nobodys());
-        } else {
-            acc.pods.sort_unstable();
-            acc.pods.dedup();
-            let held = acc.pods.into_iter().filter_map(|it| self.pods.get(it));
-            units.extend(held.map(|it| Ref::Pod {
-                namespace: it.fact.namespace.clone(),
-                name: it.fact.name.clone(),
-            }));
+        let Touched { mut wide, refs, whole, mut pods, wants: _ } = acc;
+        if wide.contains(&Wide::Everything) {
+            wide = BTreeSet::from([Wide::Everything]);
+            pods.clear();
         }
-        units.sort();
-        units.dedup();
-        whole.sort();
-        whole.dedup();
-        Affected { whole, units }
-    }
-
-    /// Every unit that comes with no ServiceAccount, with duplicates. All pods, workloads and associations do.
-    fn nobodys(&self) -> impl Iterator<Item = Ref> {
-        let known = self.roles().map(|it| Ref::Role(it.arn.clone()));
-        let named = self.named_roles().cloned().map(Ref::Role);
-        let providers = self.providers.keys().cloned().chain(self.expected_providers());
-        let nodes = self.nodes.keys().cloned().map(Ref::Node);
-        std::iter::once(Ref::Cluster)
-            .chain(nodes)
-            .chain(known)
-            .chain(named)
-            .chain(providers.map(Ref::Provider))
+        pods.sort_unstable();
+        pods.dedup();
+        let pods = pods.into_iter().filter_map(|it| self.pods.get(it)).map(|it| Ref::Pod {
+            namespace: it.fact.namespace.clone(),
+            name: it.fact.name.clone(),
+        });
+        Affected::sorted(whole, refs.into_iter().chain(pods), wide.into_iter().collect())
     }
 
     /// What of a fact concerns more than `touch` says, if it changes.

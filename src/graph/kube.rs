@@ -13,7 +13,7 @@ use crate::{
     },
     ident::{Ref, SaKey, Text, WorkloadKind},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 
 /// A chain of owners is at most CronJob, Job, pod; more is a loop that somebody wrote by hand.
 const MAX_OWNERS: usize = 4;
@@ -27,6 +27,11 @@ impl Graph {
     /// Sorted.
     pub fn sources(&self) -> impl Iterator<Item = (&Scope, &SourceState)> {
         self.sources.iter()
+    }
+
+    /// Whether some scope is only painted from the disk.
+    pub(crate) fn has_painted_scopes(&self) -> bool {
+        0 < self.n_painted
     }
 
     pub fn api_server(&self) -> Option<&ApiServer> {
@@ -238,6 +243,15 @@ impl Graph {
     /// Sorted.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().map(|it| &it.fact)
+    }
+
+    /// Names of nodes that follow this one; all for `None`.
+    pub(crate) fn nodes_after<'a>(
+        &'a self,
+        last: Option<&Text>,
+    ) -> impl Iterator<Item = &'a Text> + use<'a> {
+        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.nodes.range::<Text, _>((first, Bound::Unbounded)).map(|(it, _)| it)
     }
 
     /// The configuration named `pod-identity-webhook`.

@@ -31,9 +31,11 @@ mod touch_aws;
 mod touch_scope;
 mod trust;
 mod wanted;
+mod wide;
 
 pub use apply::Affected;
 pub use wanted::Outstanding;
+pub use wide::{Sweep, Sweeps, Swept, Wide};
 
 use crate::{
     fact::{
@@ -55,6 +57,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     sources: BTreeMap<Scope, SourceState>,
+    /// How many of them are `Cached`.
+    n_painted: usize,
     /// What was said of single objects; a fact that is held outweighs it.
     said: BTreeMap<Ref, Knowledge<()>>,
     api_server: Option<Held<ApiServer>>,

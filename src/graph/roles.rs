@@ -8,7 +8,10 @@ use crate::{
     },
     ident::{AccountId, Arn, SaKey, Text, Timestamp},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
@@ -98,10 +101,46 @@ impl Roles {
         self.annotated.has(arn) || self.associated.has(arn)
     }
 
+    /// As `annotated`, those that follow this one; all for `None`.
+    pub fn annotated_after<'a>(
+        &'a self,
+        arn: &Arn,
+        last: Option<&SaKey>,
+    ) -> impl Iterator<Item = &'a SaKey> + use<'a> {
+        self.annotated.after(arn, last)
+    }
+
+    /// As `associated`, those that follow this one; all for `None`.
+    pub fn associated_after<'a>(
+        &'a self,
+        arn: &Arn,
+        last: Option<&Text>,
+    ) -> impl Iterator<Item = &'a Text> + use<'a> {
+        self.associated.after(arn, last)
+    }
+
+    pub fn n_held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Those that are held and follow this one; all for `None`.
+    pub fn held_after<'a>(&'a self, last: Option<&Arn>) -> impl Iterator<Item = &'a Arn> + use<'a> {
+        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.held.range::<Arn, _>((first, Bound::Unbounded)).map(|(it, _)| it)
+    }
+
     /// Sorted.
     pub fn named(&self) -> impl Iterator<Item = &Arn> {
-        let mut annotated = self.annotated.keys().peekable();
-        let mut associated = self.associated.keys().peekable();
+        self.named_after(None)
+    }
+
+    /// As `named`, those that follow this one; all for `None`.
+    pub fn named_after<'a>(
+        &'a self,
+        last: Option<&Arn>,
+    ) -> impl Iterator<Item = &'a Arn> + use<'a> {
+        let mut annotated = self.annotated.keys_after(last).peekable();
+        let mut associated = self.associated.keys_after(last).peekable();
         std::iter::from_fn(move || match (annotated.peek(), associated.peek()) {
             (Some(a), Some(b)) if a == b => {
                 associated.next();
@@ -124,6 +163,18 @@ impl Roles {
 
     pub fn named_in<'a>(&'a self, account: &AccountId) -> impl Iterator<Item = &'a Arn> + use<'a> {
         self.named_in.get(account).into_iter().flat_map(|it| it.keys())
+    }
+
+    /// As `named_in`, those that follow this one; all for `None`.
+    pub fn named_in_after<'a>(
+        &'a self,
+        account: &AccountId,
+        last: Option<&Arn>,
+    ) -> impl Iterator<Item = &'a Arn> + use<'a> {
+        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let arns = self.named_in.get(account);
+        let arns = arns.map(|it| it.range::<Arn, _>((first, Bound::Unbounded)));
+        arns.into_iter().flatten().map(|(it, _)| it)
     }
 
     pub fn names_in(&self, account: &AccountId, arn: &Arn) -> bool {

@@ -95,6 +95,18 @@ impl<T> Namespaced<T> {
         of_namespace.into_iter().flatten().chain(others).map(|(_, it)| it)
     }
 
+    /// What follows this name in its namespace; all of it for `None`.
+    pub fn in_after<'a>(
+        &'a self,
+        namespace: &str,
+        last: Option<&str>,
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = self.by_namespace.get(namespace);
+        let names = names.map(|it| it.range::<str, _>((first, Bound::Unbounded)));
+        names.into_iter().flatten().map(|(_, it)| it)
+    }
+
     /// All of one namespace, or everything.
     pub fn iter_in_mut<'a>(
         &'a mut self,
@@ -163,6 +175,17 @@ impl<K: Ord, V: Ord> Links<K, V> {
         self.0.get(from).into_iter().flatten()
     }
 
+    /// As `of`, those that follow `last`; all for `None`.
+    pub fn after<'a>(
+        &'a self,
+        from: &K,
+        last: Option<&V>,
+    ) -> impl Iterator<Item = &'a V> + use<'a, K, V> {
+        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let set = self.0.get(from).map(|it| it.range((first, Bound::Unbounded)));
+        set.into_iter().flatten()
+    }
+
     pub fn has<Q: Ord + ?Sized>(&self, from: &Q) -> bool
     where
         K: std::borrow::Borrow<Q>,
@@ -176,6 +199,15 @@ impl<K: Ord, V: Ord> Links<K, V> {
 
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.0.keys()
+    }
+
+    /// The keys that follow `last`; all for `None`.
+    pub fn keys_after<'a>(
+        &'a self,
+        last: Option<&K>,
+    ) -> impl Iterator<Item = &'a K> + use<'a, K, V> {
+        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.0.range((first, Bound::Unbounded)).map(|(it, _)| it)
     }
 
     /// The links of `first` and of all that follow it.

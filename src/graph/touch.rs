@@ -10,16 +10,17 @@ use crate::{
         roles::roles_of,
         slot::Slot,
         store::{env_objects, owner_of, parent_of},
+        wide::Wide,
     },
     ident::{Arn, Ref, SaKey, Text, WorkloadKind},
 };
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Units gathered while a change is carried out.
 #[derive(Debug, Default)]
 pub struct Touched {
-    /// Everything is concerned; the rest names only units that are gone.
-    pub all: bool,
+    /// What is counted out only when its turn comes. With `Everything` the rest names only units that are gone.
+    pub wide: BTreeSet<Wide>,
     pub refs: HashSet<Ref>,
     /// ServiceAccounts with their pods, workloads and associations, which are counted out only when somebody asks.
     pub whole: HashSet<SaKey>,
@@ -48,7 +49,7 @@ impl Graph {
                 self.touch_everything(acc);
             }
             Ref::Namespace(it) => {
-                self.touch_namespace(it, acc);
+                acc.wide.insert(Wide::Namespace(it.clone()));
                 // Roles that trust somebody in it, whether it is there or not.
                 for (_, role) in self.roles.subjects(Some(it)) {
                     self.touch_one_role(role, acc);
@@ -94,7 +95,10 @@ impl Graph {
     }
 
     pub(crate) fn touch_everything(&self, acc: &mut Touched) {
-        acc.all = true;
+        acc.wide.insert(Wide::Everything);
+        self.touch_wanted(acc);
+        acc.refs.insert(Ref::Cluster);
+        acc.refs.extend(self.providers.keys().cloned().map(Ref::Provider));
         // Their names follow from the cluster, which may be what changes.
         acc.refs.extend(self.expected_providers().map(Ref::Provider));
     }
@@ -108,10 +112,15 @@ impl Graph {
 
     /// A ServiceAccount with everything that is judged by what it declares.
     pub(crate) fn touch_identity(&self, key: &SaKey, acc: &mut Touched) {
-        let Some(seat) = self.seats.get(&key.namespace, &key.name) else { return };
+        if let Some(seat) = self.seats.get(&key.namespace, &key.name) {
+            self.touch_seat(seat, acc);
+        }
+    }
+
+    pub(in crate::graph) fn touch_seat(&self, seat: &Seat, acc: &mut Touched) {
         // A pod, workload or association that leaves it with this change is touched by itself.
         acc.whole.insert(seat.key.clone());
-        self.touch_idle(key, acc);
+        self.touch_idle(&seat.key, acc);
     }
 
     /// Those that look at their neighbours: whoever runs as `default` was meant for a ServiceAccount of the namespace
@@ -156,12 +165,6 @@ impl Graph {
             self.touch_expected_of(&role, acc);
             // Which roles are named at all is asked of the cluster.
             acc.refs.insert(Ref::Cluster);
-        }
-    }
-
-    pub(crate) fn touch_namespace(&self, namespace: &Text, acc: &mut Touched) {
-        for seat in self.seats.iter_in(Some(namespace)) {
-            self.touch_identity(&seat.key, acc);
         }
     }
 

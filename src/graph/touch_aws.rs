@@ -2,7 +2,7 @@
 
 use crate::{
     fact::Cluster,
-    graph::{Graph, roles::roles_of, touch::Touched},
+    graph::{Graph, touch::Touched, wide::Wide},
     ident::{AccountId, Arn, Ref},
 };
 
@@ -35,16 +35,8 @@ impl Graph {
     /// A role's unit and those of whoever names it.
     pub(crate) fn touch_users(&self, arn: &Arn, acc: &mut Touched) {
         self.touch_one_role(arn, acc);
-        for key in self.roles.annotated(arn) {
-            self.touch_identity(key, acc);
-        }
-        for id in self.roles.associated(arn) {
-            let Some(held) = self.associations.get(id) else { continue };
-            acc.refs.insert(Ref::Association(id.clone()));
-            self.touch_identity(&held.fact.service_account, acc);
-            for other in roles_of(&held.fact) {
-                self.touch_one_role(other, acc);
-            }
+        if self.roles.is_named(arn) {
+            acc.wide.insert(Wide::UsersOf(arn.clone()));
         }
     }
 
@@ -56,9 +48,7 @@ impl Graph {
         }
         let Some(account) = arn.account() else { return };
         self.touch_expected(&account, acc);
-        for role in self.roles.named_in(&account) {
-            self.touch_users(role, acc);
-        }
+        acc.wide.insert(Wide::RolesOf(account));
     }
 
     /// The provider that the account of a role should have, for it counts the roles that need it.

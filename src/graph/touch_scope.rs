@@ -7,6 +7,7 @@ use crate::{
         Graph,
         scope::namespace_of,
         touch::{Touched, is_agents_namespace},
+        wide::Wide,
     },
     ident::{AccountId, Ref, Text},
 };
@@ -16,6 +17,12 @@ impl Graph {
     pub(crate) fn touch_painted(&self, scope: &Scope, acc: &mut Touched) {
         if let Scope::Budgets { .. } = scope {
             return;
+        }
+        if let Scope::Roles { account } = scope
+            && let Some(account) = AccountId::parse(account)
+        {
+            // What is painted settles nothing.
+            acc.wants.extend(self.roles.named_in(&account).cloned().map(Ref::Role));
         }
         let Some(namespace) = namespace_of(scope) else { return self.touch_everything(acc) };
         for seat in self.seats.iter_in(Some(namespace)) {
@@ -147,9 +154,7 @@ impl Graph {
         }
         let Some(account) = AccountId::parse(account) else { return };
         self.touch_expected(&account, acc);
-        for role in self.roles.named_in(&account) {
-            self.touch_users(role, acc);
-        }
+        acc.wide.insert(Wide::RolesOf(account));
     }
 
     fn touch_nodes(&self, acc: &mut Touched) {

@@ -66,11 +66,6 @@ impl Graph {
 
     /// Keeps `wanted` right after a change.
     pub(crate) fn renew_wanted(&mut self, touched: &Touched) {
-        if touched.all {
-            self.wanted = self.all_wanted().collect();
-            self.n_ever_wanted += 1;
-            return;
-        }
         for of in &touched.wants {
             if self.is_wanted(of) {
                 self.n_ever_wanted += u64::from(self.wanted.insert(of.clone()));
@@ -80,13 +75,16 @@ impl Graph {
         }
     }
 
-    fn all_wanted(&self) -> impl Iterator<Item = Ref> {
-        let roles = self.named_roles().chain(self.node_roles()).cloned().map(Ref::Role);
-        let objects = self.pod_readers.keys().chain(self.workload_readers.keys()).cloned();
+    /// What may be wanted, or no longer, by whatever exists once: the roles of the nodes, and the providers that the
+    /// cluster's tokens need.
+    pub(crate) fn touch_wanted(&self, acc: &mut Touched) {
+        acc.wants.extend(self.node_roles().cloned().map(Ref::Role));
         let accounts = self.caller().known().map(|it| it.accounts.iter()).into_iter().flatten();
-        let providers = accounts.filter_map(|it| self.expected_provider(&AccountId::parse(it)?));
-        let all = roles.chain(objects).chain(providers.map(Ref::Provider));
-        all.filter(|it| self.is_wanted(it))
+        let needed = accounts.filter_map(|it| self.expected_provider(&AccountId::parse(it)?));
+        acc.wants.extend(needed.map(Ref::Provider));
+        // Who reads them, and whose tokens they are for, may be what changes.
+        let wanted = self.wanted.range(Ref::Provider(Arn::from(""))..);
+        acc.wants.extend(wanted.take_while(|it| matches!(it, Ref::Provider(_))).cloned());
     }
 
     fn is_wanted(&self, of: &Ref) -> bool {

@@ -1,7 +1,7 @@
 //! What lies over the list: help, details in full, a policy, repairs, an explained error.
 
 use crate::{
-    check::Finding,
+    check::{Finding, Told},
     command::Command,
     fact::{Denied, Knowledge, OidcProvider},
     ident::{Arn, Ref},
@@ -216,7 +216,7 @@ impl Model {
             }
             Some(_) | None => None,
         };
-        res.sort_by_key(|it| rank(it, printed));
+        res.sort_by_cached_key(|it| rank(Told::of(it), printed));
         res
     }
 

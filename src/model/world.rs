@@ -5,7 +5,7 @@ use crate::{
     command::ViewKind,
     event::Generation,
     fact::Change,
-    graph::{Affected, Graph},
+    graph::{Affected, Graph, Sweeps},
     ident::{Ref, SaKey, Text, Timestamp},
     model::{Link, Mode, Model, Request, Screen},
     tree::Board,
@@ -30,6 +30,8 @@ const CROWD: usize = 256;
 pub struct Queue {
     sums: VecDeque<SaKey>,
     waiting_sums: HashSet<SaKey>,
+    /// Of these all, when the others are done.
+    sweeps: Sweeps,
 }
 
 /// What no list brings and was asked for.
@@ -48,7 +50,16 @@ impl Queue {
         }
     }
 
-    fn take_sums(&mut self, n: usize) -> Vec<SaKey> {
+    fn len(&self) -> usize {
+        self.sums.len() + self.sweeps.len()
+    }
+
+    fn take_sums(&mut self, graph: &Graph, n: usize) -> Vec<SaKey> {
+        while self.sums.len() < n
+            && let Some(it) = self.sweeps.take(graph, n - self.sums.len())
+        {
+            it.affected.whole.into_iter().for_each(|it| self.push_sum(it));
+        }
         let n = n.min(self.sums.len());
         let res: Vec<_> = self.sums.drain(..n).collect();
         for it in &res {
@@ -77,13 +88,13 @@ impl Model {
     /// What was said for a while only is judged again.
     pub(in crate::model) fn judge_lapsed(&mut self) {
         let units = self.ledger.lapsed(self.now);
-        self.ledger.expect(&self.graph, Affected { whole: Vec::new(), units });
+        self.ledger.expect(&self.graph, Affected { units, ..Affected::default() });
     }
 
     /// What waits: units to be judged, ServiceAccounts to be summed up, roles to be looked through if anybody sees them.
     pub(in crate::model) fn waiting(&self) -> usize {
         let roles = if self.shows_roles() { self.board.n_roles_waiting() } else { 0 };
-        self.ledger.n_waiting() + self.queue.sums.len() + roles
+        self.ledger.n_waiting() + self.queue.len() + roles
     }
 
     /// Whom a role lets in is seen in no other list. A role with a wildcard is asked about everybody.
@@ -93,18 +104,23 @@ impl Model {
 
     /// Judges up to `units` of what waits. Sums are cheaper than judgements and make rows appear, so they share.
     pub(in crate::model) fn work(&mut self, units: usize) -> Vec<Request> {
-        let sums = self.queue.take_sums(units.div_ceil(2 * SUM));
+        let sums = self.queue.take_sums(&self.graph, units.div_ceil(2 * SUM));
         self.board.renew(&self.graph, &self.ledger, sums, self.now);
         if 0 < self.ledger.n_waiting() {
             let worked = self.ledger.work(&self.graph, units, self.now);
             self.board.expect_roles(&self.graph, &worked.units);
-            for key in worked.concerned {
-                // One with very many pods is summed up when they are all judged.
-                let is_under_way = self.ledger.is_crowded(&key);
-                if !is_under_way || self.graph.n_members(&key) < CROWD {
+            let judged = worked.judged.into_iter().map(|it| (it, true));
+            let concerned = worked.concerned.into_iter().map(|it| (it, false));
+            for (key, is_judged) in judged.chain(concerned) {
+                // While its pods are judged only its own verdict is news, or its first row. One with very many pods is
+                // summed up when they are all judged.
+                let is_news = is_judged || self.board.identity(&key).is_none();
+                let is_news = is_news && self.graph.n_members(&key) < CROWD;
+                if is_news || !self.ledger.is_crowded(&key) {
                     self.queue.push_sum(key);
                 }
             }
+            worked.wide.into_iter().for_each(|it| self.queue.sweeps.push(it));
             self.screen_mut().stale = true;
         } else if self.shows_roles() && 0 < self.board.n_roles_waiting() {
             self.board.renew_roles(&self.graph, units, self.now);

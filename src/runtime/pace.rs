@@ -88,10 +88,11 @@ fn next_pause(pause: Duration, is_new: bool) -> Duration {
     if is_new { FRAME } else { (pause * 2).min(QUIET_FRAME) }
 }
 
+/// Aims at half of what a slice may take: what the next one is about may cost twice as much.
 fn adapt(units: usize, took: Duration) -> usize {
-    if SLICE < took {
+    if SLICE / 2 < took {
         (units / 2).max(1)
-    } else if took < SLICE / 2 {
+    } else if took < SLICE / 4 {
         (units * 2).min(4_096)
     } else {
         units
@@ -108,7 +109,8 @@ mod tests {
             assert_eq!(adapt(units, std::time::Duration::from_millis(millis)), expected);
         };
         check(32, 20, 16);
-        check(32, 6, 32);
+        check(32, 6, 16);
+        check(32, 3, 32);
         check(32, 1, 64);
         check(1, 500, 1);
         check(4_096, 0, 4_096);

@@ -3,7 +3,7 @@
 //! Costs as much as changed, so that headers and roll-ups are right at any size without being counted again.
 
 use crate::{
-    check::{Finding, Ledger, PodCounts},
+    check::{Finding, Ledger, PodCounts, Told},
     graph::Graph,
     ident::{Arn, Ref, SaKey, Text, Timestamp},
     identity::Mechanism,
@@ -197,19 +197,26 @@ impl Board {
     }
 }
 
-/// `None` when nothing of that name exists or is named any more.
+/// `None` when nothing of that name exists or is named any more. Costs the same however many pods it has.
 fn summarise(graph: &Graph, ledger: &Ledger, key: &SaKey) -> Option<Summary> {
     let identity = ledger.identity(key)?;
-    let findings = ledger.findings_of_identity(graph, key);
+    let around = ledger.findings_around(graph, key);
+    let own = Ref::ServiceAccount(key.clone());
+    // As `Cause::new` has it of what hangs at a pod.
+    let of_pods = ledger.told_of_pods(key);
+    let of_pods = of_pods.map(|it| (it, Cause { code: it.code, of: own.clone() }));
+    let around = around.into_iter().map(|it| (Told::of(it), Cause::new(graph, it)));
+    let all: Vec<(Told, Cause)> = around.chain(of_pods).collect();
+
     let printed = identity.verdict.signature();
-    let telling = findings.iter().filter_map(|it| Some((Standing::of_severity(it.severity)?, it)));
-    let found = telling.min_by_key(|(_, it)| rank(it, printed));
+    let telling = all.iter().filter_map(|(it, _)| Some((Standing::of_severity(it.severity)?, it)));
+    let found = telling.min_by_key(|(_, it)| rank(**it, printed));
     let base = Standing::of_verdict(&identity.verdict);
     let (standing, code) = match found {
-        Some((it, finding)) if it <= base => (it, Some(finding.code)),
+        Some((it, told)) if it <= base => (it, Some(told.code)),
         Some(_) | None => (base, None),
     };
-    let mut causes: Vec<_> = findings.iter().map(|it| Cause::new(graph, it)).collect();
+    let mut causes: Vec<Cause> = all.into_iter().map(|(_, it)| it).collect();
     causes.sort_unstable();
     causes.dedup();
     let counts = ledger.counts(key);

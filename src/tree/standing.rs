@@ -3,7 +3,7 @@
 //! A reading of findings and verdicts, not a judgement of its own.
 
 use crate::{
-    check::{ContainerLine, Finding, Ledger, Severity, table},
+    check::{ContainerLine, Finding, Ledger, Severity, Told, stage},
     fact::{Knowledge, Pod},
     graph::Graph,
     ident::{Arn, Ref},
@@ -131,15 +131,14 @@ pub fn worst<'a>(
     findings
         .into_iter()
         .filter_map(|it| Some((Standing::of_severity(it.severity)?, it)))
-        .min_by_key(|(_, it)| rank(it, None))
+        .min_by_key(|(_, it)| rank(Told::of(it), None))
 }
 
 /// Findings in the order in which they are told: the worst first; of equals the one whose error the pods print, then
 /// as the manual has them, which is the order in which a chain breaks.
-pub fn rank(finding: &Finding, printed: Option<Signature>) -> (Severity, bool, usize) {
-    let is_other = printed.is_none() || finding.signature != printed;
-    let stage = table().position(|it| it.code == finding.code).unwrap_or(usize::MAX);
-    (finding.severity, is_other, stage)
+pub fn rank(told: Told, printed: Option<Signature>) -> (Severity, bool, usize) {
+    let is_other = printed.is_none() || told.signature != printed;
+    (told.severity, is_other, stage(told.code).unwrap_or(usize::MAX))
 }
 
 /// How a pod stands, with the error text that it prints where AWS refuses what it carries.

@@ -1,7 +1,8 @@
 //! What is to be judged again, in portions of any size: an account of a hundred thousand pods takes many, not one long.
 
 use crate::{
-    graph::{Affected, Graph},
+    fact::Pod,
+    graph::{Affected, Graph, Sweeps, Swept, Wide},
     ident::{Ref, SaKey, Text},
 };
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -9,11 +10,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 /// How much longer it takes to judge a pod than to weigh it.
 const JUDGING: usize = 2;
 
+/// How much longer it takes to judge a ServiceAccount, or what concerns many.
+const IDENTITY: usize = 8;
+
 /// How long a unit takes to be judged, in pods weighed: with that portions of anything take about the same time.
 fn weight(unit: &Ref) -> usize {
     match unit {
         Ref::Pod { .. } => 1 + JUDGING,
-        Ref::ServiceAccount(_) | Ref::Role(_) | Ref::Provider(_) | Ref::Cluster => 8,
+        Ref::ServiceAccount(_) | Ref::Role(_) | Ref::Provider(_) | Ref::Cluster => IDENTITY,
         Ref::Namespace(_)
         | Ref::Workload { .. }
         | Ref::Node(_)
@@ -36,6 +40,12 @@ pub(crate) struct Agenda {
     first: VecDeque<Ref>,
     rest: VecDeque<Ref>,
     units: HashSet<Ref>,
+    /// What is counted out before anything of the rest is judged.
+    sweeps: Sweeps,
+    /// How many units each of those has left, about.
+    wide: HashMap<Wide, usize>,
+    /// All of them.
+    n_wide: usize,
     /// ServiceAccounts all of whose pods wait. Only the first of them has begun.
     order: VecDeque<SaKey>,
     crowds: HashMap<SaKey, Crowd>,
@@ -62,18 +72,17 @@ pub(crate) enum Stage {
 }
 
 #[derive(Default)]
-pub(crate) struct Portion {
+pub(crate) struct Portion<'g> {
     pub units: Vec<Ref>,
-    /// Pods by namespace and name.
-    pub weigh: Vec<(Text, Text)>,
-    pub judge: Vec<(Text, Text)>,
+    pub weigh: Vec<&'g Pod>,
+    pub judge: Vec<&'g Pod>,
     /// ServiceAccounts all of whose pods are among `judge`.
     pub whole: HashSet<SaKey>,
 }
 
 impl Agenda {
     pub fn len(&self) -> usize {
-        self.units.len() + self.n_members
+        self.units.len() + self.n_members + self.n_wide.max(self.sweeps.len())
     }
 
     /// Whether not all pods of a ServiceAccount were judged since it was last judged itself.
@@ -89,11 +98,48 @@ impl Agenda {
     }
 
     pub fn push_all(&mut self, graph: &Graph, affected: Affected) {
+        self.push_from(graph, affected, Stage::Weigh);
+    }
+
+    /// Their pods from this stage on.
+    fn push_from(&mut self, graph: &Graph, affected: Affected, stage: Stage) {
         for key in affected.whole {
-            self.push_crowd(graph, &key, Stage::Weigh, true);
+            self.push_crowd(graph, &key, stage, true);
             self.push(Ref::ServiceAccount(key));
         }
         affected.units.into_iter().for_each(|it| self.push(it));
+        affected.wide.into_iter().for_each(|it| self.push_wide(graph, it));
+    }
+
+    fn push_wide(&mut self, graph: &Graph, wide: Wide) {
+        let n = graph.n_units(&wide);
+        self.sweeps.push(wide.clone());
+        self.n_wide += n;
+        self.n_wide -= self.wide.insert(wide, n).unwrap_or(0);
+    }
+
+    /// Counts out about as many as can be judged while there is room `left`; whether there was something to count.
+    fn sweep(&mut self, graph: &Graph, left: &mut usize) -> bool {
+        let n = (*left / (1 + IDENTITY)).max(1);
+        let Some(Swept { of, affected, is_over }) = self.sweeps.take(graph, n) else {
+            return false;
+        };
+        *left = left.saturating_sub(affected.whole.len() + affected.units.len());
+        let keys = affected.whole.iter().map(|it| 1 + graph.n_members(it));
+        let n_counted = keys.sum::<usize>() + affected.units.len();
+        let n_left = self.wide.remove(&of).unwrap_or(0);
+        let n_gone = if is_over { n_left } else { n_counted.min(n_left) };
+        self.n_wide -= n_gone;
+        // What pods come to before any verdict follows from what they are and what they ask for, not from its role.
+        let stage = match of {
+            Wide::Everything | Wide::Namespace(_) => Stage::Weigh,
+            Wide::RolesOf(_) | Wide::UsersOf(_) => Stage::Judge,
+        };
+        if !is_over {
+            self.wide.insert(of, n_left - n_gone);
+        }
+        self.push_from(graph, affected, stage);
+        true
     }
 
     /// All pods of a ServiceAccount, from the beginning of a stage on, unless they are before it.
@@ -120,12 +166,15 @@ impl Agenda {
     }
 
     /// The next portion, which takes about as long as `n` pods do to be weighed; not nothing.
-    pub fn take(&mut self, graph: &Graph, n: usize) -> Portion {
+    pub fn take<'g>(&mut self, graph: &'g Graph, n: usize) -> Portion<'g> {
         let mut res = Portion::default();
         let mut left = n.max(1);
-        while 0 < left
-            && let Some(unit) = self.first.pop_front().or_else(|| self.rest.pop_front())
-        {
+        while 0 < left {
+            let first = self.first.pop_front();
+            if first.is_none() && self.sweep(graph, &mut left) {
+                continue;
+            }
+            let Some(unit) = first.or_else(|| self.rest.pop_front()) else { break };
             left = left.saturating_sub(weight(&unit));
             self.units.remove(&unit);
             res.units.push(unit);
@@ -140,7 +189,12 @@ impl Agenda {
     }
 
     /// Takes of the crowd whose turn it is; whether there was one.
-    fn take_of_crowd(&mut self, graph: &Graph, left: &mut usize, res: &mut Portion) -> bool {
+    fn take_of_crowd<'g>(
+        &mut self,
+        graph: &'g Graph,
+        left: &mut usize,
+        res: &mut Portion<'g>,
+    ) -> bool {
         let Some(key) = self.order.front() else { return false };
         // INVARIANT: what has an order has a crowd.
         let crowd = self.crowds.get_mut(key).expect("a crowd");
@@ -164,7 +218,11 @@ impl Agenda {
         // Of pods that came or went since they were counted.
         self.n_members -= crowd.n_left;
         if crowd.with_kin {
-            graph.kin_of(&key).for_each(|it| self.push(it));
+            // At once, so that the ServiceAccount is summed up once for all of them.
+            for it in graph.kin_of(&key).filter(|it| !self.units.contains(it)) {
+                *left = left.saturating_sub(weight(&it));
+                res.units.push(it);
+            }
         }
         if from_the_beginning {
             res.whole.insert(key);
@@ -175,20 +233,20 @@ impl Agenda {
 
 impl Crowd {
     /// Takes as many pods of this weight as there is room `left` for; whether those were the last ones of this stage.
-    fn take(
+    fn take<'g>(
         &mut self,
-        graph: &Graph,
+        graph: &'g Graph,
         key: &SaKey,
         left: &mut usize,
         weight: usize,
-        to: &mut Vec<(Text, Text)>,
+        to: &mut Vec<&'g Pod>,
     ) -> bool {
         for pod in graph.pods_after(key, self.after.as_ref()) {
             if *left == 0 {
                 return false;
             }
             *left = left.saturating_sub(weight);
-            to.push((pod.namespace.clone(), pod.name.clone()));
+            to.push(pod);
             self.after = Some(pod.name.clone());
         }
         true

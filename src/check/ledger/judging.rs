@@ -3,15 +3,20 @@
 use crate::{
     check::{
         Acc, AssociationContext, ContainerContext, ContainerLine, Context, IdentityContext, Ledger,
-        PodContext, Rule,
+        OF_IDENTITIES, OF_PODS, OF_UNITS, PodContext, Rule,
         expect::Siblings,
         injection,
         judge::{self, Declaration},
-        ledger::{Identity, agenda::Stage, is_trouble, tally::Marks},
+        ledger::{
+            Identity,
+            agenda::Stage,
+            is_trouble,
+            tally::{Marks, Told},
+        },
         overview::Overview,
-        pi_assoc, precedence, table,
+        pi_assoc, precedence,
     },
-    fact::{Knowledge, Scope, Workload},
+    fact::{Knowledge, Pod, Scope, Workload},
     graph::Graph,
     ident::{Ref, SaKey, Text},
     identity::{Carried, Judged, Mechanism},
@@ -86,23 +91,12 @@ impl Ledger {
         }
         let siblings = self.tallies.get(key).map(|it| it.siblings).unwrap_or_default();
         let context = judge::identity(cx, key, &siblings);
-        let mut found = Vec::new();
-        for row in table() {
-            match row.rule {
-                Rule::Identity(rule) if self.may_speak(row.code) => {
-                    let mut acc = Acc::new(row);
-                    rule(&context, &mut acc);
-                    found.append(&mut acc.into_findings());
-                }
-                Rule::Identity(_)
-                | Rule::Pod(_)
-                | Rule::Both { .. }
-                | Rule::Association(_)
-                | Rule::Unit(_)
-                | Rule::Webhook(_)
-                | Rule::Page => {}
-            }
+        let mut acc = Acc::default();
+        for (row, rule) in OF_IDENTITIES.iter().filter(|(it, _)| self.may_speak(it.code)) {
+            acc.turn_to(row);
+            rule(&context, &mut acc);
         }
+        let mut found = acc.into_findings();
         let account = context.role_account();
         let is_meant = pi_assoc::is_meant(&context);
         precedence::of_identity(
@@ -129,74 +123,69 @@ impl Ledger {
         again
     }
 
-    pub(crate) fn judge_pod(
+    /// Judges pods. What those of one ServiceAccount have in common is looked up once where they follow each other.
+    pub(crate) fn judge_pods(
         &mut self,
         cx: Context<'_>,
-        namespace: &Text,
-        name: &Text,
+        pods: &[&Pod],
         concerned: &mut BTreeSet<SaKey>,
     ) {
-        let Some(pod_entry) = self.pods.get(namespace).and_then(|it| it.get(name)) else { return };
-        if !concerned.contains(&pod_entry.key) {
-            concerned.insert(pod_entry.key.clone());
-        }
-        let Some(pod) = cx.graph.pod(namespace, name) else { return };
-        let Some(entry) = self.identities.get(&pod_entry.key) else { return };
-        let tally = self.tallies.get(&pod_entry.key);
-        let siblings = tally.map(|it| it.siblings).unwrap_or_default();
-        let identity = recall(cx, entry, &siblings);
-        let owner = cx.graph.root_owner(pod);
-        let context = PodContext {
-            cx,
-            identity: &identity,
-            pod,
-            owner,
-            template: injection::template_of(cx.graph, pod, owner),
-            called: injection::called_for(cx.graph, pod, self.injection.answers()),
-            declared: entry.declared.clone(),
-            containers: pod
-                .spec
-                .containers
-                .iter()
-                .zip(&*pod_entry.lines)
-                .map(|(container, line)| ContainerContext {
-                    container,
-                    effective: line.effective.clone(),
-                    chain: line.chain.clone(),
-                    reach: line.reach,
-                    fault: OnceCell::new(),
-                })
-                .collect(),
+        let answers = self.injection.answers();
+        let rules: Vec<_> = OF_PODS.iter().filter(|(it, _)| self.may_speak(it.code)).collect();
+        let Ledger { identities, pods: entries, tallies, findings, .. } = self;
+        let is_of_one = |a: &&Pod, b: &&Pod| {
+            a.namespace == b.namespace && a.spec.service_account == b.spec.service_account
         };
-        let mut found = Vec::new();
-        // What is on its way out needs no repair.
-        for row in table().filter(|_| !pod.deleting) {
-            match row.rule {
-                Rule::Pod(rule) | Rule::Both { pod: rule, .. } if self.may_speak(row.code) => {
-                    let mut acc = Acc::new(row);
+        for of_one in pods.chunk_by(is_of_one) {
+            let key = of_one[0].service_account();
+            let Some(entries) = entries.get_mut(&key.namespace) else { continue };
+            let Some(entry) = identities.get(&key) else { continue };
+            let siblings = tallies.get(&key).map(|it| it.siblings).unwrap_or_default();
+            let identity = recall(cx, entry, &siblings);
+            let mut last: Option<(&Pod, Option<&Workload>)> = None;
+            for pod in of_one {
+                let Some(stored) = entries.get_mut(&pod.name).filter(|it| it.key == key) else {
+                    continue;
+                };
+                let owner = match last.filter(|(it, _)| it.owner == pod.owner) {
+                    Some((_, it)) => it,
+                    None => cx.graph.root_owner(pod),
+                };
+                last = Some((pod, owner));
+                let context = PodContext {
+                    cx,
+                    identity: &identity,
+                    pod,
+                    owner,
+                    template: injection::template_of(cx.graph, pod, owner),
+                    called: injection::called_for(cx.graph, pod, answers),
+                    declared: entry.declared.clone(),
+                    containers: containers(pod, &stored.lines),
+                };
+                let mut acc = Acc::default();
+                // What is on its way out needs no repair.
+                for (row, rule) in rules.iter().filter(|_| !pod.deleting) {
+                    acc.turn_to(row);
                     rule(&context, &mut acc);
-                    found.append(&mut acc.into_findings());
                 }
-                Rule::Pod(_)
-                | Rule::Both { .. }
-                | Rule::Identity(_)
-                | Rule::Association(_)
-                | Rule::Unit(_)
-                | Rule::Webhook(_)
-                | Rule::Page => {}
+                let mut found = acc.into_findings();
+                let not_called = injection::is_not_called(&context.called);
+                precedence::of_pod(&mut found, entry.explained, not_called);
+                let troubled = found.iter().any(|it| is_trouble(it.severity));
+                // INVARIANT: only its own rules hang anything at a pod.
+                let at_it = found.iter().filter(|it| matches!(it.subject.at, Ref::Pod { .. }));
+                let told: Box<[Told]> = at_it.map(Told::of).collect();
+                findings.put(&pod_ref(&pod.namespace, &pod.name), found);
+                let marks = &mut stored.marks;
+                if (marks.troubled, &marks.told) != (troubled, &told) {
+                    let tally = tallies.entry(key.clone()).or_default();
+                    tally.count(marks, false);
+                    (marks.troubled, marks.told) = (troubled, told);
+                    tally.count(marks, true);
+                }
             }
+            concerned.insert(key);
         }
-        let not_called = injection::is_not_called(&context.called);
-        precedence::of_pod(&mut found, entry.explained, not_called);
-        let troubles = found.iter().filter(|it| is_trouble(it.severity)).count() as u32;
-        let key = pod_entry.key.clone();
-        self.findings.put(&pod_ref(namespace, name), found);
-        let stored = self.pods.get_mut(namespace).and_then(|it| it.get_mut(name));
-        let marks = &mut stored.expect("it was there above").marks;
-        let tally = self.tallies.entry(key).or_default();
-        tally.troubled -= u32::from(0 < marks.troubles);
-        tally.troubled += u32::from(0 < troubles);
-        marks.troubles = troubles;
     }
 
     pub(crate) fn judge_unit(&mut self, cx: Context<'_>, unit: &Ref) {
@@ -207,32 +196,26 @@ impl Ledger {
             return;
         }
         let association = association(cx, unit);
-        let mut acc: Option<Acc> = None;
-        for row in table() {
-            let acc = acc.get_or_insert_with(|| Acc::new(row));
+        let mut acc = Acc::default();
+        for row in OF_UNITS.iter().filter(|it| self.may_speak(it.code)) {
             acc.turn_to(row);
             match row.rule {
-                Rule::Unit(rule) | Rule::Both { unit: rule, .. } if self.may_speak(row.code) => {
-                    rule(&cx, unit, acc);
+                Rule::Unit(rule) | Rule::Both { unit: rule, .. } => rule(&cx, unit, &mut acc),
+                Rule::Association(rule) => {
+                    if let Some(context) = &association {
+                        rule(context, &mut acc);
+                    }
                 }
-                Rule::Association(rule) if self.may_speak(row.code) => {
-                    let Some(context) = &association else { continue };
-                    rule(context, acc);
+                Rule::Webhook(rule) => {
+                    if *unit == Ref::Cluster {
+                        rule(&cx, &self.injection.shown(), &mut acc);
+                    }
                 }
-                Rule::Webhook(rule) if *unit == Ref::Cluster && self.may_speak(row.code) => {
-                    rule(&cx, &self.injection.shown(), acc);
-                }
-                Rule::Unit(_)
-                | Rule::Both { .. }
-                | Rule::Association(_)
-                | Rule::Webhook(_)
-                | Rule::Identity(_)
-                | Rule::Pod(_)
-                | Rule::Page => {}
+                Rule::Identity(_) | Rule::Pod(_) | Rule::Page => {}
             }
         }
-        let lapse = acc.as_ref().and_then(Acc::lapse);
-        let mut found = acc.map(Acc::into_findings).unwrap_or_default();
+        let lapse = acc.lapse();
+        let mut found = acc.into_findings();
         precedence::of_unit(&mut found);
         match lapse {
             Some(at) => self.lapses.insert(unit.clone(), at),
@@ -245,6 +228,19 @@ impl Ledger {
     fn may_speak(&self, code: &str) -> bool {
         !self.overview.not_one_cluster || code.starts_with("TOOL-") || code.starts_with("POD-KEY-")
     }
+}
+
+/// Its containers with what they were weighed to be.
+fn containers<'a>(pod: &'a Pod, lines: &[ContainerLine]) -> Vec<ContainerContext<'a>> {
+    let both = pod.spec.containers.iter().zip(lines);
+    both.map(|(container, line)| ContainerContext {
+        container,
+        effective: line.effective.clone(),
+        chain: line.chain.clone(),
+        reach: line.reach,
+        fault: OnceCell::new(),
+    })
+    .collect()
 }
 
 fn entry(context: &IdentityContext<'_>, explained: bool) -> Entry {
@@ -315,6 +311,7 @@ fn recall<'a>(cx: Context<'a>, entry: &'a Entry, siblings: &Siblings) -> Identit
         // What one pod sets is asked for that pod (POD-ENV-13).
         session: Knowledge::Absent,
         diagnosis: OnceCell::new(),
+        trust: OnceCell::new(),
     }
 }
 

@@ -2,16 +2,31 @@
 
 use crate::{
     check::{
-        ContainerLine,
+        ContainerLine, Finding, Severity,
         expect::{self, Siblings},
         injection,
     },
     fact::{ContainerKind, Pod, ServiceAccount},
     graph::Graph,
     ident::Text,
-    identity::{Carried, chain::Provider},
+    identity::{Carried, Signature, chain::Provider},
 };
 use std::{collections::BTreeMap, sync::Arc};
+
+/// A finding without its words: what lists read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    pub code: &'static str,
+    pub severity: Severity,
+    pub signature: Option<Signature>,
+}
+
+impl Told {
+    pub fn of(finding: &Finding) -> Told {
+        let Finding { code, severity, signature, .. } = finding;
+        Told { code, severity: *severity, signature: *signature }
+    }
+}
 
 /// What one pod adds to the counts of its ServiceAccount.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -32,8 +47,10 @@ pub(crate) struct Marks {
     /// The webhook injected into it since its configuration last changed.
     pub(crate) proof: bool,
     pub(crate) node: Option<Text>,
-    /// Its own findings that make it degraded.
-    pub(crate) troubles: u32,
+    /// Its rules found what makes it degraded, here or elsewhere.
+    pub(crate) troubled: bool,
+    /// What they found at the pod itself.
+    pub(crate) told: Box<[Told]>,
 }
 
 #[derive(Clone, Default)]
@@ -46,6 +63,8 @@ pub(crate) struct Tally {
     pub(crate) nodes: BTreeMap<Text, u32>,
     /// What the containers of the pod that was weighed last come to: those of the next are mostly like them.
     last: Arc<[ContainerLine]>,
+    /// What is told of the pods themselves, with how often.
+    pub(crate) told: BTreeMap<Told, u32>,
 }
 
 impl Tally {
@@ -75,12 +94,19 @@ impl Tally {
         change(annotated, marks.annotated);
         change(bare, marks.bare);
         change(&mut self.deleting, marks.deleting);
-        change(&mut self.troubled, 0 < marks.troubles);
+        change(&mut self.troubled, marks.troubled);
         if let Some(node) = &marks.node {
             let on_node = self.nodes.entry(node.clone()).or_default();
             change(on_node, true);
             if *on_node == 0 {
                 self.nodes.remove(node);
+            }
+        }
+        for it in &marks.told {
+            let n = self.told.entry(*it).or_default();
+            change(n, true);
+            if *n == 0 {
+                self.told.remove(it);
             }
         }
     }
@@ -139,7 +165,8 @@ impl Marks {
             left_out: injection::leaves_out(graph, pod, declared),
             proof: injection::proves(graph, pod, lines),
             node: pod.node.clone(),
-            troubles: 0,
+            troubled: false,
+            told: Box::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
             tally::Marks,
         },
     },
+    fact::Pod,
     graph::Graph,
     ident::{Ref, SaKey, Text},
 };
@@ -31,20 +32,22 @@ impl Ledger {
     pub(crate) fn weigh_pod(
         &mut self,
         graph: &Graph,
-        namespace: &Text,
-        name: &Text,
+        (namespace, name): (&Text, &Text),
+        pod: Option<&Pod>,
         concerned: &mut BTreeSet<SaKey>,
     ) -> Option<SaKey> {
         let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
-        let painted = graph.is_cached(&pod_ref(namespace, name));
-        let pod = graph.pod(namespace, name).filter(|it| !it.completed() && !painted);
+        let pod = pod.filter(|it| !it.completed() && !graph.is_cached(&pod_ref(namespace, name)));
         let now = pod.map(|pod| {
             let key = pod.service_account();
             let declaration = Declaration::of(graph, &key);
             let lines = judge::lines(graph, pod, &declaration);
             let lines = self.tallies.entry(key.clone()).or_default().shared(lines);
             let mut marks = Marks::of(graph, pod, &declaration.carried(), &lines);
-            marks.troubles = was.as_ref().map_or(0, |it| it.marks.troubles);
+            if let Some(was) = &was {
+                // Until it is judged anew.
+                (marks.troubled, marks.told) = (was.marks.troubled, was.marks.told.clone());
+            }
             PodEntry { key, lines, marks }
         });
         let left_out = now.as_ref().is_some_and(|it| it.marks.left_out);

@@ -7,12 +7,13 @@ use crate::{
         judge::{self, Declaration},
         quote,
     },
-    fact::{Association, AssociationDetail, IamRole, Knowledge, Pod, Scope},
+    fact::{Association, AssociationDetail, IamRole, Knowledge, Pod, PodSpec, Scope},
     ident::{Arn, SaKey, Text, WorkloadKind},
-    identity::{Carried, Verdict, eks},
+    identity::{Verdict, eks},
     plan::{self, AssociationFields},
 };
 use jiff::SignedDuration;
+use std::sync::Arc;
 
 /// How long credentials may be kept that the agent was given (EKS User Guide: up to 6 hours, 59 minutes with a target
 /// role).
@@ -138,7 +139,7 @@ pub(crate) fn changed(context: &AssociationContext<'_>, acc: &mut Acc) {
         .graph
         .pods_of(&it.service_account)
         .filter(|pod| pod.created.is_some_and(|it| it < modified) && !pod.completed())
-        .filter(|pod| asks_agent(cx, pod, &declared));
+        .filter(asking(&declared));
     let Some(first) = served.next() else { return };
     let n_pods = 1 + served.count();
     let finding = acc.push(
@@ -157,10 +158,16 @@ pub(crate) fn changed(context: &AssociationContext<'_>, acc: &mut Acc) {
     acc.lapses(end);
 }
 
-/// Whether some container asks the agent for credentials.
-fn asks_agent(cx: &Context<'_>, pod: &Pod, declared: &Declaration<'_>) -> bool {
-    let lines = judge::lines(cx.graph, pod, declared);
-    lines.iter().any(|it| matches!(it.effective, Carried::PodIdentity(_)))
+/// Whether some container of a pod asks the agent for credentials.
+fn asking<'a>(declared: &Declaration<'_>) -> impl FnMut(&&'a Pod) -> bool {
+    // Pods of one owner follow each other and share their spec.
+    let mut last: Option<(&Arc<PodSpec>, bool)> = None;
+    move |pod| {
+        let known = last.filter(|(spec, _)| Arc::ptr_eq(spec, &pod.spec));
+        let asks = known.map_or_else(|| judge::asks_agent(&pod.spec, declared), |(_, it)| it);
+        last = Some((&pod.spec, asks));
+        asks
+    }
 }
 
 /// PI-ASSOC-08.
@@ -255,7 +262,7 @@ pub(crate) fn deleted(cx: &IdentityContext<'_>, acc: &mut Acc) {
         .graph
         .pods_of(cx.key)
         .filter(|it| !it.completed())
-        .filter(|pod| asks_agent(&cx.cx, pod, &declared))
+        .filter(asking(&declared))
         .collect();
     let Some(first) = pods.iter().min_by_key(|it| &it.name) else { return };
     let subject =

@@ -8,6 +8,7 @@ use crate::{
     ident::Text,
     identity::{Carried, Mechanism, admission, chain::Provider},
 };
+use std::borrow::Cow;
 
 pub(super) const ROLE: &str = "AWS_ROLE_ARN";
 pub(super) const TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
@@ -315,19 +316,27 @@ pub(super) fn mount_of<'a>(it: &ContainerContext<'a>, file: &str) -> Option<&'a 
 }
 
 /// The path of a file below a mount; `None` where the mount does not cover it.
-fn rest_of(mount: &Mount, file: &str) -> Option<String> {
-    let (at, file) = (unix(&mount.path), unix(file));
-    let rest = file.strip_prefix(at.trim_end_matches('/'))?;
-    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/').to_owned())
+fn rest_of<'f>(mount: &Mount, file: &'f str) -> Option<Cow<'f, str>> {
+    let at = unix(&mount.path);
+    // Where it begins.
+    let rest = |file: &str| {
+        let rest = file.strip_prefix(at.trim_end_matches('/'))?;
+        let covers = rest.is_empty() || rest.starts_with('/');
+        covers.then(|| file.len() - rest.trim_start_matches('/').len())
+    };
+    Some(match unix(file) {
+        Cow::Borrowed(it) => Cow::Borrowed(&it[rest(it)?..]),
+        Cow::Owned(it) => Cow::Owned(it[rest(&it)?..].to_owned()),
+    })
 }
 
 /// Windows paths lose their drive: the kubelet mounts them under it.
-fn unix(path: &str) -> String {
-    let it = path.replace('\\', "/");
-    match it.get(1..2) {
-        Some(":") => it[2..].to_owned(),
-        Some(_) | None => it,
-    }
+fn unix(path: &str) -> Cow<'_, str> {
+    let path = match path.get(1..2) {
+        Some(":") => &path[2..],
+        Some(_) | None => path,
+    };
+    if path.contains('\\') { Cow::Owned(path.replace('\\', "/")) } else { Cow::Borrowed(path) }
 }
 
 /// Whether a container carries nothing of its own although the webhook was in the pod; then the mount alone is left.
