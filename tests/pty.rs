@@ -473,6 +473,57 @@ fn an_interrupt_ends_the_log_and_not_the_answer() {
     assert!(said.contains("this is what the first 1 lines say"), "{said}");
 }
 
+/// Two workloads, of which the first never becomes Ready again once it is restarted.
+fn slow_world() -> String {
+    let issuer = "oidc.eks.eu-west-1.amazonaws.com/id/C891F985BAF5A4C1C7ABBA6A00DFD39E";
+    let head = "---\napiVersion: lab.idscope.dev/v1\nkind:";
+    let workload = |name: &str, more: &str| {
+        let of_it = "containers: [{name: app, image: a}], serviceAccountName: web";
+        let pod = |i: u8| {
+            format!(
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}-{i}, namespace: shop, labels: {{app: {name}}}, \
+                 ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: {name}, controller: true}}]}}\nspec: {{{of_it}}}\n"
+            )
+        };
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{replicas: 2, selector: \
+             {{matchLabels: {{app: {name}}}}}, template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{{of_it}{more}}}}}}}\n{}{}",
+            pod(1),
+            pod(2)
+        )
+    };
+    format!(
+        "{head} EksCluster\nname: prod\naccount: \"111122223333\"\nregion: eu-west-1\nissuer: https://{issuer}\n\
+         {head} EksDefaults\n{head} OidcProvider\naccount: \"111122223333\"\nurl: {issuer}\nclientIds: [sts.amazonaws.com]\n\
+         {head} IamRole\narn: arn:aws:iam::111122223333:role/web\nattachedPolicies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]\n\
+         trustPolicy: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, Principal: {{Federated: \
+         \"arn:aws:iam::111122223333:oidc-provider/{issuer}\"}}, Action: sts:AssumeRoleWithWebIdentity, Condition: {{StringEquals: \
+         {{\"{issuer}:sub\": \"system:serviceaccount:shop:web\", \"{issuer}:aud\": sts.amazonaws.com}}}}}}]}}\n\
+         ---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: web, namespace: shop, annotations: \
+         {{eks.amazonaws.com/role-arn: \"arn:aws:iam::111122223333:role/web \"}}}}\n{}{}",
+        workload("a-slow", ", readinessGates: [{conditionType: shop/warm}]"),
+        workload("b-other", "")
+    )
+}
+
+/// Every way out of a plan that runs stops it first, and shows what was applied.
+#[test]
+fn a_plan_that_runs_is_stopped_before_anybody_leaves() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("slow.yaml");
+    std::fs::write(&file, slow_world()).unwrap();
+    for way in ["\u{1b}", "q", "\u{3}"] {
+        let mut it = Terminal::idscope(&[&format!("--demo={}", file.display())]);
+        it.sees("blocked").types(":sa shop /web\r").sees("identities(shop)[1]");
+        it.types(":goal irsa\r").sees("make IRSA work for `shop/web`");
+        it.sees("✔ patch deployments in shop").types("a").sees("type prod to apply");
+        it.types("prod\r").sees("deploy/shop/a-slow goes first").types(way);
+        it.sees("stopped: 2 of 3 steps were written");
+        it.types(":undo\r").sees("stopped after 2 of 3 steps").types("\u{3}");
+        assert_eq!(it.ends().0.exit_code(), 0);
+    }
+}
+
 /// The dashboard on endpoints that fail on every call that would change something, with every key pressed: none comes.
 #[test]
 fn read_only_sends_nothing_that_changes_anything() {

@@ -226,25 +226,27 @@ fn replaced(before: Context<'_>, after: Context<'_>, owner: &Owner<'_>, res: &mu
         .collect();
     let to = will.ends_of_new(then);
     let mut moved: BTreeMap<(End, End), u32> = BTreeMap::new();
-    let mut compare = |from: Vec<End>| {
-        let pairs: BTreeSet<_> = from.into_iter().zip(to.iter().cloned()).collect();
+    let mut compare = |was: Vec<End>, stays: Vec<End>| {
+        let all = was.into_iter().zip(stays).zip(to.iter().cloned());
+        let pairs: BTreeSet<(End, End)> = all
+            // What runs moves so already.
+            .filter(|((_, stays), to)| stays != to)
+            // What would lose by it, and has again what it had once it is made anew.
+            .map(|((was, stays), to)| if was == to { (stays, to) } else { (was, to) })
+            .collect();
         for it in pairs {
             *moved.entry(it).or_default() += 1;
         }
     };
     if running.is_empty() {
-        compare(was.ends_of_new(owner.of));
+        let was = was.ends_of_new(owner.of);
+        compare(was.clone(), was);
     }
+    let stays = Asked::new(after, &old_key);
     for pod in &running {
-        compare(was.ends(pod));
+        compare(was.ends(pod), stays.ends(pod));
     }
     for ((from, to), pods) in moved {
-        let now = |it: &&Moved| it.owner == owner.key && it.from == from && it.to == to;
-        // What runs moves so already.
-        if [&res.gains, &res.loses, &res.changes_identity].into_iter().flatten().any(|it| now(&it))
-        {
-            continue;
-        }
         let pods = if running.is_empty() { 0 } else { pods };
         res.put(Moved {
             service_account: new_key.clone(),

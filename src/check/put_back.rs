@@ -25,6 +25,21 @@ pub struct PutBack {
 pub fn put_back(graph: &Graph, edits: &[Edit], since: Timestamp, now: Timestamp) -> PutBack {
     let Blast { gains, loses, changes_identity, not_known } = After::of(graph, edits, now).blast();
     let mut res = PutBack::default();
+    for it in loses.iter().filter(|it| it.when == When::Now) {
+        let is_again = |other: &&Moved| other.when == When::NewPods && other.owner == it.owner;
+        let until = match gains.iter().find(is_again) {
+            Some(_) => "have it again once they are made anew".to_owned(),
+            None => format!("will have {} again, as before the fix", it.to.describe()),
+        };
+        res.warnings.push(Warning {
+            grave: true,
+            text: format!(
+                "{}: its pods work as {} now and {until}: the interruption cannot be avoided",
+                it.owner,
+                it.from.describe(),
+            ),
+        });
+    }
     let all = [gains, loses, changes_identity, not_known];
     let mut moved: Vec<&Moved> =
         all.iter().flatten().filter(|it| it.when == When::NewPods && 0 < it.pods).collect();

@@ -320,6 +320,22 @@ async fn the_restart_that_returns_pods_is_part_of_it() {
         plan["steps"].as_array().unwrap().iter().map(|it| it["target"].as_str().unwrap()).collect();
     assert_eq!(steps, ["sa/shop/api", "deploy/shop/api"], "{plan:#}");
     assert!(!plan["warnings"].to_string().contains("interruption"), "{plan:#}");
+    // Pods that are served by the agent lose it with the association; made anew they have the annotated role again.
+    let home = Home::with(&(roles.concat() + &api)).await;
+    let goal = ["fix", "sa/shop/api", "--goal", "pod-identity"];
+    let shown = parsed(&output(&home, &[&goal[..], &["-o", "json"]].concat()).await);
+    let yes = ["--apply", "--yes", shown["digest"].as_str().unwrap()];
+    let out = output(&home, &[&goal[..], &yes].concat()).await;
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    let id = parsed(&output(&home, &["undo", "-o", "json"]).await)[0]["id"].clone();
+    let id = id.as_str().unwrap();
+    let plan = parsed(&output(&home, &["undo", id, "-o", "json"]).await);
+    let steps = plan["steps"].as_array().unwrap();
+    let last = steps.last().unwrap();
+    assert_eq!((steps.len(), &last["target"]), (3, &json!("deploy/shop/api")), "{plan:#}");
+    let said = "its pods work as role `good` now and have it again once they are made anew: the interruption cannot be avoided";
+    assert!(plan["warnings"].to_string().contains(said), "{plan:#}");
+    assert_eq!(undone(&home, id).await.status.code(), Some(0));
     // Back to a role that refuses it: that its pods stop working is said before.
     let annotate = Edit::Annotate {
         service_account: SaKey::new("shop", "api"),
