@@ -161,14 +161,19 @@ impl<'g> After<'g> {
         self.before.now
     }
 
+    /// The ServiceAccounts that the edits concern.
+    pub(crate) fn keys(&self) -> BTreeSet<SaKey> {
+        let worlds = [self.before.graph, &self.graph];
+        worlds
+            .into_iter()
+            .flat_map(|world| self.units.iter().flat_map(|it| world.accounts_of(it)))
+            .collect()
+    }
+
     /// Whom the edits concern.
     pub fn blast(&self) -> Blast {
         let Context { graph, now } = self.before;
-        let mut keys = BTreeSet::new();
-        for unit in &self.units {
-            keys.extend(graph.accounts_of(unit));
-            keys.extend(self.graph.accounts_of(unit));
-        }
+        let keys = self.keys();
         let after = Context { graph: &self.graph, now };
         let mut res = Blast::default();
         for key in &keys {

@@ -72,7 +72,9 @@ pub fn undo(entry: &Entry, graph: &Graph, now: Timestamp) -> Undo {
         if found == Shown::Other {
             let why =
                 format!("{} was changed since; look at it before putting it back", what(&back));
-            res.left.push(Left { why, edit: Some(back) });
+            // A document is written whole, and theirs would be lost.
+            let edit = Some(back).filter(|it| !matches!(it, Edit::SetTrust { .. }));
+            res.left.push(Left { why, edit });
             continue;
         }
         pretend(&mut world, &back, now);

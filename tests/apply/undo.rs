@@ -335,7 +335,13 @@ async fn the_restart_that_returns_pods_is_part_of_it() {
     assert_eq!((steps.len(), &last["target"]), (3, &json!("deploy/shop/api")), "{plan:#}");
     let said = "its pods work as role `good` now and have it again once they are made anew: the interruption cannot be avoided";
     assert!(plan["warnings"].to_string().contains(said), "{plan:#}");
+    // One role had in another way is put back too: the way of an undo's undo is the goal's own.
     assert_eq!(undone(&home, id).await.status.code(), Some(0));
+    let all = parsed(&output(&home, &["undo", "-o", "json"]).await);
+    let id = all.as_array().unwrap().last().unwrap()["id"].as_str().unwrap();
+    let plan = parsed(&output(&home, &["undo", id, "-o", "json"]).await);
+    let last = plan["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["target"], json!("deploy/shop/api"), "{plan:#}");
     // Back to a role that refuses it: that its pods stop working is said before.
     let annotate = Edit::Annotate {
         service_account: SaKey::new("shop", "api"),

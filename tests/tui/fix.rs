@@ -392,6 +392,44 @@ fn goals_are_offered_and_typed() {
     assert!(hand.text().contains(":goal irsa"), "{}", hand.text());
 }
 
+/// An annotation is a claim: who made it and when, whom the trust policy knows, and what the role may do, the worst in
+/// the tone of an error.
+#[test]
+fn whoever_gets_a_role_is_told_with_what_it_may_do() {
+    let mut hand = Hand::before_world(LARGE);
+    at_fault(&mut hand);
+    let arn = idscope::ident::Arn::from("arn:aws:iam::111122223333:role/payments-api");
+    let mut role = hand.model.world().graph.role(&arn).known().unwrap().clone();
+    let mut policies = role.policies.known().unwrap().clone();
+    policies.attached.push(idscope::fact::AttachedPolicy {
+        arn: "arn:aws:iam::aws:policy/AdministratorAccess".into(),
+        document: idscope::fact::Knowledge::NotYet,
+    });
+    role.policies = idscope::fact::Knowledge::Known(policies);
+    let sa = idscope::ident::SaKey::new("payments", "api");
+    let mut account = hand.model.world().graph.service_account(&sa).known().unwrap().clone();
+    account.annotation_manager = Some("kubectl-edit".into());
+    account.annotation_changed = Some("2026-01-09T12:00:00Z".parse().unwrap());
+    let facts = [Fact::Role(role), Fact::ServiceAccount(account)];
+    hand.facts(facts.into_iter().map(|it| Change::Upsert(Box::new(it))).collect());
+    hand.goes("goal pod-identity");
+    let text = hand.pane(PaneKind::Page);
+    for it in [
+        "the annotation was written by `kubectl-edit`, 24h ago (2026-01-09 12:00 UTC)",
+        "the trust policy names namespace `payments` already",
+    ] {
+        assert!(text.contains(it), "no `{it}` in {text}");
+    }
+    let view = hand.see();
+    let spans = view.panes.iter().flat_map(|it| &it.lines).flat_map(|it| &it.spans);
+    let powers: Vec<_> = spans.filter(|it| it.text.contains("Access")).collect();
+    let tones: Vec<_> = powers.iter().map(|it| it.tone).collect();
+    // The worst first.
+    assert!(powers[0].text.contains("AdministratorAccess"), "{powers:?}");
+    assert_eq!(tones[0], idscope::view::Tone::Error, "{powers:?}");
+    assert!(!tones[1..].contains(&idscope::view::Tone::Error), "{powers:?}");
+}
+
 #[test]
 fn a_namespace_or_marked_rows_are_migrated_together() {
     let mut hand = Hand::before_world(LARGE);
