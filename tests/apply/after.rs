@@ -145,6 +145,14 @@ fn where_there_is_no_plan_it_is_said_as_json_too() {
     let world = Scenario::new(&format!("{BASE}{nobody}"));
     let data = json(&expect(world.idscope(&["fix", "sa/shop/api", "-o", "json"]), 0, &[]));
     assert!(!data["byHand"].as_array().unwrap().is_empty(), "{data:#}");
+    // What is found and not repaired is no success of applying.
+    let apply = ["fix", "sa/shop/api", "--apply", "--yes", "x"];
+    expect(world.idscope(&apply), 4, &["!nothing was written: there is no plan for what is found"]);
+    expect(
+        world.idscope(&["fix", "sa/shop/web", "--apply", "--yes", "x"]),
+        0,
+        &["!nothing to repair"],
+    );
     let out = expect(world.idscope(&["fix", "sa/shop/api", "-o", "sh"]), 0, &["by hand"]);
     let script = String::from_utf8(out.stdout).unwrap();
     assert!(script.lines().all(|it| it.is_empty() || it.starts_with('#')), "{script}");

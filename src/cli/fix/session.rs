@@ -216,7 +216,11 @@ impl<'a> Session<'a> {
             true => eprintln!("idscope: nothing to repair"),
             false => eprintln!("idscope: nothing that idscope may write; a person has to"),
         }
-        0
+        // Whoever has it applied is not to believe that it was repaired.
+        match how.apply && !proposal.findings.is_empty() {
+            true => say_nothing("there is no plan for what is found"),
+            false => 0,
+        }
     }
 
     /// What is left where there is no plan.
