@@ -22,12 +22,13 @@ use crate::{
         },
         goal, output,
     },
-    ident::{Text, visible},
+    ident::{Ref, SaKey, Text, visible},
+    identity::Verdict,
     plan::{self, Confirm, Edit, Entry, Plan, Whereabouts},
     report::plan as page,
 };
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 pub use probe::probe;
 
@@ -90,7 +91,11 @@ pub async fn fix(args: &Fix, global: &Global) -> Result<u8, UsageError> {
             }
             let wanted = Wanted { code: args.code.as_deref().map(Into::into), targets };
             let Collected { graph, ledger, now, .. } = &session.read;
-            check::propose(graph, ledger, &wanted, *now)
+            let res = check::propose(graph, ledger, &wanted, *now);
+            if res.findings.is_empty() {
+                session.tell_unknown(&wanted.targets);
+            }
+            res
         }
     };
     session.answer(proposal, &how, Purpose::Fix).await
@@ -132,6 +137,21 @@ struct How {
 }
 
 impl Session<'_> {
+    /// That nothing is found is no good news of what nobody could look at.
+    fn tell_unknown(&self, targets: &[Ref]) {
+        let Collected { graph, ledger, .. } = &self.read;
+        let keys: BTreeSet<SaKey> = targets.iter().filter_map(|it| graph.account_of(it)).collect();
+        for key in keys {
+            if let Some(Verdict::Unknown(why)) = ledger.identity(&key).map(|it| &it.verdict) {
+                let why = why.describe();
+                eprintln!(
+                    "idscope: whether sa/{key} gets its role is not known: {}",
+                    visible(&why)
+                );
+            }
+        }
+    }
+
     /// A plan that somebody else made, if it still is that plan.
     fn given(&self, it: Given) -> Result<Proposal, String> {
         let Given { edits, digest, title, because } = it;

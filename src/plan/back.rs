@@ -35,10 +35,19 @@ pub(crate) fn association(
     Ok(Edit::CreateAssociation { service_account: key.clone(), fields })
 }
 
-/// What of an association that goes does not come back with it.
+/// What goes with an association, and what of it does not come back by an undo.
 pub(crate) fn lost(graph: &Graph, key: &SaKey, it: &AssociationDetail) -> Vec<Warning> {
     let mut res = Vec::new();
     let mut say = |grave: bool, text: String| res.push(Warning { grave, text });
+    // By an annotation, or as the node, nothing limits them so.
+    if it.policy.is_some() {
+        say(
+            true,
+            format!(
+                "the session policy of the association, which limits what the pods of `{key}` may do, goes with it"
+            ),
+        );
+    }
     let fields = AssociationFields::from(it);
     for (name, _) in fields.tags.iter().filter(|it| tags::is_hidden(it)) {
         say(

@@ -140,6 +140,11 @@ fn where_there_is_no_plan_it_is_said_as_json_too() {
     let out = expect(world.idscope(&["fix", "sa/shop/web", "-o", "json"]), 0, &["idscope/plan/v1"]);
     let data = json(&out);
     assert_eq!((&data["steps"], &data["digest"]), (&Value::Array(Vec::new()), &Value::Null));
+    // That nothing is found is no good news of what nobody could look at.
+    let deny = "---\napiVersion: lab.idscope.dev/v1\nkind: Caller\ndeny: [\"iam:GetRole\", \"iam:ListRoles\", \"iam:GetAccountAuthorizationDetails\"]\n";
+    let world = Scenario::new(&format!("{BASE}{deny}"));
+    let said = "!whether sa/shop/web gets its role is not known: ";
+    expect(world.idscope(&["fix", "sa/shop/web"]), 0, &[said, "!nothing to repair"]);
     // A script of it does nothing, whatever is left to do by hand.
     let nobody = account("api", "nobody") + &deployment(&[(OLD, "")]);
     let world = Scenario::new(&format!("{BASE}{nobody}"));

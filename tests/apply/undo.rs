@@ -279,6 +279,7 @@ async fn an_association_comes_back_with_all_that_can_be_set_of_it() {
     let whole = [
         "tag `SIGNING_TOKEN` of the association looks like a credential",
         "nobody but AWS can set",
+        "the session policy of the association, which limits what the pods of `shop/lone` may do",
     ];
     check(own, &whole, &["external id", SECRET]).await;
     let asks = "eu-west-1/111122223333/before/shop/lone";
