@@ -71,8 +71,10 @@ pub struct Worked {
     pub units: Vec<Ref>,
     /// ServiceAccounts that were judged themselves.
     pub judged: BTreeSet<SaKey>,
-    /// Others of which something may be told that was not before.
+    /// Others of which something is told that was not before.
     pub concerned: BTreeSet<SaKey>,
+    /// Those whose pods are all judged.
+    pub finished: Vec<SaKey>,
     /// As `concerned`, where they are many.
     pub wide: BTreeSet<Wide>,
 }
@@ -199,13 +201,18 @@ impl Ledger {
                 self.expect_all_pods(graph);
             }
         }
-        self.judge_pods(cx, &portion.judge, &mut concerned);
+        self.judge_pods(cx, &portion.judge);
         for unit in &others {
             self.judge_unit(cx, unit);
         }
-        concerned.extend(others.iter().filter_map(|it| graph.account_of(it)));
         let units = others.into_iter().collect();
-        let mut res = Worked { units, judged: identities, concerned, wide: BTreeSet::new() };
+        let mut res = Worked {
+            units,
+            judged: identities,
+            concerned,
+            finished: portion.finished,
+            wide: BTreeSet::new(),
+        };
         for place in self.findings.take_moved() {
             res.concern(graph, &place);
         }
@@ -329,7 +336,7 @@ impl Ledger {
         }
         units.extend(roles.into_iter().map(Ref::Role));
         if let Some(tally) = self.tallies.get(key) {
-            units.extend(tally.nodes.keys().cloned().map(Ref::Node));
+            units.extend(self.findings.nodes_among(&tally.nodes));
         }
         let mut res: Vec<_> = units.iter().flat_map(|it| self.findings.at(it)).collect();
         let global = self.findings.at(&Ref::Cluster).iter();

@@ -252,11 +252,11 @@ pub(crate) fn principals(policy: &iam::Policy) -> String {
 
 /// Whether the policy as it stands lets the ServiceAccount in, provider or not.
 pub(crate) fn lets_in(cx: &IdentityContext<'_>) -> bool {
-    let Some(role) = cx.annotation else { return false };
-    if cx.irsa_verdict() == Some(&Verdict::Allow) {
-        return true;
-    }
-    let mut ask = cx.ask(role);
-    ask.provider = Knowledge::Known(ask.audience.to_vec());
-    crate::identity::sts::judge(&ask).verdict == Verdict::Allow
+    evaluation(cx).is_some_and(|it| it.decision == iam::Decision::Allow)
+}
+
+/// What the trust policy of the annotated role comes to by itself, whatever stands before it. `None` where the role, its
+/// policy or the issuer is not known.
+pub(crate) fn evaluation<'a>(cx: &'a IdentityContext<'_>) -> Option<&'a iam::Evaluation> {
+    cx.irsa.as_ref()?.hops.iter().find_map(|it| it.evaluation.as_ref())
 }

@@ -78,14 +78,11 @@ fn without_audience(cx: &IdentityContext<'_>, acc: &mut Acc) {
     if !trust::web_identity_applies(cx) || !trust::lets_in(cx) {
         return;
     }
-    let (Some(role), Some(issuer), Some(policy)) =
-        (cx.annotated_role(), cx.issuer(), trust::policy(cx))
+    let (Some(role), Some(issuer), Some(policy), Some(evaluation)) =
+        (cx.annotated_role(), cx.issuer(), trust::policy(cx), trust::evaluation(cx))
     else {
         return;
     };
-    let Some(account) = role.account() else { return };
-    let request = crate::identity::sts::request(&cx.ask(role.as_str()), &account, &issuer);
-    let evaluation = iam::evaluate(policy, &request);
     let key = |suffix: &str| format!("{issuer}:{suffix}").to_lowercase();
     let asks = |index: usize, suffix: &str| {
         let conditions = policy.statements[index].conditions.iter();

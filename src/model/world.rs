@@ -32,6 +32,8 @@ pub struct Queue {
     waiting_sums: HashSet<SaKey>,
     /// Of these all, when the others are done.
     sweeps: Sweeps,
+    /// Those to sum up when their pods are judged.
+    behind: HashSet<SaKey>,
 }
 
 /// What no list brings and was asked for.
@@ -117,6 +119,13 @@ impl Model {
                 let is_news = is_judged || self.board.identity(&key).is_none();
                 let is_news = is_news && self.graph.n_members(&key) < CROWD;
                 if is_news || !self.ledger.is_crowded(&key) {
+                    self.queue.push_sum(key);
+                } else {
+                    self.queue.behind.insert(key);
+                }
+            }
+            for key in worked.finished {
+                if !self.ledger.is_crowded(&key) && self.queue.behind.remove(&key) {
                     self.queue.push_sum(key);
                 }
             }

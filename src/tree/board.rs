@@ -147,8 +147,12 @@ impl Board {
     /// Sums these up again, and forgets those that nothing names any more.
     pub fn renew(&mut self, graph: &Graph, ledger: &Ledger, keys: Vec<SaKey>, now: Timestamp) {
         for key in keys {
+            let new = summarise(graph, ledger, &key);
+            if new.as_ref() == self.identities.get(&key) {
+                continue;
+            }
             let was_there = self.forget(&key);
-            match summarise(graph, ledger, &key) {
+            match new {
                 Some(summary) => {
                     if !was_there {
                         self.reaches.admit(graph, &key, now);

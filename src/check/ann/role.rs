@@ -8,8 +8,9 @@ use crate::{
         trust::{self, web_identity_applies},
     },
     fact::Knowledge,
+    iam,
     ident::Arn,
-    identity::{Mechanism, Verdict, near_miss},
+    identity::{Mechanism, near_miss},
 };
 
 /// Which add-on owns which ServiceAccount of kube-system.
@@ -106,9 +107,11 @@ pub(crate) fn another_role(cx: &IdentityContext<'_>, acc: &mut Acc, without_eks:
     if near_miss::eks_issuers(policy).is_empty() != without_eks || cx.diagnosis().is_none() {
         return;
     }
-    let mut ask = cx.ask(role.as_str());
-    ask.provider = Knowledge::Known(ask.audience.to_vec());
-    if !matches!(crate::identity::sts::judge(&ask).verdict, Verdict::Deny(_)) {
+    let refuses = |it: &iam::Evaluation| match it.decision {
+        iam::Decision::ExplicitDeny | iam::Decision::ImplicitDeny => true,
+        iam::Decision::Allow | iam::Decision::Unknown => false,
+    };
+    if !trust::evaluation(cx).is_some_and(refuses) {
         return;
     }
     let Some(other) = naming(cx) else { return };

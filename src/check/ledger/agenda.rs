@@ -78,6 +78,8 @@ pub(crate) struct Portion<'g> {
     pub judge: Vec<&'g Pod>,
     /// ServiceAccounts all of whose pods are among `judge`.
     pub whole: HashSet<SaKey>,
+    /// Those the last of whose pods are.
+    pub finished: Vec<SaKey>,
 }
 
 impl Agenda {
@@ -225,8 +227,9 @@ impl Agenda {
             }
         }
         if from_the_beginning {
-            res.whole.insert(key);
+            res.whole.insert(key.clone());
         }
+        res.finished.push(key);
         true
     }
 }

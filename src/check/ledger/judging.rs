@@ -124,12 +124,7 @@ impl Ledger {
     }
 
     /// Judges pods. What those of one ServiceAccount have in common is looked up once where they follow each other.
-    pub(crate) fn judge_pods(
-        &mut self,
-        cx: Context<'_>,
-        pods: &[&Pod],
-        concerned: &mut BTreeSet<SaKey>,
-    ) {
+    pub(crate) fn judge_pods(&mut self, cx: Context<'_>, pods: &[&Pod]) {
         let answers = self.injection.answers();
         let rules: Vec<_> = OF_PODS.iter().filter(|(it, _)| self.may_speak(it.code)).collect();
         let Ledger { identities, pods: entries, tallies, findings, .. } = self;
@@ -184,7 +179,6 @@ impl Ledger {
                     tally.count(marks, true);
                 }
             }
-            concerned.insert(key);
         }
     }
 

@@ -5,15 +5,17 @@ use crate::{
     ident::{Ref, Text},
     identity::Signature,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Clone, Default)]
 pub(crate) struct Store {
     hung: HashMap<Ref, Hung>,
-    /// Where the findings of a unit's rules hang, without duplicates.
-    made: HashMap<Ref, Vec<Ref>>,
+    /// Where else the findings of a unit's rules hang than at the unit itself, without duplicates. Few do.
+    elsewhere: HashMap<Ref, Vec<Ref>>,
     /// Pods that findings hang at, by namespace.
     pods: HashMap<Text, BTreeSet<Text>>,
+    /// Nodes that findings hang at.
+    nodes: BTreeSet<Text>,
     /// Where something else is told than before, since somebody last asked.
     moved: BTreeSet<Ref>,
 }
@@ -31,19 +33,19 @@ type Told<'a> = (&'static str, Severity, Option<Signature>, &'a Subject);
 impl Store {
     /// Replaces all that `unit`'s rules made before.
     pub fn put(&mut self, unit: &Ref, found: Vec<Finding>) {
-        let places = self.made.get(unit).map_or(&[][..], |it| it);
-        if places.is_empty() && found.is_empty() {
-            return;
-        }
-        let old: Vec<&Finding> = places.iter().flat_map(|it| self.made_at(it, unit)).collect();
-        let in_order: Vec<&Finding> =
-            places.iter().flat_map(|at| found.iter().filter(|it| it.subject.at == *at)).collect();
-        if old == in_order && old.len() == found.len() {
+        let elsewhere = match self.elsewhere.is_empty() {
+            true => None,
+            false => self.elsewhere.get(unit),
+        };
+        let places = || std::iter::once(unit).chain(elsewhere.into_iter().flatten());
+        let old: Vec<&Finding> = places().flat_map(|it| self.made_at(it, unit)).collect();
+        let in_order = places().flat_map(|at| found.iter().filter(move |it| it.subject.at == *at));
+        if old.len() == found.len() && old.iter().copied().eq(in_order) {
             return;
         }
         let mut moved: Vec<Ref> = Vec::new();
         let new: BTreeSet<&Ref> = found.iter().map(|it| &it.subject.at).collect();
-        let all: BTreeSet<&Ref> = places.iter().chain(new).collect();
+        let all: BTreeSet<&Ref> = places().chain(new).collect();
         for at in all {
             let new = found.iter().filter(|it| it.subject.at == *at).map(told);
             if !self.made_at(at, unit).map(told).eq(new) {
@@ -52,23 +54,38 @@ impl Store {
         }
         self.moved.extend(moved);
         self.take_down(unit);
-        if found.is_empty() {
-            return;
-        }
-        let mut places: Vec<Ref> = Vec::new();
+        let mut elsewhere: Vec<Ref> = Vec::new();
         for finding in found {
             let at = finding.subject.at.clone();
-            if places.last() != Some(&at) && !places.contains(&at) {
-                places.push(at.clone());
+            if at != *unit && elsewhere.last() != Some(&at) && !elsewhere.contains(&at) {
+                elsewhere.push(at.clone());
             }
-            if let Ref::Pod { namespace, name } = &at {
-                self.pods.entry(namespace.clone()).or_default().insert(name.clone());
+            match &at {
+                Ref::Pod { namespace, name } => {
+                    self.pods.entry(namespace.clone()).or_default().insert(name.clone());
+                }
+                Ref::Node(name) => drop(self.nodes.insert(name.clone())),
+                Ref::Cluster
+                | Ref::Namespace(_)
+                | Ref::ServiceAccount(_)
+                | Ref::Workload { .. }
+                | Ref::Webhook(_)
+                | Ref::Budget { .. }
+                | Ref::ConfigMap { .. }
+                | Ref::Secret { .. }
+                | Ref::Association(_)
+                | Ref::Role(_)
+                | Ref::Provider(_)
+                | Ref::Addon(_)
+                | Ref::Nodegroup(_) => {}
             }
             let hung = self.hung.entry(at).or_default();
             hung.findings.push(finding);
             hung.by.push(unit.clone());
         }
-        self.made.insert(unit.clone(), places);
+        if !elsewhere.is_empty() {
+            self.elsewhere.insert(unit.clone(), elsewhere);
+        }
     }
 
     pub fn forget(&mut self, unit: &Ref) {
@@ -76,7 +93,8 @@ impl Store {
     }
 
     fn take_down(&mut self, unit: &Ref) {
-        for place in self.made.remove(unit).unwrap_or_default() {
+        let elsewhere = self.elsewhere.remove(unit).unwrap_or_default();
+        for place in std::iter::once(unit.clone()).chain(elsewhere) {
             let Some(hung) = self.hung.get_mut(&place) else { continue };
             let mut keep = hung.by.iter().map(|it| it != unit);
             hung.findings.retain(|_| keep.next().unwrap_or(true));
@@ -89,6 +107,9 @@ impl Store {
                 && let Some(names) = self.pods.get_mut(namespace)
             {
                 names.remove(name);
+            }
+            if let Ref::Node(name) = &place {
+                self.nodes.remove(name);
             }
         }
     }
@@ -109,6 +130,17 @@ impl Store {
     /// The pods of a namespace that findings hang at.
     pub fn pods_in(&self, namespace: &str) -> Option<&BTreeSet<Text>> {
         self.pods.get(namespace)
+    }
+
+    /// Those of the nodes that findings hang at, sorted.
+    pub fn nodes_among(&self, nodes: &BTreeMap<Text, u32>) -> Vec<Ref> {
+        // Whichever are fewer.
+        let names: Vec<&Text> = if self.nodes.len() < nodes.len() {
+            self.nodes.iter().filter(|it| nodes.contains_key(*it)).collect()
+        } else {
+            nodes.keys().filter(|it| self.nodes.contains(*it)).collect()
+        };
+        names.into_iter().cloned().map(Ref::Node).collect()
     }
 
     fn made_at<'a>(&'a self, place: &Ref, unit: &Ref) -> impl Iterator<Item = &'a Finding> {

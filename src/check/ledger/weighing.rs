@@ -54,7 +54,14 @@ impl Ledger {
         self.injection.put(pod_ref(namespace, name), left_out);
         let proof = |it: &Option<PodEntry>| it.as_ref().is_some_and(|it| it.marks.proof);
         self.injection.count_proof(proof(&was), proof(&now));
-        concerned.extend(was.iter().chain(&now).map(|it| it.key.clone()));
+        let is_same = match (&was, &now) {
+            (Some(was), Some(now)) => (&was.key, &was.marks) == (&now.key, &now.marks),
+            (None, None) => true,
+            (_, _) => false,
+        };
+        if !is_same {
+            concerned.extend(was.iter().chain(&now).map(|it| it.key.clone()));
+        }
         let mut changed = None;
         let known = now.as_ref().is_none_or(|it| self.identities.contains_key(&it.key));
         match (&was, &now) {
