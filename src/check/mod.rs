@@ -43,6 +43,7 @@ mod pi_agent;
 mod pi_assoc;
 mod pi_both;
 mod pi_pod;
+mod pi_target;
 mod pi_trust;
 mod pod_env;
 mod pod_key;

@@ -97,7 +97,7 @@ pub const ROWS: &[Row] = &[
         confidence: Confidence::Certain,
         subject: SubjectKind::Association,
         fragment: "associations name a role that does not exist",
-        detect: "The account was read, and no role has the association's role ARN.",
+        detect: "The account was read, and no role has the association's role ARN, or its target role ARN.",
         repair: "Create the role again with the same name and a trust policy for pods.eks.amazonaws.com, or give the association another role.",
         signatures: &[Signature::E18],
         fixes: &["FX-PIA-UPDATE"],

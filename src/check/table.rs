@@ -2,8 +2,8 @@
 
 use crate::check::{
     Acc, IdentityContext, PodContext, Row, Rule, ann, app, chain, hook, node, oidc, pages, perm,
-    pi_agent, pi_assoc, pi_both, pi_pod, pi_trust, pod_env, pod_key, sa, sec, tool, trust_act,
-    trust_aud, trust_cond, trust_doc, trust_key, trust_multi, trust_prin, trust_sub,
+    pi_agent, pi_assoc, pi_both, pi_pod, pi_target, pi_trust, pod_env, pod_key, sa, sec, tool,
+    trust_act, trust_aud, trust_cond, trust_doc, trust_key, trust_multi, trust_prin, trust_sub,
 };
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -28,6 +28,7 @@ pub const FAMILIES: &[&[Row]] = &[
     pi_pod::ROWS,
     pi_agent::ROWS,
     pi_trust::ROWS,
+    pi_target::ROWS,
     pi_both::ROWS,
     chain::ROWS,
     perm::ROWS,

@@ -174,6 +174,11 @@ fn asking<'a>(declared: &Declaration<'_>) -> impl FnMut(&&'a Pod) -> bool {
 pub(crate) fn no_role(context: &AssociationContext<'_>, acc: &mut Acc) {
     let AssociationContext { cx, association: it, .. } = context;
     let Some(detail) = it.detail.as_ref().known() else { return };
+    if let Some(target) = &detail.target_role_arn
+        && judge::settled_role(cx.graph, target) == Knowledge::Absent
+    {
+        no_target(context, target, acc);
+    }
     if judge::settled_role(cx.graph, &detail.role_arn) != Knowledge::Absent {
         return;
     }
@@ -197,6 +202,28 @@ pub(crate) fn no_role(context: &AssociationContext<'_>, acc: &mut Acc) {
         "give the association an existing role".into(),
         vec![format!(
             "aws eks update-pod-identity-association --cluster-name {} --association-id {} --role-arn ROLE_ARN",
+            fix::cluster_name(cx),
+            quote(&it.id)
+        )],
+    ));
+}
+
+fn no_target(context: &AssociationContext<'_>, target: &Arn, acc: &mut Acc) {
+    let AssociationContext { cx, association: it, .. } = context;
+    let finding = acc.push(
+        Subject::association(it),
+        format!("names target role `{target}`, which does not exist"),
+        vec![Evidence {
+            place: format!("association {} targetRoleArn", it.id),
+            found: format!("{target} (no such role)"),
+            needed: "the ARN of an existing role".into(),
+        }],
+    );
+    finding.fixes.push(Fix::by_hand(
+        "FX-PIA-UPDATE",
+        "give the association an existing target role".into(),
+        vec![format!(
+            "aws eks update-pod-identity-association --cluster-name {} --association-id {} --target-role-arn ROLE_ARN",
             fix::cluster_name(cx),
             quote(&it.id)
         )],
