@@ -152,11 +152,11 @@ fn diagnose(
     match (trust("target trust policy"), trust("target trust policy (sts:TagSession)")) {
         (Some(assume), _) => res.extend(refusal(assume, detail, target, &place)),
         (None, Some(tag)) => {
-            if let Some(it) = allows(tag).find(|it| lacks_only(it, |it| is_action(it))) {
+            if let Some(it) = allows(tag).find(|it| lacks_only(it, is_action)) {
                 res.push(Fault {
                     what: What::Tag,
                     place: place(it, ".Action"),
-                    found: asked(it, |it| is_action(it)),
+                    found: asked(it, is_action),
                     needed: format!("sts:TagSession for {source} in the trust policy of {target}"),
                 });
             }

@@ -19,8 +19,6 @@ const GIVE_WAY: &[(&str, &[&str])] = &[
     ("SA-03", &["SA-02", "ANN-01"]),
     ("SA-07", &["ANN-01"]),
     ("SA-08", &["TRUST-SUB-01", "TRUST-SUB-02", "TRUST-SUB-05"]),
-    // A policy variable is no name that somebody forgot to fill in.
-    ("TRUST-COND-05", &["SA-08"]),
     ("SA-06", &["SA-02", "SA-03", "ANN-01"]),
     ("TRUST-MULTI-01", &["TRUST-PRIN-03"]),
     ("PI-ASSOC-02", &["PI-ASSOC-01", "SA-05", "SA-06", "PI-ASSOC-10"]),

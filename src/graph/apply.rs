@@ -10,7 +10,7 @@ use crate::{
         touch::Touched,
         wide::{Sweep, Wide},
     },
-    ident::{Ref, SaKey, Text},
+    ident::{Ref, SaKey, Text, WorkloadKind},
 };
 use std::collections::BTreeSet;
 
@@ -250,6 +250,7 @@ impl Graph {
             ) => None,
         };
         let reads_otherwise = Reading::of(old) != Reading::of(Some(&state));
+        let lists_users = self.lists_all_users();
         let was_cached = matches!(old, Some(SourceState::Cached { .. }));
         if paint.is_some() && matches!(scope, Scope::ApiServer | Scope::Cluster) {
             // The issuer may be about to become unknown, and with it the names of these units.
@@ -273,9 +274,20 @@ impl Graph {
         if reads_otherwise {
             self.touch_missing(&scope, acc);
         }
+        // What is offered for a role that is open depends on it.
+        if lists_users != self.lists_all_users() {
+            acc.refs.extend(self.roles.trusted().map(|(_, role)| Ref::Role(role.clone())));
+        }
         if !only_counts {
             acc.refs.insert(Ref::Cluster);
         }
+    }
+
+    /// Whether everybody was listed who may use some role.
+    fn lists_all_users(&self) -> bool {
+        let kinds = WorkloadKind::ALL.map(|kind| Scope::Workloads { kind, namespace: None });
+        let all = [Scope::ServiceAccounts { namespace: None }, Scope::Pods { namespace: None }];
+        all.iter().chain(&kinds).all(|it| self.reading(it) == Reading::Complete)
     }
 
     /// What was gathered, in order.

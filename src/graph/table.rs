@@ -80,6 +80,18 @@ impl<T> Namespaced<T> {
         self.by_namespace.values().flat_map(|it| it.values())
     }
 
+    /// With namespaces and names; all of one namespace, or everything.
+    pub fn named<'a>(
+        &'a self,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Text, &'a Text, &'a T)> {
+        let within = self
+            .by_namespace
+            .iter()
+            .filter(move |(it, _)| namespace.is_none_or(|wanted| wanted == &***it));
+        within.flat_map(|(namespace, it)| it.iter().map(move |(name, it)| (namespace, name, it)))
+    }
+
     /// What follows this namespace and name; everything for `None`.
     pub fn after<'a>(
         &'a self,

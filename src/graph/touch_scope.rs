@@ -9,7 +9,7 @@ use crate::{
         touch::{Touched, is_agents_namespace},
         wide::Wide,
     },
-    ident::{AccountId, Ref, Text},
+    ident::{AccountId, Ref, Text, WorkloadKind},
 };
 
 impl Graph {
@@ -84,6 +84,9 @@ impl Graph {
                 if namespace.as_deref().is_none_or(is_agents_namespace) {
                     self.touch_nodes(acc);
                 }
+                if let Scope::Workloads { kind, .. } = scope {
+                    self.touch_ownerless(*kind, namespace.as_deref(), acc);
+                }
                 true
             }
             Scope::Nodes => {
@@ -155,6 +158,15 @@ impl Graph {
         let Some(account) = AccountId::parse(account) else { return };
         self.touch_expected(&account, acc);
         acc.wide.insert(Wide::RolesOf(account));
+    }
+
+    /// Pods that name an owner which is not there, or not there yet.
+    fn touch_ownerless(&self, kind: WorkloadKind, namespace: Option<&str>, acc: &mut Touched) {
+        for (namespace, name, owned) in self.owned[kind as usize].named(namespace) {
+            if self.workloads[kind as usize].get(namespace, name).is_none() {
+                acc.pods.extend(owned.pods.values());
+            }
+        }
     }
 
     fn touch_nodes(&self, acc: &mut Touched) {

@@ -27,15 +27,15 @@ impl Ledger {
         self.injection.put(unit.clone(), left_out);
     }
 
-    /// Everything of a pod that needs no verdict: lines and counts. The ServiceAccount to judge again because what is
-    /// counted of its pods began or ceased to be.
+    /// Everything of a pod that needs no verdict: lines and counts. The ServiceAccounts to judge again because what is
+    /// counted of their pods began or ceased to be: two, where a pod of the same name runs as another one now.
     pub(crate) fn weigh_pod(
         &mut self,
         graph: &Graph,
         (namespace, name): (&Text, &Text),
         pod: Option<&Pod>,
         concerned: &mut BTreeSet<SaKey>,
-    ) -> Option<SaKey> {
+    ) -> Vec<SaKey> {
         let was = self.pods.get_mut(namespace).and_then(|it| it.remove(name));
         let pod = pod.filter(|it| !it.completed() && !graph.is_cached(&pod_ref(namespace, name)));
         let now = pod.map(|pod| {
@@ -62,7 +62,7 @@ impl Ledger {
         if !is_same {
             concerned.extend(was.iter().chain(&now).map(|it| it.key.clone()));
         }
-        let mut changed = None;
+        let mut changed = Vec::new();
         let known = now.as_ref().is_none_or(|it| self.identities.contains_key(&it.key));
         match (&was, &now) {
             (Some(was), Some(now)) if was.key == now.key => {
@@ -71,7 +71,7 @@ impl Ledger {
                 tally.count(&was.marks, false);
                 tally.count(&now.marks, true);
                 if before != tally.shape() || !known {
-                    changed = Some(now.key.clone());
+                    changed.push(now.key.clone());
                 }
             }
             (_, _) => {
@@ -81,7 +81,7 @@ impl Ledger {
                     let before = tally.shape();
                     tally.count(&entry.marks, add);
                     if before != tally.shape() || !known {
-                        changed = Some(entry.key.clone());
+                        changed.push(entry.key.clone());
                     }
                 }
             }

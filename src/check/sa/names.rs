@@ -67,8 +67,9 @@ pub(super) fn placeholder(cx: &IdentityContext<'_>, acc: &mut Acc) {
     let Ok(policy) = &role.trust.parsed else { return };
     let wanted = cx.key.subject();
     let found = subjects(policy).find(|(value, it)| {
-        // Only the case differs: TRUST-SUB-04.
+        // Only the case differs: TRUST-SUB-04. A policy variable is no name that somebody forgot to fill in: TRUST-COND-05.
         !value.eq_ignore_ascii_case(&wanted)
+            && !value.contains("${")
             && (is_placeholder(&it.namespace) || is_placeholder(&it.name))
     });
     let Some((value, _)) = found else { return };
