@@ -57,6 +57,8 @@ fn left_alone_for<'e>(entries: &[&'e Entry], key: &WorkloadKey) -> Option<&'e Wo
         .iter()
         .rev()
         .filter(is_fix)
+        // One that waited in vain says nothing new.
+        .filter(|it| rolled(it).any(|(_, is_done)| is_done))
         .find(|it| it.plan.edits.iter().any(|it| it.rolls_out() == Some(key)))?;
     if rolled(newest).any(|(it, is_done)| it == key && is_done) {
         return None;

@@ -41,7 +41,10 @@ impl Work<'_> {
             (self.ready_within / 300).clamp(Duration::from_millis(10), Duration::from_secs(2));
         let mut stop = self.stop.clone();
         let mut told = String::new();
-        let left = left(plan, index, &first);
+        let mut left = left(plan, index, &first);
+        if self.is_first_of_before {
+            left.push_str("; an earlier plan made it anew first: repair it, or undo that plan");
+        }
         loop {
             let missing = match kube_target::readiness(&self.hands.link, &first).await {
                 Ok(Readiness::Ready) => {

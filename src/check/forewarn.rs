@@ -20,11 +20,12 @@ impl After<'_> {
         };
         let risks = after.findings().filter(|it| is_risk(it.severity)).filter(is_new);
         plan.warnings.extend(risks.map(|it| {
-            let how = match is_left(self.before(), self.graph(), it) {
-                true => "stays as it was, and is found from then on",
-                false => "is found",
+            let kept = match is_left(self.before(), self.graph(), it) {
+                true => "; that statement is there already and is kept as it is",
+                false => "",
             };
-            Warning { grave: false, text: format!("afterwards {} {how}: {}", it.code, it.message) }
+            let text = format!("afterwards {} is found: {}{kept}", it.code, it.message);
+            Warning { grave: false, text }
         }));
     }
 }

@@ -159,8 +159,10 @@ async fn what_was_left_alone_waits_for_the_same_workload_again() {
         let (outcome, _) = waits(home, Then::Nothing).await;
         assert!(matches!(outcome, Outcome::Partly { done: 1, .. }), "{outcome:?}");
         let Outcome::Nothing { why } = again(home).await else { panic!() };
-        let wanted = "deploy/shop/a-slow did not become Ready within 0 s: 0 of 2 pods are Ready; 2 workloads were left alone";
+        let wanted = "deploy/shop/a-slow did not become Ready within 0 s: 0 of 2 pods are Ready; 2 workloads were left alone; an earlier plan made it anew first: repair it, or undo that plan";
         assert_eq!(&*why, wanted);
+        // Nor does asking once more lead around it.
+        assert!(matches!(again(home).await, Outcome::Nothing { .. }));
         assert_eq!(restarted(home), ["shop/a-slow"]);
     };
     let home = Home::with(SLOW).await;

@@ -392,6 +392,46 @@ fn goals_are_offered_and_typed() {
     assert!(hand.text().contains(":goal irsa"), "{}", hand.text());
 }
 
+/// Whatever stage a migration is in, its page names the way back, and that is a plan like any other.
+#[test]
+fn a_migration_is_left_from_any_stage() {
+    let mut hand = Hand::before_world(LARGE);
+    hand.goes("sa shop");
+    while !hand.selected().contains("web") {
+        hand.keys("down");
+    }
+    hand.goes("goal leave-migration");
+    assert!(hand.text().contains("nothing of a migration is here"), "{}", hand.text());
+    hand.goes("goal migrate");
+    assert!(
+        hand.text().contains("migrate `shop/web` to Pod Identity: dual-trust"),
+        "{}",
+        hand.text()
+    );
+    comes_true(&mut hand);
+    hand.keys("esc").goes("goal migrate");
+    let text = hand.pane(PaneKind::Page);
+    assert!(text.contains("migrate `shop/web` to Pod Identity: associate"), "{text}");
+    assert!(text.contains("the goal `leave-migration` leads back to IRSA from here"), "{text}");
+    comes_true(&mut hand);
+    hand.keys("esc").goes("goal leave-migration");
+    let text = hand.pane(PaneKind::Page);
+    assert!(text.contains("leave the migration of `shop/web`: back to IRSA"), "{text}");
+    let kinds: Vec<&str> = order(&hand)
+        .plan
+        .edits()
+        .map(|it| match it {
+            plan::Edit::DeleteAssociation { .. } => "delete",
+            plan::Edit::SetTrust { .. } => "trust",
+            _ => "other",
+        })
+        .collect();
+    assert_eq!(kinds, ["delete", "trust"], "{text}");
+    comes_true(&mut hand);
+    hand.keys("esc").goes("goal leave-migration");
+    assert!(hand.text().contains("nothing of a migration is here"), "{}", hand.text());
+}
+
 /// An annotation is a claim: who made it and when, whom the trust policy knows, and what the role may do, the worst in
 /// the tone of an error.
 #[test]
