@@ -216,7 +216,7 @@ pub(crate) fn accepts(identity: &IdentityContext<'_>, role_arn: &str) -> bool {
 pub(crate) fn takes_token(identity: &IdentityContext<'_>, role_arn: &str) -> bool {
     let mut ask = identity.ask(role_arn);
     ask.provider = Knowledge::Known(ask.audience.to_vec());
-    sts::judge(&ask).verdict == Verdict::Allow
+    sts::allows(&ask)
 }
 
 /// The question to EKS Auth about an association.

@@ -216,6 +216,8 @@ impl Ledger {
         for place in self.findings.take_moved() {
             res.concern(graph, &place);
         }
+        // Who is judged after it is summed up after it.
+        res.wide.retain(|it| !portion.begun.contains(it) && !self.agenda.is_ahead(it));
         res
     }
 

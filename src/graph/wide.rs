@@ -27,6 +27,7 @@ pub enum Wide {
 pub struct Sweep {
     of: Wide,
     at: At,
+    has_begun: bool,
 }
 
 /// What comes next: what follows the one that was taken last.
@@ -54,7 +55,7 @@ impl Sweep {
             Wide::RolesOf(it) => At::Roles(it.clone(), None),
             Wide::UsersOf(role) => At::Annotated(role.clone(), None),
         };
-        Sweep { of, at }
+        Sweep { of, at, has_begun: false }
     }
 
     pub fn is_over(&self) -> bool {
@@ -73,6 +74,7 @@ pub struct Sweeps {
 pub struct Swept {
     pub of: Wide,
     pub affected: Affected,
+    pub is_first: bool,
     /// Nothing of it is left.
     pub is_over: bool,
 }
@@ -98,19 +100,27 @@ impl Sweeps {
     /// The next ones, about `n`; `None` when nothing waits.
     pub fn take(&mut self, graph: &Graph, n: usize) -> Option<Swept> {
         let first = self.order.front_mut()?;
+        let is_first = !first.has_begun;
         let affected = graph.sweep(first, n);
         let (of, is_over) = (first.of.clone(), first.is_over());
         if is_over {
             self.waiting.remove(&of);
             self.order.pop_front();
         }
-        Some(Swept { of, affected, is_over })
+        Some(Swept { of, affected, is_first, is_over })
+    }
+
+    /// Whether all of them are still to come.
+    pub fn is_ahead(&self, of: &Wide) -> bool {
+        let has_begun = self.order.front().is_some_and(|it| it.of == *of && it.has_begun);
+        self.waiting.contains(of) && !has_begun
     }
 }
 
 impl Graph {
     /// The next ones, about `n`; `wide` of it is empty.
     pub fn sweep(&self, sweep: &mut Sweep, n: usize) -> Affected {
+        sweep.has_begun = true;
         let mut acc = Touched::default();
         let mut left = n.max(1);
         while 0 < left && !sweep.is_over() {

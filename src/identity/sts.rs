@@ -74,6 +74,23 @@ pub fn judge(ask: &Ask<'_>) -> Judged {
     steps.verdict(format!("the trust policy of `{}` lets `{subject}` in", ask.role_arn))
 }
 
+/// Whether `judge` comes to `Allow`, without the words for it.
+pub fn allows(ask: &Ask<'_>) -> bool {
+    let (Knowledge::Known(issuer), Knowledge::Known(clients), Knowledge::Known(role)) =
+        (&ask.issuer, &ask.provider, &ask.role)
+    else {
+        return false;
+    };
+    let arn = Arn::from(ask.role_arn);
+    let is_sent = (MIN_ROLE_ARN..=MAX_ROLE_ARN).contains(&ask.role_arn.chars().count());
+    let account = arn.account().filter(|_| is_sent && arn.is_iam_role());
+    let (Some(account), Ok(policy)) = (account, &role.trust.parsed) else { return false };
+    let takes_token = ask.audience.iter().any(|it| clients.contains(it));
+    let lets_in =
+        || iam::evaluate(policy, &request(ask, &account, issuer)).decision == iam::Decision::Allow;
+    takes_token && role.arn == arn && lets_in()
+}
+
 /// The request that the trust policy is evaluated with. `account` is the role's; the caller is the provider of
 /// `issuer` in that account and in the role's partition.
 pub fn request(ask: &Ask<'_>, account: &AccountId, issuer: &Issuer) -> iam::Request {
@@ -337,7 +354,8 @@ mod tests {
 
     /// Which verdict, and the first letters of the hops' outcomes.
     fn check(role: &IamRole, change: impl FnOnce(&mut Ask<'_>), verdict: &str, outcomes: &str) {
-        let judged = with_ask(role, change, judge);
+        let (judged, allows) = with_ask(role, change, |ask| (judge(ask), allows(ask)));
+        assert_eq!(allows, judged.verdict == Verdict::Allow);
         let got = match &judged.verdict {
             Verdict::Deny(it) => it.to_string(),
             Verdict::Unknown(Why::Denied(it)) => it.permission.to_string(),
@@ -533,13 +551,17 @@ mod tests {
                 }
             }
             let role = if good { right() } else { wrong() };
-            let judged = with_ask(&role, |_| {}, |ask| judge(&Ask {
-                role_arn: &arn,
-                issuer: pick(issuer, Issuer::new(ISSUER)),
-                provider: pick(provider, vec!["sts.amazonaws.com".into()]),
-                role: pick(role_is, &role),
-                ..ask.clone()
-            }));
+            let (judged, allows) = with_ask(&role, |_| {}, |ask| {
+                let ask = Ask {
+                    role_arn: &arn,
+                    issuer: pick(issuer, Issuer::new(ISSUER)),
+                    provider: pick(provider, vec!["sts.amazonaws.com".into()]),
+                    role: pick(role_is, &role),
+                    ..ask.clone()
+                };
+                (judge(&ask), allows(&ask))
+            });
+            prop_assert_eq!(allows, judged.verdict == Verdict::Allow);
             let all = good && arn == ROLE && (issuer, provider, role_is) == (0, 0, 0);
             prop_assert_eq!(judged.verdict == Verdict::Allow, all);
             let absent = [issuer, provider, role_is].contains(&1);

@@ -3,12 +3,14 @@
 use crate::hand::{Hand, now};
 use idscope::{
     check::{Ledger, Severity},
+    fact::{Change, Fact, IamRole, Scope},
     graph::Graph,
+    iam::{Document, Kind},
     ident::{Ref, SaKey},
     lab::{World, changes},
     view::PaneKind,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 const DEMO: &str = include_str!("../../assets/scenarios/default.yaml");
 
@@ -131,6 +133,40 @@ fn the_first_screen_tells_where_it_burns() {
     hand.keys("ctrl-z");
     let list = hand.pane(PaneKind::List);
     assert!(!list.contains("✔"), "{list}");
+}
+
+/// Every role trusts others for a while. Rows are those of who came later, and in the end those of before.
+#[test]
+fn rows_do_not_tell_how_the_world_came_about() {
+    let parsed = World::parse("default.yaml", DEMO, now()).unwrap();
+    let first = changes(&parsed);
+    let elsewhere = |role: &mut IamRole| {
+        let trust = role.trust.raw.replace("system:serviceaccount:", "system:serviceaccount:x-");
+        role.trust = Arc::new(Document::parse(trust, Kind::Trust));
+    };
+    let mut second = first.clone();
+    for it in &mut second {
+        let Change::Replace { scope: Scope::Roles { .. }, facts } = it else { continue };
+        for fact in facts {
+            if let Fact::Role(it) = fact {
+                elsewhere(it);
+            }
+        }
+    }
+    let rows = |hand: &Hand| -> Vec<String> {
+        let world = hand.model.world();
+        let keys = world.graph.identities();
+        keys.map(|it| format!("{it} {:?}", world.board.identity(it))).collect()
+    };
+    let mut fresh = Hand::at((120, 36));
+    fresh.facts(second.clone());
+    let mut hand = demo();
+    let before = rows(&hand);
+    hand.facts(second);
+    assert_eq!(rows(&hand), rows(&fresh));
+    assert_ne!(rows(&hand), before);
+    hand.facts(first);
+    assert_eq!(rows(&hand), before);
 }
 
 /// The dashboard judges in slices, accounts first; `check` judges everything at once.

@@ -80,11 +80,18 @@ pub(crate) struct Portion<'g> {
     pub whole: HashSet<SaKey>,
     /// Those the last of whose pods are.
     pub finished: Vec<SaKey>,
+    /// The first of these are counted out, so all of them are judged now or later.
+    pub begun: Vec<Wide>,
 }
 
 impl Agenda {
     pub fn len(&self) -> usize {
         self.units.len() + self.n_members + self.n_wide.max(self.sweeps.len())
+    }
+
+    /// Whether all of them will be judged.
+    pub fn is_ahead(&self, of: &Wide) -> bool {
+        self.sweeps.is_ahead(of)
     }
 
     /// Whether not all pods of a ServiceAccount were judged since it was last judged itself.
@@ -121,11 +128,21 @@ impl Agenda {
     }
 
     /// Counts out about as many as can be judged while there is room `left`; whether there was something to count.
-    fn sweep(&mut self, graph: &Graph, left: &mut usize) -> bool {
+    fn sweep(&mut self, graph: &Graph, left: &mut usize, res: &mut Portion<'_>) -> bool {
         let n = (*left / (1 + IDENTITY)).max(1);
-        let Some(Swept { of, affected, is_over }) = self.sweeps.take(graph, n) else {
+        let Some(Swept { of, affected, is_first, is_over }) = self.sweeps.take(graph, n) else {
             return false;
         };
+        if is_first {
+            // What is told of the role itself is told of each of its users, who need be summed up but once.
+            if let Wide::UsersOf(role) = &of
+                && self.units.remove(&Ref::Role(role.clone()))
+            {
+                *left = left.saturating_sub(IDENTITY);
+                res.units.push(Ref::Role(role.clone()));
+            }
+            res.begun.push(of.clone());
+        }
         *left = left.saturating_sub(affected.whole.len() + affected.units.len());
         let keys = affected.whole.iter().map(|it| 1 + graph.n_members(it));
         let n_counted = keys.sum::<usize>() + affected.units.len();
@@ -173,13 +190,15 @@ impl Agenda {
         let mut left = n.max(1);
         while 0 < left {
             let first = self.first.pop_front();
-            if first.is_none() && self.sweep(graph, &mut left) {
+            if first.is_none() && self.sweep(graph, &mut left, &mut res) {
                 continue;
             }
             let Some(unit) = first.or_else(|| self.rest.pop_front()) else { break };
-            left = left.saturating_sub(weight(&unit));
-            self.units.remove(&unit);
-            res.units.push(unit);
+            // Unless its turn came before.
+            if self.units.remove(&unit) {
+                left = left.saturating_sub(weight(&unit));
+                res.units.push(unit);
+            }
         }
         while 0 < left && self.take_of_crowd(graph, &mut left, &mut res) {}
         if self.units.is_empty() && ROOM < self.units.capacity() {

@@ -250,11 +250,11 @@ fn volume(
         return None;
     }
     let source = &pod.pod.spec.volumes.iter().find(|it| *it.name == *name)?.source;
-    let needed = format!("projected token for audience {audience}");
+    let needed = || format!("projected token for audience {audience}");
     let VolumeSource::Projected(tokens) = source else {
         return Some(Fault::Volume {
             found: format!("volume {name} from {}", kind(source)),
-            needed,
+            needed: needed(),
         });
     };
     let rest = rest_of(mount, file)?;
@@ -274,7 +274,7 @@ fn volume(
             "" => format!("volume {name} with a token for the API server"),
             other => format!("volume {name} with a token for {other}"),
         },
-        needed,
+        needed: needed(),
     })
 }
 
