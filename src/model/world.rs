@@ -4,7 +4,7 @@ use crate::{
     check::Ledger,
     command::ViewKind,
     event::Generation,
-    fact::Change,
+    fact::{Change, Fact, Pod},
     graph::{Affected, Graph, Sweeps},
     ident::{Ref, SaKey, Text, Timestamp},
     model::{Link, Mode, Model, Request, Screen},
@@ -71,13 +71,31 @@ impl Queue {
     }
 }
 
+/// Whether all names are what they were after a change: that of a pod that is there, runs as the same ServiceAccount, has
+/// the same containers and has not just come to its end. By far the most changes are.
+fn keeps_names(graph: &Graph, change: &Change) -> bool {
+    let Change::Upsert(fact) = change else { return false };
+    let Fact::Pod(new) = &**fact else { return false };
+    let containers = |it: &Pod| it.spec.containers.len();
+    graph.pod(&new.namespace, &new.name).is_some_and(|was| {
+        let names = was.spec.containers.iter().zip(&new.spec.containers);
+        was.service_account() == new.service_account()
+            && was.completed() == new.completed()
+            && containers(was) == containers(new)
+            && names.into_iter().all(|(was, new)| was.name == new.name)
+    })
+}
+
 impl Model {
     pub(in crate::model) fn observe(&mut self, changes: Vec<Change>) -> Vec<Request> {
+        let is_of_names = self.screen().ask.is_of_names();
         for change in changes {
+            if !is_of_names || !keeps_names(&self.graph, &change) {
+                self.screen_mut().stale = true;
+            }
             let affected = self.graph.affect(change);
             self.ledger.expect(&self.graph, affected);
         }
-        self.screen_mut().stale = true;
         self.offer_contexts();
         // Which cluster it is has to be known: what was cut off elsewhere is no business of this one.
         if !self.journal_asked && self.graph.cluster().is_known() {
@@ -130,7 +148,7 @@ impl Model {
                 }
             }
             worked.wide.into_iter().for_each(|it| self.queue.sweeps.push(it));
-            self.screen_mut().stale = true;
+            self.screen_mut().stale |= !self.screen().ask.is_of_names();
         } else if self.shows_roles() && 0 < self.board.n_roles_waiting() {
             self.board.renew_roles(&self.graph, units, self.now);
             self.screen_mut().stale = true;

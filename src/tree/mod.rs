@@ -169,6 +169,28 @@ impl Ask {
         self.folds.get(id).copied().unwrap_or(at_start)
     }
 
+    /// Whether which rows there are, and in which order, is told by the names of things alone: not by how they stand.
+    pub fn is_of_names(&self) -> bool {
+        let by_name = match self.view {
+            ViewKind::Identities => self.sort.by == SortBy::Name,
+            ViewKind::Pods => matches!(self.sort.by, SortBy::Name | SortBy::Namespace),
+            ViewKind::Roles
+            | ViewKind::Associations
+            | ViewKind::Providers
+            | ViewKind::Findings
+            | ViewKind::Namespaces
+            | ViewKind::Contexts
+            | ViewKind::Profiles
+            | ViewKind::Sources
+            | ViewKind::Aliases => false,
+        };
+        let of_what = match self.within {
+            Within::Everything | Within::Namespace(_) => true,
+            Within::Of(_) => false,
+        };
+        by_name && of_what && !self.narrows()
+    }
+
     fn narrows(&self) -> bool {
         self.faults_only || !self.filter.is_empty()
     }
