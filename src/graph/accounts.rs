@@ -2,10 +2,9 @@
 
 use crate::{
     fact::Pod,
-    graph::{Graph, wide::n_members},
+    graph::{Graph, table::following, wide::n_members},
     ident::{Ref, SaKey, Text},
 };
-use std::ops::Bound;
 
 impl Graph {
     /// The ServiceAccount that a unit runs as or belongs to; `None` for what is nobody's alone, and for what is not there.
@@ -48,9 +47,8 @@ impl Graph {
         key: &SaKey,
         name: Option<&Text>,
     ) -> impl Iterator<Item = &'a Pod> + use<'a> {
-        let first = name.map_or(Bound::Unbounded, Bound::Excluded);
         let seat = self.seats.get(&key.namespace, &key.name);
-        let pods = seat.map(|it| it.pods.range::<Text, _>((first, Bound::Unbounded)));
+        let pods = seat.map(|it| it.pods.range::<Text, _>(following(name)));
         let held = pods.into_iter().flatten().filter_map(|(_, id)| self.pods.get(*id));
         held.map(|it| &it.fact)
     }

@@ -9,11 +9,11 @@ use crate::{
         Graph, Owned,
         pods::PodId,
         store::{owner_of, parent_of},
-        table::Held,
+        table::{Held, following},
     },
     ident::{Ref, SaKey, Text, WorkloadKind},
 };
-use std::{collections::BTreeSet, ops::Bound};
+use std::collections::BTreeSet;
 
 /// A chain of owners is at most CronJob, Job, pod; more is a loop that somebody wrote by hand.
 const MAX_OWNERS: usize = 4;
@@ -250,8 +250,7 @@ impl Graph {
         &'a self,
         last: Option<&Text>,
     ) -> impl Iterator<Item = &'a Text> + use<'a> {
-        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.nodes.range::<Text, _>((first, Bound::Unbounded)).map(|(it, _)| it)
+        self.nodes.range::<Text, _>(following(last)).map(|(it, _)| it)
     }
 
     /// The configuration named `pod-identity-webhook`.

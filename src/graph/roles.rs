@@ -3,15 +3,12 @@
 use crate::{
     fact::{Association, IamRole, Knowledge},
     graph::{
-        table::{Held, Links},
+        table::{Held, Links, following},
         trust::Naming,
     },
     ident::{AccountId, Arn, SaKey, Text, Timestamp},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
@@ -125,8 +122,7 @@ impl Roles {
 
     /// Those that are held and follow this one; all for `None`.
     pub fn held_after<'a>(&'a self, last: Option<&Arn>) -> impl Iterator<Item = &'a Arn> + use<'a> {
-        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.held.range::<Arn, _>((first, Bound::Unbounded)).map(|(it, _)| it)
+        self.held.range::<Arn, _>(following(last)).map(|(it, _)| it)
     }
 
     /// Sorted.
@@ -171,9 +167,8 @@ impl Roles {
         account: &AccountId,
         last: Option<&Arn>,
     ) -> impl Iterator<Item = &'a Arn> + use<'a> {
-        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
         let arns = self.named_in.get(account);
-        let arns = arns.map(|it| it.range::<Arn, _>((first, Bound::Unbounded)));
+        let arns = arns.map(|it| it.range::<Arn, _>(following(last)));
         arns.into_iter().flatten().map(|(it, _)| it)
     }
 

@@ -9,6 +9,11 @@ use std::{
     sync::Arc,
 };
 
+/// What follows `last` in a sorted map or set; all of it for `None`.
+pub fn following<T: ?Sized>(last: Option<&T>) -> (Bound<&T>, Bound<&T>) {
+    (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
 /// A fact with where it comes from.
 #[derive(Clone, Debug)]
 pub struct Held<T> {
@@ -113,9 +118,8 @@ impl<T> Namespaced<T> {
         namespace: &str,
         last: Option<&str>,
     ) -> impl Iterator<Item = &'a T> + use<'a, T> {
-        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
         let names = self.by_namespace.get(namespace);
-        let names = names.map(|it| it.range::<str, _>((first, Bound::Unbounded)));
+        let names = names.map(|it| it.range::<str, _>(following(last)));
         names.into_iter().flatten().map(|(_, it)| it)
     }
 
@@ -193,8 +197,7 @@ impl<K: Ord, V: Ord> Links<K, V> {
         from: &K,
         last: Option<&V>,
     ) -> impl Iterator<Item = &'a V> + use<'a, K, V> {
-        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let set = self.0.get(from).map(|it| it.range((first, Bound::Unbounded)));
+        let set = self.0.get(from).map(|it| it.range(following(last)));
         set.into_iter().flatten()
     }
 
@@ -218,8 +221,7 @@ impl<K: Ord, V: Ord> Links<K, V> {
         &'a self,
         last: Option<&K>,
     ) -> impl Iterator<Item = &'a K> + use<'a, K, V> {
-        let first = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.0.range((first, Bound::Unbounded)).map(|(it, _)| it)
+        self.0.range(following(last)).map(|(it, _)| it)
     }
 
     /// The links of `first` and of all that follow it.
