@@ -1,9 +1,8 @@
 //! Findings by the unit that they hang at, and by the unit whose rules made them.
 
 use crate::{
-    check::{Finding, Severity, Subject},
+    check::{Finding, Subject, ledger::tally::Told},
     ident::{Ref, Text},
-    identity::Signature,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -28,7 +27,7 @@ struct Hung {
 }
 
 /// What roll-ups read of a finding.
-type Told<'a> = (&'static str, Severity, Option<Signature>, &'a Subject);
+type ToldOf<'a> = (Told, &'a Subject);
 
 impl Store {
     /// Replaces all that `unit`'s rules made before.
@@ -150,6 +149,6 @@ impl Store {
     }
 }
 
-fn told(finding: &Finding) -> Told<'_> {
-    (finding.code, finding.severity, finding.signature, &finding.subject)
+fn told(finding: &Finding) -> ToldOf<'_> {
+    (Told::of(finding), &finding.subject)
 }
